@@ -1,0 +1,104 @@
+"""What is stored about executions, as plain values; the tables are in `tables`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from agentflow.errors import Json
+
+Status: TypeAlias = Literal["running", "waiting", "succeeded", "failed", "cancelled"]
+
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event of an execution as the journal keeps it."""
+
+    execution: str
+    seq: int
+    """Counts from 1, without gaps."""
+    type: str
+    """One of `machine.protocol.EVENTS`, or `execution.retried`."""
+    at: float
+    step: str | None = None
+    """The event's key."""
+    attempt: int | None = None
+    data: Json = None
+    """The event's payload, a JSON object."""
+    superseded: bool = False
+    """A `retry` set this event aside; it is shown but no longer replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpec:
+    """A workflow's text, pinned by digest; executions keep running the version they started."""
+
+    digest: str
+    name: str
+    version: str
+    text: str
+    path: str
+    """Where it was read from, for messages."""
+    children: dict[str, str] = field(default_factory=dict)
+    """Digest of each workflow that `run` steps name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredExecution:
+    """One row of the list of executions."""
+
+    id: str
+    workflow: str
+    version: str
+    digest: str
+    root: str
+    """The project root its functions are found from."""
+    status: Status
+    input: Json
+    started_at: float
+    output: Json = None
+    error: Json = None
+    origin: str | None = None
+    ended_at: float | None = None
+    owner: str | None = None
+    """The process that runs it, `host:pid:birth`; `None` when nobody does."""
+    epoch: int = 0
+    """Grows at each take-over; an orchestrator with an older one cannot append."""
+    head: int = 0
+    """The last event's seq."""
+    parent: str | None = None
+    parent_key: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a commit changes of an execution's row, beside its head."""
+
+    execution: str
+    status: Status
+    output: Json = None
+    error: Json = None
+    origin: str | None = None
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something sent to executions: a signal, an approval, an emitted event, a request to cancel.
+
+    `execution` None means whoever listens for this name and correlation.
+    """
+
+    id: str
+    name: str
+    correlation: Json
+    data: Json
+    at: float
+    execution: str | None = None
+
+
+CANCEL = "agentflow.cancel"
+"""The name of the message that asks an execution's owner to cancel it."""
