@@ -1,0 +1,46 @@
+"""What all tests share: the project's root, and that nothing skips in CI without saying why."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+ALLOWED = "allowed:"
+"""A reason that starts like this may skip in CI too: the test cannot apply there."""
+
+# The root is a project: its `functions` are imported from it, as `agentflow` itself does.
+sys.path.insert(0, str(ROOT))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root: the folder of this repository."""
+    return ROOT
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that journals are written to, in place of the project's own."""
+    folder = tmp_path / "store"
+    monkeypatch.setenv("AGENTFLOW_STORE", str(folder))
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Iterator[None]:
+    """In CI a skipped test is a failed one, unless its reason is an allowed one."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if not reason.removeprefix("Skipped: ").startswith(ALLOWED):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} skipped in CI: {reason}"
+    return report
