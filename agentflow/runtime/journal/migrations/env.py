@@ -1,0 +1,16 @@
+"""Alembic runs this file to migrate, in the transaction of the connection it is given."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from agentflow.runtime.journal.schema import VERSION_TABLE
+from agentflow.runtime.journal.tables import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    version_table=VERSION_TABLE,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,230 @@
+"""What can be asked of a journal. Nothing here writes; any thread may ask at any time."""
+
+from __future__ import annotations
+
+import difflib
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from agentflow.errors import NotFound, UsageError
+from agentflow.runtime.journal.chain import StoredEvent, verified
+from agentflow.runtime.journal.database import Database
+from agentflow.runtime.journal.protocol import (
+    Message,
+    Record,
+    Status,
+    StoredExecution,
+    StoredSpec,
+)
+from agentflow.runtime.journal.rows import execution_of, message_of, spec_of
+from agentflow.runtime.journal.tables import DELIVERIES, EVENTS, EXECUTIONS, MESSAGES, SPECS
+
+LAST = "@last"
+LAST_FAILED = "@last-failed"
+
+_CANDIDATES = 5
+"""How many executions an error names."""
+
+_EVENT_COLUMNS = tuple(EVENTS.c[name] for name in StoredEvent._fields)
+_NEWEST_FIRST = (EXECUTIONS.c.started_at.desc(), EXECUTIONS.c.id.desc())
+
+
+class Reader:
+    """Executions, their histories, their specs and the messages sent to them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def spec(self, digest: str) -> StoredSpec:
+        """The workflow with this digest.
+
+        Raises:
+            NotFound: none is registered.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(select(SPECS).where(SPECS.c.digest == digest)).first()
+        if row is None:
+            raise NotFound(f"the journal holds no workflow with the digest {digest}")
+        return spec_of(row)
+
+    def find_spec(self, name: str) -> StoredSpec | None:
+        """The workflow of this name that was registered last."""
+        query = select(SPECS).where(SPECS.c.name == name).order_by(SPECS.c.rank.desc()).limit(1)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else spec_of(row)
+
+    def execution(self, execution_id: str) -> StoredExecution:
+        """The execution with exactly this id; `resolve` takes abbreviations.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(_by_id(execution_id)).first()
+        if row is None:
+            raise unknown(execution_id)
+        return execution_of(row)
+
+    def executions(
+        self, status: Status | None = None, workflow: str | None = None, limit: int = 20
+    ) -> list[StoredExecution]:
+        """The newest executions, newest first."""
+        query = select(EXECUTIONS).order_by(*_NEWEST_FIRST).limit(limit)
+        if status is not None:
+            query = query.where(EXECUTIONS.c.status == status)
+        if workflow is not None:
+            query = query.where(EXECUTIONS.c.workflow == workflow)
+        with self._database.read() as connection:
+            return [execution_of(row) for row in connection.execute(query)]
+
+    def children(self, parent: str) -> list[StoredExecution]:
+        """The executions that a `run` step of `parent` started, oldest first."""
+        query = (
+            select(EXECUTIONS)
+            .where(EXECUTIONS.c.parent == parent)
+            .order_by(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
+        )
+        with self._database.read() as connection:
+            return [execution_of(row) for row in connection.execute(query)]
+
+    def resolve(self, reference: str) -> str:
+        """The id that `reference` means: an id, a unique prefix, `@last` or `@last-failed`.
+
+        Raises:
+            NotFound: nothing matches; similar ids are suggested.
+            UsageError: a prefix is not unique; the candidates are listed.
+        """
+        if reference in (LAST, LAST_FAILED):
+            return self._last(reference)
+        # A full id wins over longer ids that begin with it: it sorts first among them.
+        query = (
+            select(EXECUTIONS.c.id)
+            .where(
+                EXECUTIONS.c.id >= reference,
+                func.substr(EXECUTIONS.c.id, 1, len(reference)) == reference,
+            )
+            .order_by(EXECUTIONS.c.id)
+            .limit(_CANDIDATES + 1)
+        )
+        with self._database.read() as connection:
+            found: list[str] = list(connection.scalars(query))
+        if not reference or not found:
+            raise self._not_found(reference)
+        if len(found) > 1 and found[0] != reference:
+            more = ", …" if len(found) > _CANDIDATES else ""
+            raise UsageError(
+                f"'{reference}' is the beginning of several executions: "
+                f"{', '.join(found[:_CANDIDATES])}{more}",
+                help="write more of the id",
+            )
+        return found[0]
+
+    def history(self, execution_id: str) -> list[Record]:
+        """All events of an execution, after the hash chain was checked.
+
+        Raises:
+            NotFound: there is no such execution.
+            Corrupt: the history is not what was written.
+        """
+        events = (
+            select(*_EVENT_COLUMNS)
+            .where(EVENTS.c.execution_id == execution_id)
+            .order_by(EVENTS.c.seq)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(_by_id(execution_id)).first()
+            if row is None:
+                raise unknown(execution_id)
+            stored = [StoredEvent._make(event) for event in connection.execute(events)]
+        return verified(execution_id, stored, head=row.head, head_hash=row.head_hash)
+
+    def replay(self, execution_id: str) -> list[Record]:
+        """The events that still count: `history` without those a retry set aside."""
+        return [record for record in self.history(execution_id) if not record.superseded]
+
+    def cursor(self) -> int:
+        """The position of the newest message, to begin reading `inbox` from."""
+        with self._database.read() as connection:
+            return connection.scalar(select(newest_message())) or 0
+
+    def inbox(self, after: int, *, limit: int = 1000) -> list[tuple[int, Message]]:
+        """The messages that arrived after a cursor, each with its own, oldest first.
+
+        One look at the index when there is nothing. It gives every execution's messages: an
+        orchestrator takes those it listens for and leaves the rest, which `messages_for` finds
+        when somebody begins to listen.
+        """
+        query = select(MESSAGES).where(MESSAGES.c.cursor > after)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(MESSAGES.c.cursor).limit(limit)).all()
+        return [(row.cursor, message_of(row)) for row in rows]
+
+    def messages_for(self, execution_id: str, name: str) -> list[Message]:
+        """What an execution that begins to listen for `name` finds waiting, oldest first.
+
+        That is what was sent to it, and what was published to all since it was created, without
+        what it took already. The correlation is left to the caller.
+        """
+        query = (
+            select(MESSAGES)
+            .join(EXECUTIONS, EXECUTIONS.c.id == execution_id)
+            .where(MESSAGES.c.name == name, concerns_execution(), not_delivered())
+            .order_by(MESSAGES.c.cursor)
+        )
+        with self._database.read() as connection:
+            return [message_of(row) for row in connection.execute(query)]
+
+    def _last(self, reference: str) -> str:
+        query = select(EXECUTIONS.c.id).order_by(*_NEWEST_FIRST).limit(1)
+        if reference == LAST_FAILED:
+            query = query.where(EXECUTIONS.c.status == "failed")
+        with self._database.read() as connection:
+            found: str | None = connection.scalar(query)
+        if found is None:
+            what = "has failed" if reference == LAST_FAILED else "has been started"
+            raise NotFound(f"{reference}: no execution in this store {what} yet")
+        return found
+
+    def _not_found(self, reference: str) -> NotFound:
+        query = select(EXECUTIONS.c.id).order_by(*_NEWEST_FIRST).limit(200)
+        with self._database.read() as connection:
+            close = difflib.get_close_matches(reference, list(connection.scalars(query)), n=3)
+        return unknown(reference, f"did you mean {' or '.join(close)}?" if close else "")
+
+
+def unknown(reference: str, remedy: str = "") -> NotFound:
+    """The error for an execution that is not there."""
+    return NotFound(
+        f"there is no execution '{reference}'", help=remedy or "`agentflow executions` lists them"
+    )
+
+
+def newest_message() -> ColumnElement[int]:
+    """The cursor of the newest message, `NULL` while there is none."""
+    return select(func.max(MESSAGES.c.cursor)).scalar_subquery()
+
+
+def concerns_execution() -> ColumnElement[bool]:
+    """A message is addressed to the execution of the row, or was published since it exists."""
+    return or_(
+        MESSAGES.c.execution_id == EXECUTIONS.c.id,
+        and_(MESSAGES.c.execution_id.is_(None), MESSAGES.c.cursor > EXECUTIONS.c.deaf_until),
+    )
+
+
+def not_delivered() -> ColumnElement[bool]:
+    """The execution of the row has not taken the message."""
+    return ~(
+        select(DELIVERIES.c.key)
+        .where(
+            DELIVERIES.c.message_id == MESSAGES.c.id,
+            DELIVERIES.c.execution_id == EXECUTIONS.c.id,
+        )
+        .exists()
+    )
+
+
+def _by_id(execution_id: str) -> Select[tuple[object, ...]]:
+    return select(EXECUTIONS).where(EXECUTIONS.c.id == execution_id)

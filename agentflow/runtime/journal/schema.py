@@ -1,0 +1,83 @@
+"""Bring a store to the newest schema when it is opened.
+
+A new store is made from the tables as they stand; only one that is behind is migrated, and only
+then is alembic imported, which takes longer than a short workflow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+
+from agentflow.errors import Unavailable
+from agentflow.runtime.journal.database import Database
+from agentflow.runtime.journal.tables import METADATA, REVISION
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+VERSION_TABLE = "agentflow_revision"
+"""Not alembic's own name for it: a database may be shared with an application that uses alembic."""
+
+_VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+
+
+def ensure(database: Database) -> None:
+    """Create or migrate the tables if need be.
+
+    Raises:
+        Unavailable: the store was written by a newer AgentFlow, or holds something else.
+    """
+    with database.read() as connection:
+        if _revision(connection) == REVISION:
+            return
+    with database.write() as connection:
+        revision = _revision(connection)  # again: another process may have been faster
+        if revision is None:
+            _create(connection)
+        elif revision != REVISION:
+            migrate(connection, revision)
+
+
+def migrate(connection: Connection, revision: str | None) -> None:
+    """Run the migrations that come after `revision`, in the transaction of `connection`.
+
+    Raises:
+        Unavailable: there is no such revision here, so the store is newer than this code.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise Unavailable(
+            f"the journal was written by a newer AgentFlow (its schema is {revision}, this one "
+            f"knows {REVISION})",
+            help="update with `pip install -U inferloop-agentflow`, or set DATABASE_URL to "
+            "another store",
+        )
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = connection.scalar(select(_VERSION.c.version_num))
+    return revision
+
+
+def _create(connection: Connection) -> None:
+    present = sorted(set(METADATA.tables) & set(inspect(connection).get_table_names()))
+    if present:
+        raise Unavailable(
+            f"the store holds something else: it has tables named {', '.join(present)} but is no "
+            "journal",
+            help="set DATABASE_URL to a store of its own",
+        )
+    METADATA.create_all(connection, checkfirst=False)
+    _VERSION.create(connection)
+    connection.execute(insert(_VERSION).values(version_num=REVISION))
