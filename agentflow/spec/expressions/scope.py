@@ -37,7 +37,9 @@ class Scope:
     ) -> None:
         self.names = names
         self.parent = parent
-        self.recorded = recorded if recorded is not None or parent is None else parent.recorded
+        self.recorded: Recorded | None = (
+            recorded if recorded is not None or parent is None else parent.recorded
+        )
         self.parallel = parallel
 
     def lookup(self, name: str) -> Json:
