@@ -53,4 +53,4 @@ class Mistake(Exception):  # noqa: N818  (it is the user's mistake, and becomes 
     def diagnostic(self, place: Place) -> Diagnostic:
         """The mistake with its place in the file."""
         span = place(self.start, max(self.end, self.start + 1))
-        return Diagnostic(self.code, self.message, span, label=self.label, remedy=self.remedy)
+        return Diagnostic(self.code, self.message, span, label=self.label, help=self.remedy)
