@@ -1,1 +1,99 @@
-"""AgentFlow."""
+"""AgentFlow: write a workflow once, run it durably on Ray.
+
+    import agentflow
+
+    print(agentflow.run("specs/wordcount.yaml", {"folder": "docs", "pattern": "*.md"}))
+
+Everything public is importable from here; the rest is private and may change. Heavy parts are
+imported when they are used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agentflow.errors import (
+        AgentFlowError,
+        Conflict,
+        Diagnostic,
+        ExecutionCancelled,
+        ExecutionFailed,
+        Fault,
+        InputError,
+        NotFound,
+        Span,
+        SpecError,
+        Unavailable,
+        UsageError,
+    )
+    from agentflow.functions import Context, function
+    from agentflow.runtime.api import run, run_async
+    from agentflow.runtime.engine import Engine
+    from agentflow.runtime.execution import Execution
+    from agentflow.spec.load import Loaded, load, loads
+
+_HOME = {
+    "agentflow.errors": (
+        "AgentFlowError",
+        "Conflict",
+        "Diagnostic",
+        "ExecutionCancelled",
+        "ExecutionFailed",
+        "Fault",
+        "InputError",
+        "NotFound",
+        "Span",
+        "SpecError",
+        "Unavailable",
+        "UsageError",
+    ),
+    "agentflow.functions": ("Context", "function"),
+    "agentflow.runtime.api": ("run", "run_async"),
+    "agentflow.runtime.engine": ("Engine",),
+    "agentflow.runtime.execution": ("Execution",),
+    "agentflow.spec.load": ("Loaded", "load", "loads"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "AgentFlowError",
+    "Conflict",
+    "Context",
+    "Diagnostic",
+    "Engine",
+    "Execution",
+    "ExecutionCancelled",
+    "ExecutionFailed",
+    "Fault",
+    "InputError",
+    "Loaded",
+    "NotFound",
+    "Span",
+    "SpecError",
+    "Unavailable",
+    "UsageError",
+    "__version__",
+    "function",
+    "load",
+    "loads",
+    "run",
+    "run_async",
+]
+
+try:
+    __version__ = version("inferloop-agentflow")
+except PackageNotFoundError:  # a source tree that nobody installed
+    __version__ = "0.0.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'agentflow' has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

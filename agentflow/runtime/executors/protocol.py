@@ -68,6 +68,8 @@ class Executor(Protocol):
 
     parallel: int
     """How many calls run at once; the machine sizes batches by it. Known after `start`."""
+    phase: str | None
+    """What to tell a person while `start` runs, such as "starting Ray"; None when it is quick."""
 
     async def start(self, report: Reporter) -> None:
         """Get ready; may take seconds. Raises `Unavailable`."""

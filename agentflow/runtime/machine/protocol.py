@@ -35,6 +35,8 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class CallCompleted:
+    """A call has a result."""
+
     at: float
     key: str
     attempt: int
@@ -43,6 +45,8 @@ class CallCompleted:
 
 @dataclass(frozen=True, slots=True)
 class CallFailed:
+    """A call, or a batch or stream as a whole, failed."""
+
     at: float
     key: str
     attempt: int
@@ -75,12 +79,16 @@ class StreamYielded:
 
 @dataclass(frozen=True, slots=True)
 class TimerFired:
+    """A timer is due."""
+
     at: float
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
+    """A message that was awaited came."""
+
     at: float
     key: str
     message: str
@@ -90,23 +98,32 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class ChildEnded:
+    """A child execution ended."""
+
     at: float
     key: str
-    status: Literal["succeeded", "failed", "cancelled"]
+    status: str
+    """succeeded, failed or cancelled."""
     value: Json = None
     error: Json = None
 
 
 @dataclass(frozen=True, slots=True)
 class EventEmitted:
+    """An event is published."""
+
     at: float
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
+    """Somebody wants the execution to end."""
+
     at: float
     reason: str = ""
+    message: str = ""
+    """The id of the message that asked for it, if one did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +172,7 @@ EVENTS: dict[str, type[Event]] = {
 TYPE_OF = {kind: name for name, kind in EVENTS.items()}
 
 _COLUMNS = frozenset({"at", "key", "attempt"})
-_PAYLOAD = {
-    kind: tuple(f.name for f in fields(kind) if f.name not in _COLUMNS) for kind in TYPE_OF
-}
+_PAYLOAD = {kind: tuple(f.name for f in fields(kind) if f.name not in _COLUMNS) for kind in TYPE_OF}
 
 
 def payload(event: Event) -> dict[str, Json]:
@@ -236,6 +251,8 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class StartTimer:
+    """Ring at `due`; answered by `TimerFired`."""
+
     key: str
     due: float
     """Unix seconds."""
@@ -243,6 +260,8 @@ class StartTimer:
 
 @dataclass(frozen=True, slots=True)
 class AwaitMessage:
+    """Wait for a message; answered by `MessageReceived`."""
+
     key: str
     name: str
     correlation: Json
@@ -252,6 +271,8 @@ class AwaitMessage:
 
 @dataclass(frozen=True, slots=True)
 class StartChild:
+    """Start another workflow; answered by `ChildEnded`."""
+
     key: str
     workflow: str
     """As written in the parent's `run`."""

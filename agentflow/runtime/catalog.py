@@ -1,0 +1,53 @@
+"""Workflows by digest: as the journal keeps their text, and as the machine runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agentflow.runtime.journal.protocol import StoredExecution, StoredSpec
+from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.machine import Program, compile_workflow
+from agentflow.spec.load import Loaded, loads
+
+
+class Catalog:
+    """The workflows of one engine. Executions run the version they were started with."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._known: dict[str, tuple[Loaded, Program]] = {}
+
+    def program(self, loaded: Loaded) -> Program:
+        """A workflow as the machine runs it; compiled once."""
+        digest = loaded.workflow.digest
+        known = self._known.get(digest)
+        if known is None:
+            known = self._known[digest] = (loaded, compile_workflow(loaded.workflow))
+        return known[1]
+
+    def register(self, loaded: Loaded) -> None:
+        """Keep the text of a workflow and of its children in the journal."""
+        for child in loaded.children.values():
+            self.register(child)
+        workflow = loaded.workflow
+        children = {name: child.workflow.digest for name, child in loaded.children.items()}
+        self._journal.register(
+            StoredSpec(
+                workflow.digest,
+                workflow.name,
+                workflow.version,
+                loaded.text,
+                str(loaded.path),
+                children,
+            )
+        )
+
+    def started_with(self, stored: StoredExecution) -> Loaded:
+        """The workflow an execution was started with, whatever its file says by now."""
+        known = self._known.get(stored.digest)
+        return known[0] if known else self._restore(stored.digest, Path(stored.root))
+
+    def _restore(self, digest: str, root: Path) -> Loaded:
+        spec = self._journal.spec(digest)
+        children = {name: self._restore(child, root) for name, child in spec.children.items()}
+        return loads(spec.text, path=spec.path, root=root, children=children)

@@ -1,0 +1,93 @@
+"""A handle on one execution."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from agentflow.errors import ExecutionCancelled, ExecutionFailed, Json
+from agentflow.runtime.journal.protocol import ENDED, Record, Status, StoredExecution
+
+if TYPE_CHECKING:
+    from agentflow.runtime.engine import Engine
+
+POLL_SECONDS = 0.2
+
+
+class Execution:
+    """One run of a workflow: ask for its status, wait for its result, cancel it."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        stored: StoredExecution,
+        ended: concurrent.futures.Future[None] | None,
+        *,
+        created: bool,
+    ) -> None:
+        self._engine = engine
+        self._ended = ended
+        self.id = stored.id
+        self.workflow = stored.workflow
+        self.version = stored.version
+        self.created = created
+        """False when an execution with this id existed already."""
+
+    def __repr__(self) -> str:
+        return f"<Execution {self.id} of {self.workflow} {self.version}>"
+
+    @property
+    def status(self) -> Status:
+        """What the journal says: running, waiting, succeeded, failed or cancelled."""
+        return self.record().status
+
+    def record(self) -> StoredExecution:
+        """All the journal has about it, beside its history."""
+        return self._engine.journal.execution(self.id)
+
+    def events(self) -> list[Record]:
+        """Its history so far, verified."""
+        return self._engine.journal.history(self.id)
+
+    def cancel(self, reason: str = "") -> None:
+        """Ask for it to be unwound: `finally` blocks and compensations run."""
+        self._engine.cancel(self.id, reason)
+
+    def result(self, timeout: float | None = None) -> Json:
+        """Wait until it ends, at most `timeout` seconds, and give its output.
+
+        Raises:
+            ExecutionFailed: it ended with an error.
+            ExecutionCancelled: it was cancelled.
+            TimeoutError: it has not ended yet; it goes on.
+            Unavailable: the engine had to give it up; it can be resumed.
+        """
+        limit = None if timeout is None else time.monotonic() + timeout
+        if self._ended is not None:
+            self._ended.result(timeout)
+        while self.record().status not in ENDED:
+            if limit is not None and time.monotonic() >= limit:
+                raise TimeoutError(f"execution {self.id} has not ended yet")
+            time.sleep(POLL_SECONDS)
+        return self._output()
+
+    def __await__(self) -> Generator[object, None, Json]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Json:
+        if self._ended is not None:
+            await asyncio.wrap_future(self._ended)
+        while self.record().status not in ENDED:  # noqa: ASYNC110  # another process runs it
+            await asyncio.sleep(POLL_SECONDS)
+        return self._output()
+
+    def _output(self) -> Json:
+        stored = self.record()
+        if stored.status == "failed":
+            raise ExecutionFailed(self.id, stored.error)
+        if stored.status == "cancelled":
+            raise ExecutionCancelled(self.id)
+        return stored.output

@@ -1,0 +1,37 @@
+"""What functions print: kept in `.agentflow/logs/ID.log` and shown to whoever watches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agentflow.runtime.live import Live
+from agentflow.runtime.notices import Notice, Printed
+
+
+class LogBook:
+    """The log files of this process's executions. Values of declared secrets are blanked out."""
+
+    def __init__(self, folder: Path, watch: Callable[[Notice], None]) -> None:
+        self._folder = folder
+        self._watch = watch
+
+    def printed(self, live: Live, key: str, lines: tuple[str, ...]) -> None:
+        """Keep and show lines a function printed."""
+        clean = tuple(redact(line, live.spec.workflow.secrets) for line in lines)
+        self._watch(Printed(live.id, key, clean))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        with (self._folder / f"{live.id}.log").open("a", encoding="utf-8") as file:
+            file.writelines(f"{now} {key} {line}\n" for line in clean)
+
+
+def redact(text: str, secrets: tuple[str, ...]) -> str:
+    """A text without the values of these secrets."""
+    for name in secrets:
+        value = os.environ.get(f"AGENTFLOW_SECRET_{name}") or os.environ.get(name)
+        if value:
+            text = text.replace(value, "***")
+    return text

@@ -1,0 +1,221 @@
+"""Calls of functions, one at a time or many in one invocation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentflow.errors import Fault, Json
+from agentflow.runtime.machine.frames import (
+    STOPPED,
+    Done,
+    Failed,
+    Frame,
+    Outcome,
+    Started,
+    Undo,
+    keep_undo,
+)
+from agentflow.runtime.machine.protocol import (
+    BatchCompleted,
+    CallCompleted,
+    CallFailed,
+    Command,
+    Event,
+    Invoke,
+    InvokeBatch,
+    StartTimer,
+    TimerFired,
+)
+from agentflow.runtime.machine.times import Policy, seconds
+from agentflow.spec.expressions import Scope
+from agentflow.spec.model import Resources
+
+if TYPE_CHECKING:
+    from agentflow.runtime.machine.machine import Machine
+
+CRASH_BUDGET = 3
+"""How often a call may take its worker down before that is its own failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallNode:
+    """A call: which function, with what, how often."""
+
+    function: str
+    arguments: Callable[[Scope], Json]
+    policy: Policy | None = None
+    timeout: Callable[[Scope], Json] | None = None
+    resources: Resources | None = None
+    compensate: CallNode | None = None
+    id: str = ""
+    """The name its result has for its compensation."""
+
+    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+        frame = CallFrame(self, parent, key, scope, self.arguments(scope))
+        frame.invoke(machine)
+        return frame
+
+    def limit(self, scope: Scope) -> float | None:
+        """Seconds an attempt may take."""
+        return None if self.timeout is None else seconds(self.timeout(scope))
+
+    def completed(self, frame: Frame, key: str, value: Json, scope: Scope) -> None:
+        """Keep the compensation of a call that gave `value`, if it has one."""
+        if self.compensate is not None:
+            inner = Scope({self.id: value}, scope)
+            keep_undo(frame, Undo(key + ".compensate", self.compensate, inner))
+
+
+class CallFrame(Frame):
+    """The attempts of one call."""
+
+    __slots__ = (
+        "_arguments",
+        "_attempt",
+        "_crashes",
+        "_due",
+        "_limit",
+        "_node",
+        "_scope",
+        "_uncounted",
+    )
+
+    def __init__(
+        self, node: CallNode, parent: Frame, key: str, scope: Scope, arguments: Json
+    ) -> None:
+        super().__init__(parent, key)
+        self._node = node
+        self._scope = scope
+        self._arguments = arguments
+        self._limit = node.limit(scope)
+        self._attempt = 1
+        self._crashes = 0
+        self._uncounted = 0
+        """Attempts that the retry policy does not count: lost workers, forgiven failures."""
+        self._due = 0.0
+
+    def invoke(self, machine: Machine) -> None:
+        """Ask for the current attempt."""
+        machine.invoke(self, self._command())
+
+    def retry(self, machine: Machine, error: Json, tries: int) -> bool:
+        """Begin with attempt `tries + 1`, an earlier invocation having failed with `error`."""
+        self._attempt = tries
+        return self._retry(machine, error)
+
+    def receive(self, machine: Machine, event: Event) -> Outcome | None:
+        if isinstance(event, TimerFired):
+            machine.answered(event.key)
+            self.invoke(machine)
+            return None
+        assert isinstance(event, CallCompleted | CallFailed)
+        if event.attempt != self._attempt:
+            machine.ignored += 1
+            return None
+        machine.answered(self.key)
+        if isinstance(event, CallCompleted):
+            self._node.completed(self, self.key, event.value, self._scope)
+            return Done(event.value)
+        if self._retry(machine, event.error):
+            return None
+        return Failed(event.error, self.key)
+
+    def cancel(self, machine: Machine) -> Outcome | None:
+        machine.withdraw(self.key)
+        machine.withdraw(self.key + "@retry")
+        return STOPPED
+
+    def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
+        yield self._command() if key == self.key else StartTimer(key, self._due)
+
+    def _command(self) -> Invoke:
+        node = self._node
+        return Invoke(
+            self.key, self._attempt, node.function, self._arguments, self._limit, node.resources
+        )
+
+    def _retry(self, machine: Machine, error: Json) -> bool:
+        """Begin another attempt, or the wait before it, if policy or crash budget allow one."""
+        policy = self._node.policy
+        tries = self._attempt - self._uncounted
+        delay = 0.0
+        if machine.forgiving:
+            self._uncounted = self._attempt
+        elif error["name"] == "WorkerLost" and self._crashes + 1 < CRASH_BUDGET:
+            self._crashes += 1
+            self._uncounted += 1
+        elif policy is not None and policy.allows(error, tries):
+            delay = policy.delay(tries, f"{machine.execution}/{self.key}")
+        else:
+            return False
+        self._attempt += 1
+        if delay <= 0:
+            self.invoke(machine)
+        else:
+            key = self.key + "@retry"
+            self._due = machine.at + delay
+            machine.ask(self, key, StartTimer(key, self._due))
+        return True
+
+
+class BatchFrame(Frame):
+    """One invocation that carries several items of a map. Its result is the list of outcomes."""
+
+    __slots__ = ("_calls", "_limit", "_node", "start")
+
+    def __init__(
+        self,
+        node: CallNode,
+        parent: Frame,
+        key: str,
+        *,
+        start: int,
+        calls: list[Json],
+        scope: Scope,
+    ) -> None:
+        super().__init__(parent, key)
+        self._node = node
+        self._calls = calls
+        self._limit = node.limit(scope)
+        self.start = start
+
+    @property
+    def size(self) -> int:
+        """How many items it carries."""
+        return len(self._calls)
+
+    def invoke(self, machine: Machine) -> None:
+        """Ask for it."""
+        machine.invoke(self, self._command())
+
+    def receive(self, machine: Machine, event: Event) -> Outcome | None:
+        machine.answered(self.key)
+        if isinstance(event, BatchCompleted):
+            return Done(event)
+        assert isinstance(event, CallFailed)
+        return Failed(event.error, self.key)
+
+    def cancel(self, machine: Machine) -> Outcome | None:
+        machine.withdraw(self.key)
+        return STOPPED
+
+    def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
+        yield self._command()
+
+    def _command(self) -> InvokeBatch:
+        node = self._node
+        return InvokeBatch(self.key, 1, node.function, self._calls, self._limit, node.resources)
+
+
+def start_call(
+    machine: Machine, node: CallNode, parent: Frame, key: str, scope: Scope
+) -> CallFrame | Failed:
+    """Begin a call, with a fault in its arguments as an outcome."""
+    try:
+        frame = CallFrame(node, parent, key, scope, node.arguments(scope))
+    except Fault as fault:
+        return Failed(fault.value(), key)
+    frame.invoke(machine)
+    return frame

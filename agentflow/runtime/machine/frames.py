@@ -1,0 +1,114 @@
+"""What the parts of the machine agree on: outcomes, nodes, frames.
+
+A node is a step of the program and never changes. A frame is a node under way. Rules:
+
+- `Node.begin` and `Frame.settle` may raise `Fault`; it is the frame's own failure. They must do
+  so only when no child of theirs is active.
+- A frame that returned an outcome is over: nothing is pending under its keys any more.
+- `cancel` withdraws what is outstanding. It returns an outcome, or `None` while clean-up
+  (`finally`, compensations) still runs; then the outcome comes by `settle`, as always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentflow.errors import Json
+    from agentflow.runtime.machine.machine import Machine
+    from agentflow.runtime.machine.protocol import Command, Event
+    from agentflow.spec.expressions.scope import Scope
+
+
+@dataclass(slots=True)
+class Done:
+    """The step has a result."""
+
+    value: Json
+
+
+@dataclass(slots=True)
+class Returned:
+    """A `return` was met; it ends the nearest branch or item, else the workflow."""
+
+    value: Json
+
+
+@dataclass(slots=True)
+class Failed:
+    """A named error travels up; `origin` is the key of the step it came from."""
+
+    error: dict[str, Json]
+    origin: str
+
+
+@dataclass(slots=True)
+class Stopped:
+    """The frame was cancelled from outside. No `catch` sees it."""
+
+
+Outcome: TypeAlias = Done | Returned | Failed | Stopped
+
+STOPPED = Stopped()
+NOTHING = Done(None)
+
+
+class Frame:
+    """A node under way."""
+
+    __slots__ = ("key", "parent")
+
+    def __init__(self, parent: Frame | None, key: str) -> None:
+        self.parent = parent
+        self.key = key
+
+    def settle(self, machine: Machine, child: Frame, outcome: Outcome) -> Outcome | None:
+        """A child is over; say what that makes of this frame."""
+        raise AssertionError(f"{type(self).__name__} has no children")
+
+    def receive(self, machine: Machine, event: Event) -> Outcome | None:
+        """An event came for a key this frame has pending."""
+        raise AssertionError(f"{type(self).__name__} awaits nothing")
+
+    def cancel(self, machine: Machine) -> Outcome | None:
+        """Stop this frame and all below it."""
+        raise NotImplementedError
+
+    def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
+        """The commands that ask again for what this frame awaits under `key`."""
+        raise NotImplementedError
+
+    def collect(self, child: Frame, undo: Undo) -> bool:
+        """Keep a compensation for later; False when this frame does not keep any."""
+        return False
+
+
+Started: TypeAlias = Outcome | Frame
+"""What beginning a node gives: an outcome at once, or a frame that will have one."""
+
+
+class Node(Protocol):
+    """A step of the program."""
+
+    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+        """Start; `key` is this node's place in the execution."""
+        ...
+
+
+@dataclass(slots=True)
+class Undo:
+    """A completed call's compensation, with its arguments as they were when it completed."""
+
+    key: str
+    node: Node
+    scope: Scope
+
+
+def keep_undo(frame: Frame, undo: Undo) -> None:
+    """Hand a compensation to the nearest frame that keeps them: a saga, or a branch within one."""
+    child, parent = frame, frame.parent
+    while parent is not None and not parent.collect(child, undo):
+        child, parent = parent, parent.parent

@@ -1,0 +1,83 @@
+"""Who listens for which message, and who gets one that arrives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from agentflow.errors import Json
+from agentflow.runtime.journal.protocol import Message
+from agentflow.runtime.live import Live
+from agentflow.runtime.machine.protocol import AwaitMessage, Event, MessageReceived
+
+log = logging.getLogger(__name__)
+
+Early = Callable[[Live, str], list[Message]]
+"""Messages with a name that were kept for an execution before it listened."""
+
+
+class Mailbox:
+    """The listeners of all owned executions, by message name."""
+
+    def __init__(self, post: Callable[[str, Event], None], clock: Callable[[], float]) -> None:
+        self._post = post
+        self._clock = clock
+        self._listeners: dict[str, dict[tuple[str, str], tuple[Live, AwaitMessage]]] = {}
+        self._given: set[tuple[str, str]] = set()
+        """Pairs of message and execution that are on their way into the journal."""
+        self.early: Early = lambda live, name: []
+
+    def listen(self, live: Live, command: AwaitMessage) -> None:
+        """Begin to listen; a message that came early is given at once."""
+        if command.key not in live.listeners:
+            return
+        self._listeners.setdefault(command.name, {})[live.id, command.key] = (live, command)
+        for message in self.early(live, command.name):
+            if self._give(message, live, command):
+                return
+
+    def forget(self, live: Live, key: str | None = None) -> None:
+        """Stop listening, for one key or for all of an execution."""
+        for name, entries in list(self._listeners.items()):
+            for entry in [e for e in entries if e[0] == live.id and key in (None, e[1])]:
+                del entries[entry]
+            if not entries:
+                del self._listeners[name]
+
+    def deliver(self, message: Message) -> None:
+        """Give a message to whoever listens; one addressed to an execution is given once."""
+        for live, command in list(self._listeners.get(message.name, {}).values()):
+            if self._give(message, live, command) and message.execution is not None:
+                return
+
+    def _give(self, message: Message, live: Live, command: AwaitMessage) -> bool:
+        given = (message.id, live.id)
+        if given in self._given or not _matches(message, live, command):
+            return False
+        problem = form_problem(command.form, message.data)
+        if problem is not None:
+            log.warning("message %s for %s refused: %s", message.id, live.id, problem)
+            return False
+        self._given.add(given)
+        del self._listeners[command.name][live.id, command.key]
+        self._post(live.id, MessageReceived(self._clock(), command.key, message.id, message.data))
+        return True
+
+
+def _matches(message: Message, live: Live, command: AwaitMessage) -> bool:
+    """An id addresses well enough; without one the correlation must be the same."""
+    if message.execution not in (None, live.id):
+        return False
+    if message.execution is not None and message.correlation is None:
+        return True
+    return command.correlation is None or command.correlation == message.correlation
+
+
+def form_problem(form: Json, data: Json) -> str | None:
+    """Why data does not match a form (a JSON Schema); None when it does."""
+    if form is None:
+        return None
+    from jsonschema import Draft202012Validator
+
+    error = next(iter(Draft202012Validator(form).iter_errors(data)), None)
+    return None if error is None else f"{error.json_path}: {error.message}"

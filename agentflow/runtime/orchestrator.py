@@ -1,0 +1,435 @@
+"""The shell around the machines: commits their events, then does what they command.
+
+One loop serves all executions of this process. A turn takes every event that has arrived, lets the
+machines advance, writes all records in one transaction, and only when that is durable carries out
+the commands. Events that arrive meanwhile make the next turn: that is the group commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import heapq
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, assert_never
+
+from agentflow.errors import AgentFlowError, Json, Unavailable
+from agentflow.runtime.executors.protocol import Executor, Report, Task
+from agentflow.runtime.journal.protocol import CANCEL, Change, Message, Record
+from agentflow.runtime.live import Live
+from agentflow.runtime.machine.protocol import (
+    AwaitMessage,
+    BatchCompleted,
+    CallCompleted,
+    CallFailed,
+    CancelRequested,
+    ChildEnded,
+    Command,
+    Demand,
+    EmitEvent,
+    Event,
+    EventEmitted,
+    Finish,
+    Invoke,
+    InvokeBatch,
+    MessageReceived,
+    Opened,
+    OpenStream,
+    Resumed,
+    StartChild,
+    Started,
+    StartTimer,
+    StreamYielded,
+    TimerFired,
+    Withdraw,
+)
+from agentflow.runtime.mailbox import Mailbox
+from agentflow.runtime.notices import Changed, Notice
+
+log = logging.getLogger(__name__)
+
+
+class Store(Protocol):
+    """What the orchestrator asks of the journal; everything is done in the writer's thread."""
+
+    async def append(
+        self,
+        records: Sequence[Record],
+        changes: Sequence[Change],
+        epochs: dict[str, int],
+        consumed: Sequence[tuple[str, str, str]],
+    ) -> None:
+        """Write one group, all or nothing. Raises `Fenced` or `Unavailable`."""
+        ...
+
+    async def post(self, message: Message) -> bool:
+        """Keep a message; False when it is known already."""
+        ...
+
+
+class Children(Protocol):
+    """Starts and finds child executions; the engine is one."""
+
+    async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> Live | None:
+        """The child, owned and not yet begun; None when it has ended already.
+
+        Raises:
+            AgentFlowError: the child cannot start.
+        """
+        ...
+
+    def child_ended(self, child: str, key: str, at: float) -> ChildEnded:
+        """How a child ended, as an event of its parent's step `key`."""
+        ...
+
+
+@dataclass(slots=True)
+class Group:
+    """What one turn commits and then carries out."""
+
+    records: list[Record] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    epochs: dict[str, int] = field(default_factory=dict)
+    consumed: list[tuple[str, str, str]] = field(default_factory=list)
+    lives: dict[str, tuple[Live, list[Event], list[Command]]] = field(default_factory=dict)
+
+
+class Orchestrator:
+    """Owns executions. All methods run in its event loop's thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        children: Children,
+        *,
+        watch: Callable[[Notice], None],
+        printed: Callable[[Live, str, tuple[str, ...]], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._executor = executor
+        self._children = children
+        self._watch = watch
+        self._printed = printed
+        self._clock = clock
+        self._lives: dict[str, Live] = {}
+        self._arrived: list[tuple[str, Event]] = []
+        self._wake = asyncio.Event()
+        self._timers: list[tuple[float, str, str]] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self.mailbox = Mailbox(self.post, clock)
+
+    @property
+    def lives(self) -> Sequence[Live]:
+        """The executions it owns."""
+        return list(self._lives.values())
+
+    def live(self, execution: str) -> Live | None:
+        """An execution it owns."""
+        return self._lives.get(execution)
+
+    def adopt(self, live: Live) -> None:
+        """Serve an execution from now on."""
+        self._lives[live.id] = live
+
+    def begin(self, live: Live, event: Event) -> None:
+        """Serve a new execution, whose first `event` is recorded already."""
+        self.adopt(live)
+        commands = live.machine.advance(event)
+        live.note(event, commands)
+        if live.machine.finished is not None:
+            self._arrived.append((live.id, event))
+            self._wake.set()
+            return
+        self._carry_out([(live, [event], commands)])
+
+    def post(self, execution: str, event: Event) -> None:
+        """Something happened to an execution."""
+        self._arrived.append((execution, event))
+        self._wake.set()
+
+    def cancel(self, execution: str, reason: str, message: str = "") -> None:
+        """Unwind an execution: `finally` blocks and compensations run."""
+        self.post(execution, CancelRequested(self._clock(), reason, message))
+
+    def deliver(self, message: Message) -> None:
+        """Somebody sent a message: to whom it concerns, if this process owns them."""
+        if message.name != CANCEL:
+            self.mailbox.deliver(message)
+        elif message.execution in self._lives:
+            reason = message.data if isinstance(message.data, str) else ""
+            self.cancel(message.execution, reason, message.id)
+
+    def take_reports(self, reports: Sequence[Report]) -> None:
+        """What an executor reports."""
+        at = self._clock()
+        for report in reports:
+            if report.kind == "printed":
+                live = self._lives.get(report.execution)
+                if live is not None:
+                    self._printed(live, report.key, report.lines)
+            else:
+                self.post(report.execution, _event_of(report, at))
+
+    async def serve(self) -> None:
+        """Take turns until cancelled.
+
+        Raises:
+            Unavailable: the journal cannot be written; every execution stays as recorded.
+        """
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            arrived, self._arrived = self._arrived, []
+            group = self._take(arrived)
+            if group.records:
+                await self._commit(group)
+            self._carry_out(list(group.lives.values()))
+
+    def abandon(self, error: BaseException | None) -> None:
+        """Give every execution up; it stays as recorded and can be resumed."""
+        for live in self._lives.values():
+            if not live.ended.done():
+                live.ended.set_exception(error or asyncio.CancelledError())
+        self._lives.clear()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        for task in self._background:
+            task.cancel()
+
+    # --- a turn -------------------------------------------------------------------------------
+
+    def _take(self, arrived: list[tuple[str, Event]]) -> Group:
+        """Let the machines advance; nothing is durable yet and nothing is done."""
+        group = Group()
+        for execution, event in arrived:
+            live = self._lives.get(execution)
+            if live is not None and not live.is_over:
+                self._advance(group, live, event)
+        for live, events, _ in group.lives.values():
+            finish, at = live.machine.finished, events[-1].at
+            if finish is not None:
+                group.records.append(live.record(live.last_event(finish, at)))
+            change = live.change(finish, at)
+            if change is not None:
+                group.changes.append(change)
+        return group
+
+    def _advance(self, group: Group, live: Live, event: Event) -> None:
+        machine = live.machine
+        if machine.finished is None:
+            ignored = machine.ignored
+            commands = machine.advance(event)
+            if machine.ignored != ignored:
+                return
+            live.note(event, commands)
+            group.records.append(live.record(event))
+        elif isinstance(event, Started | Resumed):
+            commands = []
+        else:
+            return
+        if isinstance(event, MessageReceived):
+            group.consumed.append((event.message, live.id, event.key))
+        elif isinstance(event, CancelRequested) and event.message:
+            group.consumed.append((event.message, live.id, ""))
+        _, events, so_far = group.lives.setdefault(live.id, (live, [], []))
+        events.append(event)
+        so_far.extend(commands)
+        group.epochs[live.id] = live.epoch
+
+    async def _commit(self, group: Group) -> None:
+        try:
+            await self._store.append(group.records, group.changes, group.epochs, group.consumed)
+        except Unavailable:
+            raise
+        except AgentFlowError as error:
+            self._drop(getattr(error, "executions", list(group.lives)), error)
+            for execution in list(group.lives):
+                if execution not in self._lives:
+                    del group.lives[execution]
+            survivors = Group(
+                [r for r in group.records if r.execution in group.lives],
+                [c for c in group.changes if c.execution in group.lives],
+                {e: epoch for e, epoch in group.epochs.items() if e in group.lives},
+                [c for c in group.consumed if c[1] in group.lives],
+            )
+            if survivors.records:
+                await self._commit(survivors)
+
+    def _drop(self, executions: Sequence[str], error: AgentFlowError) -> None:
+        """Another orchestrator took these over: stop working for them."""
+        for execution in executions:
+            live = self._lives.pop(execution, None)
+            if live is None:
+                continue
+            for key in live.working:
+                self._executor.withdraw(execution, key)
+            if not live.ended.done():
+                live.ended.set_exception(error)
+
+    # --- carrying out -------------------------------------------------------------------------
+
+    def _carry_out(self, turns: list[tuple[Live, list[Event], list[Command]]]) -> None:
+        """Do what the machines want. What it depends on is durable."""
+        tasks: list[Task] = []
+        for live, events, commands in turns:
+            self._watch(Changed(live.id, tuple(events), tuple(commands)))
+            for command in commands:
+                self._do(live, command, tasks)
+            if live.is_over:
+                self._end(live)
+        if tasks:
+            self._executor.submit(tasks)
+
+    def _do(self, live: Live, command: Command, tasks: list[Task]) -> None:
+        match command:
+            case Invoke() | InvokeBatch() | OpenStream():
+                if command.key in live.working:
+                    tasks.append(_task_of(live, command))
+            case Demand():
+                self._executor.demand(live.id, command.key, command.count)
+            case StartTimer():
+                heapq.heappush(self._timers, (command.due, live.id, command.key))
+                self._set_alarm()
+            case AwaitMessage():
+                self.mailbox.listen(live, command)
+            case StartChild():
+                self._spawn(self._start_child(live, command))
+            case EmitEvent():
+                self._spawn(self._emit(live, command))
+            case Withdraw():
+                self._withdraw(live, command.key)
+            case Opened() | Finish():
+                pass
+            case _:
+                assert_never(command)
+
+    def _withdraw(self, live: Live, key: str) -> None:
+        live.timers.pop(key, None)
+        if live.listeners.pop(key, None) is not None:
+            self.mailbox.forget(live, key)
+        child = live.children.pop(key, None)
+        if child is not None:
+            self.cancel(child, f"no longer wanted by {live.id}")
+        self._executor.withdraw(live.id, key)
+
+    def _end(self, live: Live) -> None:
+        del self._lives[live.id]
+        self.mailbox.forget(live)
+        if live.parent is not None:
+            parent, key = live.parent
+            self.tell_parent(parent, key, live.id)
+        if not live.ended.done():
+            live.ended.set_result(None)
+
+    async def _start_child(self, live: Live, command: StartChild) -> None:
+        try:
+            child = await self._children.start_child(
+                live, command.key, command.workflow, command.input
+            )
+        except AgentFlowError as error:
+            value = {"name": "InvalidInput", "message": error.message, "data": None, "cause": None}
+            self.post(live.id, ChildEnded(self._clock(), command.key, "failed", error=value))
+            return
+        if child is None:
+            self.tell_parent(live.id, command.key, child_id(live.id, command.key))
+            return
+        live.children[command.key] = child.id
+        if command.key not in live.working:
+            self.cancel(child.id, f"no longer wanted by {live.id}")
+
+    def tell_parent(self, parent: str, key: str, child: str) -> None:
+        """A child execution has ended: its parent goes on, if this process owns it."""
+        if parent in self._lives:
+            self.post(parent, self._children.child_ended(child, key, self._clock()))
+
+    async def _emit(self, live: Live, command: EmitEvent) -> None:
+        message = Message(
+            id=f"{live.id}/{command.key}",
+            name=command.type,
+            correlation=command.subject,
+            data=command.data,
+            at=self._clock(),
+        )
+        await self._store.post(message)
+        self.mailbox.deliver(message)
+        self.post(live.id, EventEmitted(self._clock(), command.key))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._reaped)
+
+    def _reaped(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("carrying out a command failed", exc_info=task.exception())
+
+    # --- timers -------------------------------------------------------------------------------
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        delay = max(0.0, self._timers[0][0] - self._clock())
+        self._alarm = asyncio.get_running_loop().call_later(min(delay, 3600.0), self._ring)
+
+    def _ring(self) -> None:
+        """Post the timers that are due; never early, however the alarm was rounded."""
+        self._alarm = None
+        now = self._clock()
+        while self._timers and self._timers[0][0] <= now:
+            due, execution, key = heapq.heappop(self._timers)
+            live = self._lives.get(execution)
+            if live is not None and live.timers.get(key) == due:
+                self.post(execution, TimerFired(now, key))
+        if self._timers:
+            self._set_alarm()
+
+
+def child_id(parent: str, key: str) -> str:
+    """The id of the execution that a `run` step starts: the same however often it is started."""
+    return f"{parent}-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}"
+
+
+def _event_of(report: Report, at: float) -> Event:
+    match report.kind:
+        case "completed":
+            return CallCompleted(at, report.key, report.attempt, report.value)
+        case "failed":
+            return CallFailed(at, report.key, report.attempt, report.error, report.trace)
+        case "batch":
+            return BatchCompleted(at, report.key, report.attempt, report.values, report.elapsed)
+        case "yielded":
+            return StreamYielded(at, report.key, report.attempt, report.values)
+        case _:
+            raise AssertionError(report.kind)
+
+
+def _task_of(live: Live, command: Invoke | InvokeBatch | OpenStream) -> Task:
+    workflow = live.spec.workflow
+    kind, demand, skip = "call", 0, 0
+    calls = command.calls if isinstance(command, InvokeBatch) else [command.arguments]
+    if isinstance(command, InvokeBatch):
+        kind = "batch"
+    elif isinstance(command, OpenStream):
+        kind, demand, skip = "stream", command.demand, command.skip
+    return Task(
+        execution=live.id,
+        key=command.key,
+        attempt=command.attempt,
+        kind=kind,  # type: ignore[arg-type]  # one of the three literals
+        function=command.function,
+        calls=calls,
+        root=str(live.spec.root),
+        workflow=workflow.name,
+        timeout=command.timeout,
+        resources=command.resources,
+        secrets=workflow.secrets,
+        demand=demand,
+        skip=skip,
+    )

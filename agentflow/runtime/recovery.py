@@ -1,0 +1,114 @@
+"""Bringing an execution back from its history, and finding where a failed one can go on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agentflow.errors import Conflict
+from agentflow.runtime.journal.protocol import Record, StoredExecution
+from agentflow.runtime.machine import Machine, Program
+from agentflow.runtime.machine.protocol import Command, Event, Resumed, restore
+
+RETRIED = "execution.retried"
+
+
+def rebuild(
+    program: Program,
+    records: Sequence[Record],
+    observe: Callable[[Event, list[Command]], None] = lambda event, commands: None,
+) -> Machine:
+    """The machine that these records lead to; `observe` sees each event and what it led to."""
+    machine = Machine(program)
+    forgiven = {
+        record.data["forgives"]: record.at
+        for record in records
+        if record.type == RETRIED and not record.superseded and record.data["forgives"]
+    }
+    for record in records:
+        if record.superseded or record.type == RETRIED:
+            continue
+        event = restore(record.type, record.at, record.step, record.attempt, record.data)
+        if isinstance(event, Resumed):
+            continue
+        if record.seq in forgiven:
+            observe(event, machine.forgive(event, forgiven[record.seq]))
+        else:
+            observe(event, machine.advance(event))
+    return machine
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPoint:
+    """Where a retry goes on."""
+
+    from_seq: int
+    """Events from here on are set aside."""
+    forgives: int | None = None
+    """The failure just before them that is a reason for one more attempt."""
+    child: str | None = None
+    """The key of the `run` step whose child has to be retried first."""
+
+
+def retry_point(execution: StoredExecution, records: Sequence[Record]) -> RetryPoint:
+    """Where an execution that failed or was cancelled can go on.
+
+    Raises:
+        Conflict: it cannot; the message says why.
+    """
+    current = [record for record in records if not record.superseded]
+    if execution.status == "cancelled":
+        point = _cancellation(current)
+    elif execution.status == "failed":
+        point = _failure(execution, current)
+    else:
+        raise Conflict(
+            f"execution {execution.id} is {execution.status}, there is nothing to retry",
+            help=f"agentflow show {execution.id}",
+        )
+    undone = [
+        record.step
+        for record in current
+        if record.seq >= point.from_seq and (record.step or "").endswith(".compensate")
+    ]
+    if undone:
+        raise Conflict(
+            f"the saga of execution {execution.id} has been undone (`{undone[0]}`), "
+            "so its steps cannot be kept",
+            help="start a new execution",
+        )
+    return point
+
+
+def _cancellation(records: Sequence[Record]) -> RetryPoint:
+    return RetryPoint(next(r.seq for r in records if r.type == "cancel.requested"))
+
+
+def _failure(execution: StoredExecution, records: Sequence[Record]) -> RetryPoint:
+    origin = execution.origin or ""
+    for record in reversed(records):
+        match record.type:
+            case "call.failed" if record.step == origin or _carries(record.step, origin):
+                return RetryPoint(record.seq + 1, forgives=record.seq)
+            case "batch.completed" if _carries(record.step, origin):
+                return RetryPoint(record.seq + 1, forgives=record.seq)
+            case "timer.fired" if record.step == f"{origin}@timeout" and origin:
+                return RetryPoint(record.seq + 1, forgives=record.seq)
+            case "child.ended" if record.step == origin:
+                return RetryPoint(record.seq, child=origin)
+    raise Conflict(
+        f"execution {execution.id} failed in the workflow itself, at `{origin or 'the top'}`: "
+        f"{execution.error['name']}: {execution.error['message']}; a retry would give the same",
+        help="mend the spec or the input and start a new execution",
+    )
+
+
+_ITEM = re.compile(r"(.*)\[(\d+)\]")
+_BATCH = re.compile(r"(.*)\[(\d+):(\d+)\]")
+
+
+def _carries(batch: str | None, item: str) -> bool:
+    """Whether a batch's key covers an item's: `counts[0:64]` carries `counts[17]`."""
+    one, many = _ITEM.fullmatch(item), _BATCH.fullmatch(batch or "")
+    return bool(one and many and one[1] == many[1] and int(many[2]) <= int(one[2]) < int(many[3]))
