@@ -23,7 +23,9 @@ import subprocess
 import sys
 import sysconfig
 import time
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -67,9 +69,9 @@ def setup(_: list[str]) -> int:
     uv = find_uv()
     say("making .venv …")
     run(uv, "venv", "--quiet", "--allow-existing", "--python", find_python(), str(VENV))
-    pip = (uv, "pip", "--quiet", "--python", tool("python"))
-    run(*pip, "sync", "--require-hashes", "requirements/dev.txt")
-    run(*pip, "install", "--no-deps", "--no-build-isolation", "--editable", ".")
+    into = ("--quiet", "--python", tool("python"))
+    run(uv, "pip", "sync", *into, "--require-hashes", "requirements/dev.txt")
+    run(uv, "pip", "install", *into, "--no-deps", "--no-build-isolation", "--editable", ".")
     STAMP.write_text(wanted)
     say(f".venv is ready ({time.monotonic() - began:.0f} s)")
     return 0
@@ -147,9 +149,10 @@ def find_uv() -> str:
     own = TOOLS / "uv" / "bin" / "uv"
     if not own.exists():
         say("installing uv into .tools …")
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        options = ["--require-hashes", "--upgrade", "--target", str(TOOLS / "uv")]
-        run(*pip, *options, "-r", "requirements/uv.txt")
+        quiet = ("--quiet", "--disable-pip-version-check", "--root-user-action=ignore")
+        options = ("--require-hashes", "--upgrade", "--target", str(TOOLS / "uv"))
+        pip = (sys.executable, "-m", "pip", "install")
+        run(*pip, *quiet, *options, "-r", "requirements/uv.txt")
     return str(own)
 
 
@@ -181,15 +184,13 @@ def install_system_packages() -> None:
         subprocess.run(["apt-get", "-qq", *command], check=True, env=quiet)
 
 
-def present(output: dict[str, object]) -> str:
+def present(output: dict[str, Any]) -> str:
     """The result of the main job as a table for people."""
-    top, longest = output["top"], output["longest"]
+    words = ["most common"] + [f"{w['word']:<16}{w['count']:>10,}" for w in output["top"][:10]]
+    files = ["   longest files"] + [f"{f['words']:>10,}  {f['path']}" for f in output["longest"]]
     lines = [f"\n{output['total_words']:,} words in {output['files']:,} files\n"]
-    lines.append(f"{'word':<16}{'count':>9}   {'words':>8}  file")
-    for left, right in zip(top[:10], longest, strict=False):  # type: ignore[index,call-overload]
-        lines.append(
-            f"{left['word']:<16}{left['count']:>9,}   {right['words']:>8,}  {right['path']}"
-        )
+    for left, right in zip_longest(words, files, fillvalue=""):
+        lines.append(f"  {left:<26} {right}".rstrip())
     return "\n".join(lines)
 
 

@@ -26,10 +26,10 @@ def root() -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that journals are written to, in place of the project's own."""
-    folder = tmp_path / "store"
-    monkeypatch.setenv("AGENTFLOW_STORE", str(folder))
-    return folder
+    """A journal of the test's own, in place of the project's; gives its file."""
+    file = tmp_path / "journal.db"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{file}")
+    return file
 
 
 @pytest.hookimpl(wrapper=True)
