@@ -111,7 +111,8 @@ class Database:
             raise  # a rule of the tables was broken: the caller knows which, and what it means
         except DBAPIError as error:
             raise self._explain(error.orig or error) from error
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # Raised by the driver itself; the latter when it quotes a damaged schema.
             raise self._explain(error) from error
 
 

@@ -19,6 +19,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "agentflow_revision"
 """Not alembic's own name for it: a database may be shared with an application that uses alembic."""
 
+BASE = "base"
+"""Alembic's word for a store before the first migration."""
+
 _VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
 
 
@@ -39,7 +42,7 @@ def ensure(database: Database) -> None:
             migrate(connection, revision)
 
 
-def migrate(connection: Connection, revision: str | None) -> None:
+def migrate(connection: Connection, revision: str) -> None:
     """Run the migrations that come after `revision`, in the transaction of `connection`.
 
     Raises:
@@ -52,8 +55,8 @@ def migrate(connection: Connection, revision: str | None) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision is not None and revision not in known:
+    scripts = ScriptDirectory.from_config(config)
+    if revision not in {BASE, *(script.revision for script in scripts.walk_revisions())}:
         raise Unavailable(
             f"the journal was written by a newer AgentFlow (its schema is {revision}, this one "
             f"knows {REVISION})",
@@ -66,8 +69,7 @@ def migrate(connection: Connection, revision: str | None) -> None:
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    revision: str | None = connection.scalar(select(_VERSION.c.version_num))
-    return revision
+    return connection.scalar(select(_VERSION.c.version_num)) or BASE
 
 
 def _create(connection: Connection) -> None:

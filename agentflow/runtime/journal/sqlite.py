@@ -136,7 +136,8 @@ def explain(error: BaseException, path: Path) -> AgentFlowError:
     """What an error of SQLite means for the person who can fix it."""
     # An extended code holds the primary one in its low byte: SQLITE_READONLY_DBMOVED, …
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_CORRUPT or "decode to UTF-8" in str(error):
+    undecodable = isinstance(error, UnicodeDecodeError) or "decode to UTF-8" in str(error)
+    if code == sqlite3.SQLITE_CORRUPT or undecodable:
         return Corrupt(f"{path} is damaged: {error}")
     what, remedy = _MEANINGS.get(code, _FAILED)(path)
     return Unavailable(f"{what}: {error}", help=remedy)

@@ -69,8 +69,20 @@ _CHUNK = 1000
 
 _OPEN: frozenset[Status] = frozenset({"running", "waiting"})
 
+# Statements that every commit runs are built once: that takes longer than running them.
+_FIND = select(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
+_LOCK = (
+    select(
+        *(EXECUTIONS.c[name] for name in ("id", "owner", "epoch", "status", "head", "head_hash"))
+    )
+    .where(EXECUTIONS.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update()
+)
 _UPDATE = update(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
-"""Sets the columns that the parameters name."""
+_CREATE = insert(EXECUTIONS)
+_RECORD = insert(EVENTS)
+_DELIVER = insert(DELIVERIES)
+_NEWEST_MESSAGE = select(newest_message())
 
 
 class Journal(Reader):
@@ -129,18 +141,13 @@ class Journal(Reader):
         """
         new = replace(execution, head=first.seq)
         (event,) = event_rows([first], GENESIS)
-        row = {
-            **execution_row(new),
-            "head_hash": event["hash"],
-            "deaf_until": func.coalesce(newest_message(), 0),
-        }
+        row = {**execution_row(new), "head_hash": event["hash"]}
         with self._database.write() as connection:
-            found = connection.execute(
-                select(EXECUTIONS).where(EXECUTIONS.c.id == execution.id)
-            ).first()
+            found = connection.execute(_FIND, {"of": execution.id}).first()
             if found is None:
-                connection.execute(insert(EXECUTIONS).values(row))
-                connection.execute(insert(EVENTS), event)
+                row["deaf_until"] = connection.scalar(_NEWEST_MESSAGE) or 0
+                connection.execute(_CREATE, row)
+                connection.execute(_RECORD, event)
                 return new, True
         stored = execution_of(found)
         _require_same(stored, new)
@@ -207,8 +214,8 @@ class Journal(Reader):
                     for execution, following in histories.items()
                     if following
                 ]
-                _execute(connection, insert(EVENTS), [row for chain in chains for row in chain])
-                _execute(connection, insert(DELIVERIES), deliveries)
+                _execute(connection, _RECORD, [row for chain in chains for row in chain])
+                _execute(connection, _DELIVER, deliveries)
                 _execute(connection, _UPDATE, [head_row(chain[-1]) for chain in chains])
                 ends = [change_row(change, owned[change.execution].owner) for change in changes]
                 _execute(connection, _UPDATE, ends)
@@ -247,7 +254,7 @@ class Journal(Reader):
                 insert(DELIVERIES).from_select(["message_id", "execution_id", "key"], dropped)
             )
             connection.execute(update(EVENTS).where(aside).values(superseded=True))
-            connection.execute(insert(EVENTS), event)
+            connection.execute(_RECORD, event)
             _execute(connection, _UPDATE, [head_row(event)])
             running = change_row(Change(execution_id, "running"), owned[execution_id].owner)
             _execute(connection, _UPDATE, [running])
@@ -321,12 +328,10 @@ def _is_delivered(connection: Connection, message: str, execution: str) -> bool:
 
 def _locked(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Where executions stand; a server keeps the rows from others until the commit."""
-    names = ("id", "owner", "epoch", "status", "head", "head_hash")
-    query = select(*(EXECUTIONS.c[name] for name in names)).with_for_update()
     return {
         row.id: row
         for start in range(0, len(ids), _CHUNK)
-        for row in connection.execute(query.where(EXECUTIONS.c.id.in_(ids[start : start + _CHUNK])))
+        for row in connection.execute(_LOCK, {"ids": ids[start : start + _CHUNK]})
     }
 
 

@@ -1,0 +1,56 @@
+"""What the journal's tests write."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from agentflow.runtime.journal.protocol import Message, Record, StoredExecution, StoredSpec
+from agentflow.runtime.journal.store import Journal
+
+SPEC = StoredSpec(digest="d1", name="hello", version="1", text="workflow: hello", path="hello.yaml")
+LIVE = "elsewhere:1:1"
+"""An owner on another machine: nobody here can tell whether it lives."""
+
+
+def execution(name: str, **fields: Any) -> StoredExecution:
+    """A running execution of `SPEC`, owned under epoch 1."""
+    given: dict[str, Any] = {
+        "workflow": SPEC.name,
+        "version": SPEC.version,
+        "digest": SPEC.digest,
+        "root": "/project",
+        "status": "running",
+        "input": {"name": "World"},
+        "started_at": 100.0,
+        "epoch": 1,
+    }
+    return StoredExecution(id=name, **(given | fields))
+
+
+def started(name: str) -> Record:
+    return Record(name, 1, "execution.started", 100.0, data={"input": {"name": "World"}})
+
+
+def completed(name: str, seq: int, step: str | None = None, value: Any = None) -> Record:
+    """The completion of a step, by default one of its own for each event."""
+    return Record(name, seq, "call.completed", 101.5, step or f"s{seq}", 1, {"value": value})
+
+
+def begin(journal: Journal, name: str, **fields: Any) -> str:
+    journal.create(execution(name, **fields), started(name))
+    return name
+
+
+def message(name: str, ident: str, to: str | None = None, data: Any = None) -> Message:
+    return Message(id=ident, name=name, correlation=None, data=data, at=102.0, execution=to)
+
+
+def tamper(root: Path, *statements: str) -> None:
+    """Change the store behind the journal's back."""
+    connection = sqlite3.connect(root / ".agentflow/journal.db")
+    with connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
