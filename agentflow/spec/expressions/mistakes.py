@@ -31,7 +31,7 @@ CODES: dict[str, str] = {
 """What each code means, in one line."""
 
 
-class Mistake(Exception):  # noqa: N818  (it is the user's mistake, and becomes a Diagnostic)
+class Mistake(Exception):
     """The first mistake in an expression; offsets are into its source."""
 
     def __init__(

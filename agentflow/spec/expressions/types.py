@@ -52,6 +52,12 @@ class ObjectOf:
         """The type of a named field, if it is named."""
         return dict(self.fields).get(name)
 
+    def value(self) -> Type:
+        """The type of the values under any key."""
+        if self.rest is None:
+            return ANY
+        return union([*(kind for _, kind in self.fields), self.rest])
+
 
 @dataclass(frozen=True, slots=True)
 class Union:
@@ -153,6 +159,40 @@ def describe(value: Json) -> str:
             return "an empty object" if not value else f"object with {count(len(value), 'key')}"
 
 
+def phrase(kind: Type) -> str:
+    """A type in words: `a list of numbers`, `a string or a list`."""
+    match kind:
+        case Scalar("any"):
+            return "a value"
+        case Scalar("null"):
+            return "null"
+        case Scalar("integer"):
+            return "an integer"
+        case Scalar(name):
+            return f"a {name}"
+        case ListOf(Scalar("any")):
+            return "a list"
+        case ListOf(item):
+            return f"a list of {_plural(item)}"
+        case ObjectOf():
+            return "an object"
+        case Union(alternatives):
+            *first, last = map(phrase, alternatives)
+            return f"{', '.join(first)} or {last}"
+
+
+def _plural(kind: Type) -> str:
+    match kind:
+        case ListOf():
+            return "lists"
+        case ObjectOf():
+            return "objects"
+        case Union(alternatives):
+            return " or ".join(map(_plural, alternatives))
+        case _:
+            return f"{kind}s"
+
+
 def count(number: int, noun: str) -> str:
     """`1 item`, `2 items`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
@@ -162,3 +202,18 @@ def shorten(text: str, length: int) -> str:
     """The text on one line without control characters, cut to `length` with an ellipsis."""
     cut = text if len(text) <= length else text[: length - 1] + "…"
     return "".join(letter if letter.isprintable() else " " for letter in cut)
+
+
+def overlap(a: Type, b: Type) -> bool:
+    """Whether some value may have both types; lists overlap when their items may."""
+    match a, b:
+        case (Scalar("any"), _) | (_, Scalar("any")):
+            return True
+        case (Union(alternatives), other) | (other, Union(alternatives)):
+            return any(overlap(alternative, other) for alternative in alternatives)
+        case Scalar(), Scalar():
+            return a == b or {a, b} == {INTEGER, NUMBER}
+        case ListOf(x), ListOf(y):
+            return overlap(x, y)
+        case _:
+            return isinstance(a, ObjectOf) and isinstance(b, ObjectOf)

@@ -11,14 +11,12 @@ from agentflow.errors import Fault, Json
 from agentflow.spec.expressions.limits import Frame, check_items, check_text, measure, weight
 from agentflow.spec.expressions.types import (
     ListOf,
-    ObjectOf,
-    Scalar,
     Type,
-    Union,
     accepts,
     count,
     describe,
     kind_of,
+    phrase,
 )
 
 Cost: TypeAlias = Literal["constant", "items", "parts"]
@@ -177,40 +175,6 @@ def _offender(kind: Type, value: Json) -> str:
             if not accepts(kind.item, item):
                 return f"a list with {_offender(kind.item, item)} at index {index}"
     return describe(value)
-
-
-def phrase(kind: Type) -> str:
-    """A type in words: `a list of numbers`, `a string or a list`."""
-    match kind:
-        case Scalar("any"):
-            return "a value"
-        case Scalar("null"):
-            return "null"
-        case Scalar("integer"):
-            return "an integer"
-        case Scalar(name):
-            return f"a {name}"
-        case ListOf(Scalar("any")):
-            return "a list"
-        case ListOf(item):
-            return f"a list of {_plural(item)}"
-        case ObjectOf():
-            return "an object"
-        case Union(alternatives):
-            *first, last = map(phrase, alternatives)
-            return f"{', '.join(first)} or {last}"
-
-
-def _plural(kind: Type) -> str:
-    match kind:
-        case ListOf():
-            return "lists"
-        case ObjectOf():
-            return "objects"
-        case Union(alternatives):
-            return " or ".join(map(_plural, alternatives))
-        case _:
-            return f"{kind}s"
 
 
 def method(overloads: Mapping[str, Function], receiver: Json) -> Function:

@@ -36,11 +36,7 @@ def _get(source: dict[str, Json], key: str, default: Json = None) -> Json:
 
 
 def _value(kind: Type) -> Type:
-    if not isinstance(kind, ObjectOf):
-        return ANY
-    return union(
-        [*(field for _, field in kind.fields), *(() if kind.rest is None else (kind.rest,))]
-    )
+    return kind.value() if isinstance(kind, ObjectOf) else ANY
 
 
 def _got(types: Sequence[Type]) -> Type:
