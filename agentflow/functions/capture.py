@@ -65,6 +65,7 @@ class Capture:
 def captured(emit: Callable[[str], None]) -> Iterator[None]:
     """Whatever this block prints goes to `emit`, line by line."""
     capture = Capture(emit)
+    Redirection.ensure()
     token = _CAPTURE.set(capture)
     try:
         yield
@@ -124,7 +125,6 @@ class Redirection:
 
     _lock = threading.Lock()
     _count = 0
-    _streams: tuple[_Stream, _Stream] | None = None
     _handler = _Handler()
     _handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
 
@@ -133,25 +133,34 @@ class Redirection:
         """Put the streams in place."""
         with cls._lock:
             cls._count += 1
-            if cls._count > 1:
-                return
-            cls._streams = (_Stream(sys.stdout), _Stream(sys.stderr))
-            sys.stdout, sys.stderr = cls._streams
-            LOGGER.addHandler(cls._handler)
-            if LOGGER.level == logging.NOTSET:
-                LOGGER.setLevel(logging.INFO)
+            if cls._count == 1:
+                LOGGER.addHandler(cls._handler)
+                if LOGGER.level == logging.NOTSET:
+                    LOGGER.setLevel(logging.INFO)
+        cls.ensure()
+
+    @classmethod
+    def ensure(cls) -> None:
+        """Put the streams in place again if someone has replaced them since.
+
+        Progress displays and test runners do; then theirs become the ones outside of calls.
+        """
+        if cls._count and not (type(sys.stdout) is type(sys.stderr) is _Stream):
+            with cls._lock:
+                if cls._count and type(sys.stdout) is not _Stream:
+                    sys.stdout = _Stream(sys.stdout)
+                if cls._count and type(sys.stderr) is not _Stream:
+                    sys.stderr = _Stream(sys.stderr)
 
     @classmethod
     def end(cls) -> None:
         """Put back what was there, unless someone else has replaced it since."""
         with cls._lock:
             cls._count -= 1
-            if cls._count or cls._streams is None:
+            if cls._count:
                 return
-            out, err = cls._streams
-            if sys.stdout is out:
-                sys.stdout = out.original
-            if sys.stderr is err:
-                sys.stderr = err.original
             LOGGER.removeHandler(cls._handler)
-            cls._streams = None
+            if isinstance(sys.stdout, _Stream) and sys.stdout.original is not None:
+                sys.stdout = sys.stdout.original
+            if isinstance(sys.stderr, _Stream) and sys.stderr.original is not None:
+                sys.stderr = sys.stderr.original

@@ -60,6 +60,11 @@ def decode(text: bytes) -> Json:
     return json.loads(text) if orjson is None else orjson.loads(text)
 
 
+def duplicate(value: Json) -> Json:
+    """A copy of a JSON value, so that a function may change what it was given."""
+    return decode(_dump(value, "value"))
+
+
 def _dump(plain: Json, path: str) -> bytes:
     try:
         if orjson is not None:

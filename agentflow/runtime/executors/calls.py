@@ -1,0 +1,71 @@
+"""What a worker must know of a task, apart from its arguments, and the errors executors make."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+
+from agentflow.errors import Json, fault_value
+from agentflow.functions.context import Context
+from agentflow.functions.invoke import Outcome
+
+_BATCH_KEY = re.compile(r"(.*)\[(\d+):(\d+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, or a batch of calls of one function, as a worker sees it."""
+
+    function: str
+    root: str
+    execution: str
+    workflow: str
+    key: str
+    attempt: int
+    secrets: tuple[str, ...] = ()
+    timeout: float | None = None
+    """Seconds each call may take."""
+
+    def context(self, index: int | None = None, *, bounded: bool = True) -> Context:
+        """The context of the call, or of item `index` of the batch, that begins now.
+
+        A stream has no deadline (`bounded=False`): the time it waits for demand does not count.
+        """
+        deadline = time.time() + self.timeout if bounded and self.timeout is not None else None
+        step = self.key if index is None else item_key(self.key, index)
+        return Context(
+            self.execution, self.workflow, step, self.attempt, deadline, tuple(self.secrets)
+        )
+
+
+def item_key(batch: str, index: int) -> str:
+    """The key of one item of a batch: the one it would have if it were called alone.
+
+    >>> item_key("counts[64:128]", 3)
+    'counts[67]'
+    """
+    match = _BATCH_KEY.fullmatch(batch)
+    return f"{match[1]}[{int(match[2]) + index}]" if match else f"{batch}[{index}]"
+
+
+def timeout_error(seconds: float) -> dict[str, Json]:
+    """The error of a call that took too long."""
+    return fault_value("Timeout", f"took longer than {seconds:g} s")
+
+
+def lost_error(reason: str) -> dict[str, Json]:
+    """The error of a call whose worker died."""
+    return fault_value("WorkerLost", f"the worker died while it ran this: {reason}")
+
+
+def failure(error: Json, trace: Json = None) -> dict[str, Json]:
+    """A failed outcome of a batch's item."""
+    return {"error": error, "trace": trace or []}
+
+
+def outcome_parts(outcome: Outcome) -> tuple[bytes | None, Json]:
+    """The JSON of the result, or else the failure."""
+    if outcome.error is None:
+        return outcome.value, None
+    return None, failure(outcome.error, outcome.trace)

@@ -1,0 +1,88 @@
+"""What the executors' tests share: tasks of `project/trials.py`, and a bench to run them on."""
+
+# ruff: noqa: ASYNC110, ASYNC240  # other processes can be watched only by their files
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentflow.runtime.executors.protocol import Executor, Report, Task
+
+PROJECT = str(Path(__file__).parent / "project")
+
+
+def call(
+    function: str, key: str = "s", /, *, timeout: float | None = None, **arguments: Any
+) -> Task:
+    """A call of a function of `project/trials.py`."""
+    return Task(
+        "e1", key, 1, "call", f"trials.{function}", [arguments], PROJECT, "w", timeout=timeout
+    )
+
+
+def batch(function: str, calls: Sequence[Any], *, timeout: float | None = None) -> Task:
+    """A batch of calls, as items of the map `m`."""
+    key = f"m[0:{len(calls)}]"
+    return Task("e1", key, 1, "batch", f"trials.{function}", calls, PROJECT, "w", timeout=timeout)
+
+
+def stream(
+    function: str, demand: int, *, skip: int = 0, timeout: float | None = None, **arguments: Any
+) -> Task:
+    """A stream under the key `p`."""
+    return Task(
+        "e1", "p", 1, "stream", f"trials.{function}", [arguments], PROJECT, "w",
+        demand=demand, skip=skip, timeout=timeout,
+    )  # fmt: skip
+
+
+class Bench:
+    """An executor with everything it reported."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self.reports: list[Report] = []
+        self._news = asyncio.Event()
+
+    def take(self, reports: Sequence[Report]) -> None:
+        self.reports.extend(reports)
+        self._news.set()
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            self._news.clear()
+            await asyncio.wait_for(self._news.wait(), 30)
+
+    def ended(self) -> dict[str, Report]:
+        """The last report of each key."""
+        return {r.key: r for r in self.reports if r.kind in {"completed", "failed", "batch"}}
+
+    def printed(self, key: str) -> list[str]:
+        return [
+            line for r in self.reports if r.kind == "printed" and r.key == key for line in r.lines
+        ]
+
+    def values(self, key: str = "p") -> list[Any]:
+        """What a stream gave."""
+        return [
+            v for r in self.reports if r.kind == "yielded" and r.key == key for v in r.values or ()
+        ]
+
+    async def run(self, *tasks: Task) -> dict[str, Report]:
+        """Carry out tasks and wait for all of them."""
+        keys = {task.key for task in tasks}
+        self.reports.clear()
+        self.executor.submit(tasks)
+        await self.until(lambda: self.ended().keys() >= keys)
+        return self.ended()
+
+    async def outcome(self, task: Task) -> Report:
+        return (await self.run(task))[task.key]
+
+
+async def exists(path: Path) -> None:
+    """Wait until a function has made a file."""
+    while not path.exists():
+        await asyncio.sleep(0.005)
