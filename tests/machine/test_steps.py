@@ -265,7 +265,7 @@ t.z = 0
         """
   - id: s
     timeout: 10s
-    try: {do: [{id: a, call: f.a}]}
+    saga: {do: [{id: a, call: f.a}]}
   - {id: b, call: f.b}
 """,
         """
@@ -462,7 +462,7 @@ l[1].a = 2
     ),
     "an endless loop without calls is stopped": Row(
         '  - {id: l, loop: {while: "${ true }", max: 100000000, do: [{id: a, set: {x: 1}}]}}\n',
-        "start\n-> failed LimitExceeded at l[1000000].a",
+        "start\n-> failed LimitExceeded at l[999999].a",
     ),
     # --- map
     "map gives results in item order": Row(
@@ -844,7 +844,6 @@ start
 p.from < [1, 2]
 -> demand p.from 2
 -> invoke p[0].a {"x": 1}
--> demand p.from 1
 p.from < [3]
 -> demand p.from 1
 p[0].a = 10

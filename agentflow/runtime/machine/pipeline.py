@@ -142,11 +142,11 @@ class PipelineFrame(Parallel):
 
     def flow(self, machine: Machine) -> Outcome | None:
         """Move whatever can move, from the last stage to the first, until nothing can."""
+        stages = range(len(self._lanes) - 1, -1, -1)
         moved = True
         while moved:
-            moved = False
-            for stage in reversed(range(len(self._lanes))):
-                moved |= self._forward(stage)
+            moved = any([self._forward(stage) for stage in stages])
+            for stage in stages:
                 while self._can_begin(stage):
                     outcome = self._begin(machine, stage)
                     if self._verdict is not None:

@@ -1,0 +1,314 @@
+"""What an engine does in its event loop: starts, takes over, retries and cancels executions.
+
+It is what the orchestrator calls `Store` and `Children`: the journal behind a writer's thread, and
+the way to other executions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
+from agentflow.runtime.catalog import Catalog
+from agentflow.runtime.executors.protocol import Executor
+from agentflow.runtime.ids import new_id
+from agentflow.runtime.journal.owner import is_alive, owner_id
+from agentflow.runtime.journal.protocol import (
+    CANCEL,
+    ENDED,
+    Change,
+    Message,
+    Record,
+    StoredExecution,
+)
+from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.live import Live
+from agentflow.runtime.logs import LogBook
+from agentflow.runtime.machine import Machine
+from agentflow.runtime.machine.protocol import (
+    CancelRequested,
+    ChildEnded,
+    Resumed,
+    Started,
+    payload,
+)
+from agentflow.runtime.notices import Phase, Watcher
+from agentflow.runtime.orchestrator import Orchestrator, child_id
+from agentflow.runtime.recovery import RETRIED, rebuild, retry_point
+from agentflow.spec.inputs import check_input
+from agentflow.spec.load import Loaded
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An execution, and how this process has it: not at all when `live` is None."""
+
+    stored: StoredExecution
+    live: Live | None
+    created: bool = False
+
+
+class Host:
+    """The executions of one engine. All methods run in its event loop."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        executor: Executor,
+        logs: LogBook,
+        watch: Watcher,
+        parallel: int | None,
+    ) -> None:
+        self._journal = journal
+        self._executor = executor
+        self._watch = watch
+        self._parallel = parallel or os.cpu_count() or 1
+        self._catalog = Catalog(journal)
+        self._owner = owner_id()
+        self._writer = ThreadPoolExecutor(1, "agentflow-journal")
+        self._starting = asyncio.Lock()
+        self._is_started = False
+        self.orchestrator = Orchestrator(self, executor, self, watch=watch, printed=logs.printed)
+        self.orchestrator.mailbox.early = lambda live, name: journal.messages_for(live.id, name)
+
+    async def append(
+        self,
+        records: Sequence[Record],
+        changes: Sequence[Change],
+        epochs: dict[str, int],
+        consumed: Sequence[tuple[str, str, str]],
+    ) -> None:
+        """Write one group of events, in the writer's thread."""
+        await self._write(self._journal.append, records, changes, epochs, consumed)
+
+    async def post(self, message: Message) -> bool:
+        """Keep a message, in the writer's thread."""
+        return await self._write(self._journal.post, message)
+
+    async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> Live | None:
+        """The child execution of a `run` step; None when it has ended already."""
+        loaded = parent.spec.children[workflow]
+        value = check_input(loaded.workflow, input)
+        id = child_id(parent.id, key)
+        stored, event, created = await self._record_start(
+            loaded, value, id, owner=self._owner, parent=(parent.id, key)
+        )
+        if stored.status in ENDED:
+            return None
+        live = self.orchestrator.live(id)
+        if live is not None:
+            return live
+        if not created:
+            return await self._take_over(stored)
+        return self._begin(loaded, stored, event)
+
+    def child_ended(self, child: str, key: str, at: float) -> ChildEnded:
+        """How a child ended, as the event of its parent's step."""
+        stored = self._journal.execution(child)
+        return ChildEnded(at, key, stored.status, stored.output, stored.error)
+
+    # --- for the engine -----------------------------------------------------------------------
+
+    async def start(self, loaded: Loaded, input: Json, id: str | None) -> Held:
+        """Start an execution, or find the one with this id."""
+        await self._start_executor()
+        stored, event, created = await self._record_start(loaded, input, id, owner=self._owner)
+        if created:
+            live = self._begin(loaded, stored, event)
+            return Held(stored, live, created=True)
+        held = self.held(stored)
+        if held.live is None and stored.status not in ENDED and not _is_owned(stored):
+            held = Held(stored, await self._take_over(stored))
+        return held
+
+    async def create(self, loaded: Loaded, input: Json, id: str | None) -> Held:
+        """Write an execution's start, for whoever will run it."""
+        stored, _, created = await self._record_start(loaded, input, id, owner=None)
+        return Held(stored, None, created)
+
+    def held(self, stored: StoredExecution) -> Held:
+        """How this process has an execution."""
+        return Held(stored, self.orchestrator.live(stored.id))
+
+    async def _record_start(
+        self,
+        loaded: Loaded,
+        input: Json,
+        id: str | None,
+        *,
+        owner: str | None,
+        parent: tuple[str, str] | None = None,
+    ) -> tuple[StoredExecution, Started, bool]:
+        """Write an execution's first event, unless it has one."""
+        workflow = loaded.workflow
+        id = id or new_id()
+        event = Started(time.time(), id, input, self._parallel)
+        execution = StoredExecution(
+            id=id,
+            workflow=workflow.name,
+            version=workflow.version,
+            digest=workflow.digest,
+            root=str(loaded.root),
+            status="running",
+            input=input,
+            started_at=event.at,
+            owner=owner,
+            epoch=1,
+            parent=parent[0] if parent else None,
+            parent_key=parent[1] if parent else None,
+            labels=workflow.labels,
+        )
+        record = Record(id, 1, "execution.started", event.at, data=payload(event))
+
+        def write() -> tuple[StoredExecution, bool]:
+            with self._journal.group():
+                self._catalog.register(loaded)
+                return self._journal.create(execution, record)
+
+        stored, created = await self._write(write)
+        return stored, event, created
+
+    def _begin(self, loaded: Loaded, stored: StoredExecution, event: Started) -> Live:
+        live = Live(
+            stored.id,
+            loaded,
+            Machine(self._catalog.program(loaded)),
+            stored.epoch,
+            1,
+            parent=_parent(stored),
+        )
+        self.orchestrator.begin(live, event)
+        return live
+
+    async def resume(self, id: str) -> Held:
+        """Go on with an execution that nobody runs."""
+        stored = self._journal.execution(id)
+        live = self.orchestrator.live(id)
+        if live is None:
+            if stored.status in ENDED:
+                raise Conflict(
+                    f"execution {id} has already {stored.status}",
+                    help=f"agentflow show {id}",
+                )
+            await self._start_executor()
+            live = await self._take_over(stored)
+        return Held(stored, live)
+
+    async def _take_over(self, stored: StoredExecution) -> Live:
+        """Own an execution that nobody runs, and ask again for what it waits for."""
+        live = await self._claim(stored)
+        self.orchestrator.adopt(live)
+        self.orchestrator.post(live.id, Resumed(time.time()))
+        for message in self._journal.messages_for(live.id, CANCEL):
+            self.orchestrator.deliver(message)
+        return live
+
+    async def _claim(self, stored: StoredExecution) -> Live:
+        epoch = await self._write(self._journal.claim, stored.id, self._owner)
+        loaded = self._catalog.started_with(stored)
+        records = self._journal.history(stored.id)
+        machine = rebuild(self._catalog.program(loaded), records)
+        return Live(
+            stored.id,
+            loaded,
+            machine,
+            epoch,
+            records[-1].seq,
+            status=stored.status,
+            parent=_parent(stored),
+        )
+
+    async def retry(self, id: str) -> Held:
+        """Go on with an execution from where it failed or was cancelled."""
+        stored = self._journal.execution(id)
+        records = self._journal.history(id)
+        point = retry_point(stored, records)
+        await self._start_executor()
+        if point.child is not None:
+            await self.retry(child_id(id, point.child))
+        epoch = await self._write(self._journal.claim, id, self._owner)
+        record = Record(
+            id, records[-1].seq + 1, RETRIED, time.time(), data={"forgives": point.forgives}
+        )
+        await self._write(self._journal.supersede, id, point.from_seq, epoch, record)
+        live = await self._take_over(self._journal.execution(id))
+        return Held(stored, live)
+
+    async def cancel(self, id: str, reason: str) -> Held:
+        """Unwind an execution, or ask the process that runs it to do so."""
+        stored = self._journal.execution(id)
+        if stored.status in ENDED:
+            raise Conflict(f"execution {id} has already {stored.status}")
+        live = self.orchestrator.live(id)
+        if live is None and _is_owned(stored):
+            ask = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, time.time(), id)
+            await self.post(ask)
+            return Held(stored, None)
+        if live is None:
+            live = await self._take_over_to_cancel(stored)
+        self.orchestrator.cancel(id, reason)
+        return Held(stored, live)
+
+    async def _take_over_to_cancel(self, stored: StoredExecution) -> Live:
+        """Own an execution, starting the executor only if its clean-up calls functions."""
+        program = self._catalog.program(self._catalog.started_with(stored))
+        probe = rebuild(program, self._journal.history(stored.id))
+        probe.advance(CancelRequested(time.time()))
+        if probe.finished is None:
+            await self._start_executor()
+            return await self._take_over(stored)
+        live = await self._claim(stored)
+        self.orchestrator.adopt(live)
+        return live
+
+    async def _start_executor(self) -> None:
+        async with self._starting:
+            if self._is_started:
+                return
+            begun = asyncio.get_running_loop().create_task(
+                self._executor.start(self.orchestrator.take_reports)
+            )
+            if self._executor.phase is not None:
+                self._watch(Phase(self._executor.phase))
+            try:
+                await begun
+            finally:
+                if self._executor.phase is not None:
+                    self._watch(Phase(None))
+            self._parallel = self._executor.parallel
+            self._is_started = True
+
+    async def _write(self, write: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, write, *args)
+
+    async def close(self) -> None:
+        """Give every execution up, so that any engine can resume it, and stop the executor."""
+        lives = self.orchestrator.lives
+        self.orchestrator.abandon(
+            Unavailable("the engine was closed", help="`agentflow resume ID` goes on")
+        )
+        if self._is_started:
+            await self._executor.close()
+        for live in lives:
+            with suppress(AgentFlowError):
+                await self._write(self._journal.release, live.id, self._owner)
+        self._writer.shutdown()
+
+
+def _is_owned(stored: StoredExecution) -> bool:
+    return stored.owner is not None and is_alive(stored.owner)
+
+
+def _parent(stored: StoredExecution) -> tuple[str, str] | None:
+    if stored.parent is None or stored.parent_key is None:
+        return None
+    return stored.parent, stored.parent_key
