@@ -110,12 +110,20 @@ class SpecError(AgentFlowError):
     code = "AF003"
     exit_code = 3
 
-    def __init__(self, diagnostics: list[Diagnostic], *, source: str = "") -> None:
+    def __init__(
+        self,
+        diagnostics: list[Diagnostic],
+        *,
+        source: str = "",
+        sources: dict[str, str] | None = None,
+    ) -> None:
         first = diagnostics[0]
         more = f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
         super().__init__(f"{first.span}: {first.message}{more}", help=first.help)
         self.diagnostics = diagnostics
         self.source = source
+        self.sources = sources or {first.span.file: source}
+        """The text of each file that diagnostics point into."""
 
 
 class InputError(AgentFlowError):

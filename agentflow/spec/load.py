@@ -1,0 +1,190 @@
+"""From a file, or a text, to a checked workflow with its children.
+
+Everything that is wrong is found in one go, in all files, and raised as one `SpecError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from agentflow.errors import Diagnostic, Json, Span, SpecError
+from agentflow.spec import children
+from agentflow.spec.check import check
+from agentflow.spec.diagnostics import in_order
+from agentflow.spec.model import Run, Workflow
+from agentflow.spec.parse import parse
+from agentflow.spec.read import decode, read
+from agentflow.spec.signatures import Functions, find_root
+from agentflow.spec.source import plain
+from agentflow.spec.tree import Unreadable
+
+MAX_GENERATIONS = 16
+"""How deep workflows may run workflows."""
+
+_Key: TypeAlias = Path | str
+"""What names a workflow: its file, or its key among `children`."""
+_Trail: TypeAlias = tuple[_Key, ...]
+"""The workflow being read, last, after those that run it."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A workflow that is right, with what it was read from."""
+
+    workflow: Workflow
+    text: str
+    path: str
+    """The file, or whatever messages should call the text."""
+    root: Path
+    """The project its functions are found from."""
+    children: dict[str, Loaded] = field(default_factory=dict)
+    """The workflows its `run` steps name, as written there."""
+
+
+def load(path: str | Path, *, root: Path | None = None, functions: bool = True) -> Loaded:
+    """Read and check the spec in a file, and the specs that it runs.
+
+    `functions` says whether calls are compared with the source of the functions, which are found
+    from `root` (default: the project of the file). No user code is imported.
+
+    Raises:
+        SpecError: with every mistake of all files.
+    """
+    file = Path(path)
+    project = find_root(file) if root is None else root
+    reading = _Reading(project, Functions(project) if functions else None, {})
+    loaded = reading.file(file, str(path), (file,))
+    return reading.finish(loaded)
+
+
+def loads(
+    text: str,
+    *,
+    path: str = "<string>",
+    root: Path | None = None,
+    functions: bool = False,
+    children: Mapping[str, str | Loaded] | None = None,
+) -> Loaded:
+    """Read and check a spec that is at hand as text; one whose `path` ends in .json is JSON.
+
+    `children` are the workflows it may run, by the names its `run` steps use: as text, or loaded.
+
+    Raises:
+        SpecError: with every mistake.
+    """
+    project = Path.cwd() if root is None else root
+    reading = _Reading(project, Functions(project) if functions else None, children or {})
+    return reading.finish(reading.text(text, path, (path,)))
+
+
+class _Reading:
+    """One load: the mistakes of all files, and the workflows read so far."""
+
+    def __init__(
+        self, root: Path, functions: Functions | None, given: Mapping[str, str | Loaded]
+    ) -> None:
+        self.root = root
+        self.functions = functions
+        self.given = given
+        self.diagnostics: list[Diagnostic] = []
+        self.sources: dict[str, str] = {}
+        self.done: dict[_Key, Loaded | None] = {}
+
+    def finish(self, loaded: Loaded | None) -> Loaded:
+        """The result, if nothing was wrong."""
+        if self.diagnostics or loaded is None:
+            sources = self.sources | (self.functions.sources if self.functions else {})
+            first = next(iter(self.sources.values()), "")
+            raise SpecError(in_order(self.diagnostics), source=first, sources=sources)
+        return loaded
+
+    def file(self, file: Path, shown: str, trail: _Trail) -> Loaded | None:
+        """The workflow in a file; mistakes are noted."""
+        try:
+            text = decode(file, shown)
+        except Unreadable as stop:
+            self.diagnostics.append(stop.diagnostic)
+            return None
+        return self.text(text, shown, trail)
+
+    def text(self, text: str, path: str, trail: _Trail) -> Loaded | None:
+        """The workflow in a text; the last entry of `trail` is its own."""
+        self.sources[path] = text
+        mistakes: list[Diagnostic] = []
+        try:
+            tree = read(text, path, mistakes)
+        except Unreadable as stop:
+            self.diagnostics.extend([*mistakes, stop.diagnostic])
+            return None
+        parsed = parse(tree, mistakes)
+        check(parsed.workflow, mistakes, places=parsed.places, functions=self.functions)
+        self.diagnostics.extend(mistakes)
+        found: dict[str, Loaded] = {}
+        for run in children.runs(parsed.workflow):
+            child = self.child(run, trail)
+            if child is not None:
+                found[run.workflow] = child
+                self.diagnostics.extend(children.check_input(run, child.workflow))
+        workflow = replace(
+            parsed.workflow,
+            digest=_digest(plain(tree), found),
+            children={name: child.workflow for name, child in found.items()},
+        )
+        return Loaded(workflow, text, path, self.root, found)
+
+    def child(self, run: Run, trail: _Trail) -> Loaded | None:
+        """The workflow that a step runs; mistakes are noted, each workflow is read once."""
+        parent = trail[-1]
+        found: _Key | children.NotThere = (
+            children.find_file(run.workflow, parent)
+            if isinstance(parent, Path)
+            else children.find_text(run.workflow, self.given)
+        )
+        if isinstance(found, children.NotThere):
+            self.note(found.code, found.message, run.span, found.help)
+            return None
+        key = found.resolve() if isinstance(found, Path) else found
+        if key in (each.resolve() if isinstance(each, Path) else each for each in trail):
+            way = " runs ".join(f"`{_name(each)}`" for each in (*trail, found))
+            remedy = "repeat with `loop` or `states`; a workflow cannot run itself"
+            self.note("AF412", f"{way}: that would never end", run.span, remedy)
+            return None
+        if len(trail) > MAX_GENERATIONS:
+            message = f"children of children, more than {MAX_GENERATIONS} levels deep"
+            self.note("AF104", message, run.span, "put steps of several files into one")
+            return None
+        if key not in self.done:
+            self.done[key] = self.read(found, (*trail, found))
+        return self.done[key]
+
+    def read(self, found: _Key, trail: _Trail) -> Loaded | None:
+        """A child that was found."""
+        if isinstance(found, Path):
+            return self.file(found, str(found), trail)
+        given = self.given[found]
+        return given if isinstance(given, Loaded) else self.text(given, found, trail)
+
+    def note(self, code: str, message: str, span: Span, remedy: str) -> None:
+        """Add a diagnostic."""
+        self.diagnostics.append(Diagnostic(code, message, span, help=remedy))
+
+
+def _name(key: _Key) -> str:
+    return key.name if isinstance(key, Path) else key
+
+
+def _digest(data: Json, found: Mapping[str, Loaded]) -> str:
+    """SHA-256 of the canonical JSON of a spec's data and of its children's digests."""
+    digests = {name: child.workflow.digest for name, child in found.items()}
+    canonical = json.dumps(
+        [data, digests] if digests else data,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
