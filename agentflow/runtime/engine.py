@@ -24,7 +24,8 @@ from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.notices import Notice, Watcher
 from agentflow.spec.inputs import check_input
-from agentflow.spec.load import Loaded, find_root, load
+from agentflow.spec.load import Loaded, load
+from agentflow.spec.signatures import find_root
 
 T = TypeVar("T")
 

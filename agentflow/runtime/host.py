@@ -215,7 +215,7 @@ class Host:
     async def _claim(self, stored: StoredExecution) -> Live:
         epoch = await self._write(self._journal.claim, stored.id, self._owner)
         loaded = self._catalog.started_with(stored)
-        records = self._journal.history(stored.id)
+        records = await asyncio.to_thread(self._journal.history, stored.id)
         machine = rebuild(self._catalog.program(loaded), records)
         return Live(
             stored.id,

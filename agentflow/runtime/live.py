@@ -46,6 +46,8 @@ class Live:
     listeners: dict[str, AwaitMessage] = field(default_factory=dict)
     children: dict[str, str] = field(default_factory=dict)
     """Execution ids of running children, by key."""
+    received: set[str] = field(default_factory=set)
+    """Ids of messages that were given to it."""
     parent: tuple[str, str] | None = None
     ended: Future[None] = field(default_factory=Future)
     """Done when the last event is committed, or when this process lost the execution."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agentflow.runtime.live import Live
 from agentflow.runtime.notices import Notice, Printed
+from agentflow.runtime.redaction import redact, secret_values
 
 
 class LogBook:
@@ -20,18 +20,9 @@ class LogBook:
 
     def printed(self, live: Live, key: str, lines: tuple[str, ...]) -> None:
         """Keep and show lines a function printed."""
-        clean = tuple(redact(line, live.spec.workflow.secrets) for line in lines)
+        clean = tuple(redact(list(lines), secret_values(live.spec.workflow.secrets)))
         self._watch(Printed(live.id, key, clean))
         self._folder.mkdir(parents=True, exist_ok=True)
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         with (self._folder / f"{live.id}.log").open("a", encoding="utf-8") as file:
             file.writelines(f"{now} {key} {line}\n" for line in clean)
-
-
-def redact(text: str, secrets: tuple[str, ...]) -> str:
-    """A text without the values of these secrets."""
-    for name in secrets:
-        value = os.environ.get(f"AGENTFLOW_SECRET_{name}") or os.environ.get(name)
-        if value:
-            text = text.replace(value, "***")
-    return text

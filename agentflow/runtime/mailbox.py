@@ -23,8 +23,6 @@ class Mailbox:
         self._post = post
         self._clock = clock
         self._listeners: dict[str, dict[tuple[str, str], tuple[Live, AwaitMessage]]] = {}
-        self._given: set[tuple[str, str]] = set()
-        """Pairs of message and execution that are on their way into the journal."""
         self.early: Early = lambda live, name: []
 
     def listen(self, live: Live, command: AwaitMessage) -> None:
@@ -36,13 +34,12 @@ class Mailbox:
             if self._give(message, live, command):
                 return
 
-    def forget(self, live: Live, key: str | None = None) -> None:
-        """Stop listening, for one key or for all of an execution."""
-        for name, entries in list(self._listeners.items()):
-            for entry in [e for e in entries if e[0] == live.id and key in (None, e[1])]:
-                del entries[entry]
-            if not entries:
-                del self._listeners[name]
+    def forget(self, live: Live, command: AwaitMessage) -> None:
+        """Stop listening."""
+        listeners = self._listeners.get(command.name, {})
+        listeners.pop((live.id, command.key), None)
+        if not listeners:
+            self._listeners.pop(command.name, None)
 
     def deliver(self, message: Message) -> None:
         """Give a message to whoever listens; one addressed to an execution is given once."""
@@ -51,15 +48,14 @@ class Mailbox:
                 return
 
     def _give(self, message: Message, live: Live, command: AwaitMessage) -> bool:
-        given = (message.id, live.id)
-        if given in self._given or not _matches(message, live, command):
+        if message.id in live.received or not _matches(message, live, command):
             return False
         problem = form_problem(command.form, message.data)
         if problem is not None:
             log.warning("message %s for %s refused: %s", message.id, live.id, problem)
             return False
-        self._given.add(given)
-        del self._listeners[command.name][live.id, command.key]
+        live.received.add(message.id)
+        self.forget(live, command)
         self._post(live.id, MessageReceived(self._clock(), command.key, message.id, message.data))
         return True
 

@@ -13,7 +13,7 @@ import heapq
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, assert_never
 
 from agentflow.errors import AgentFlowError, Json, Unavailable
@@ -48,6 +48,7 @@ from agentflow.runtime.machine.protocol import (
 )
 from agentflow.runtime.mailbox import Mailbox
 from agentflow.runtime.notices import Changed, Notice
+from agentflow.runtime.redaction import redact, secret_values
 
 log = logging.getLogger(__name__)
 
@@ -169,12 +170,15 @@ class Orchestrator:
         """What an executor reports."""
         at = self._clock()
         for report in reports:
+            live = self._lives.get(report.execution)
+            if live is None:
+                continue
             if report.kind == "printed":
-                live = self._lives.get(report.execution)
-                if live is not None:
-                    self._printed(live, report.key, report.lines)
-            else:
-                self.post(report.execution, _event_of(report, at))
+                self._printed(live, report.key, report.lines)
+                continue
+            secrets = secret_values(live.spec.workflow.secrets)
+            clean = replace(report, error=redact(report.error, secrets)) if secrets else report
+            self.post(report.execution, _event_of(clean, at))
 
     async def serve(self) -> None:
         """Take turns until cancelled.
@@ -311,8 +315,9 @@ class Orchestrator:
 
     def _withdraw(self, live: Live, key: str) -> None:
         live.timers.pop(key, None)
-        if live.listeners.pop(key, None) is not None:
-            self.mailbox.forget(live, key)
+        listener = live.listeners.pop(key, None)
+        if listener is not None:
+            self.mailbox.forget(live, listener)
         child = live.children.pop(key, None)
         if child is not None:
             self.cancel(child, f"no longer wanted by {live.id}")
@@ -320,7 +325,6 @@ class Orchestrator:
 
     def _end(self, live: Live) -> None:
         del self._lives[live.id]
-        self.mailbox.forget(live)
         if live.parent is not None:
             parent, key = live.parent
             self.tell_parent(parent, key, live.id)

@@ -1,0 +1,40 @@
+"""The figures that must hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A bound on a figure."""
+
+    bound: float
+    at_least: bool
+
+    def kept(self, value: float) -> bool:
+        """Whether a value keeps it."""
+        return value >= self.bound if self.at_least else value <= self.bound
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.at_least else '<='} {self.bound:,g}"
+
+
+def _least(bound: float) -> Goal:
+    return Goal(bound, at_least=True)
+
+
+def _most(bound: float) -> Goal:
+    return Goal(bound, at_least=False)
+
+
+GOALS = {
+    "startup: agentflow --help / python -c pass": _most(12),
+    "startup: validate 1,000 steps, s": _most(1.5),
+    "machine: chain of 1,000, events/s": _least(30_000),
+    "machine: map of 10,000, events/s": _least(30_000),
+    "machine: cost per event, map of 100,000 / map of 1,000": _most(1.5),
+    "expressions: a.b + 1 > 3, evaluations/s": _least(150_000),
+    "hello: one step, inline, journaled, p50 ms": _most(5),
+    "wordcount: time / hand-written chunked Ray program": _most(1.5),
+}
