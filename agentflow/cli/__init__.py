@@ -1,0 +1,38 @@
+"""The command line: arguments in, a result on stdout, everything else on stderr.
+
+`verbs` is the table of what there is; each verb's function lives in the module the table names
+and is imported when the verb is used. Rules that hold for every verb:
+
+- stdout carries the result and nothing else; with `--json`, exactly one JSON object.
+- The exit code follows the outcome; the table of codes is in `exits`.
+- A user's mistake gives one clear error, never a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command line on `sys.argv` and leave with its exit code.
+
+    Help and version are answered from the table of verbs alone: reading arguments costs an import
+    of a tenth of a second, which the two most typed commands need not pay.
+    """
+    from agentflow.cli import verbs
+
+    arguments = sys.argv[1:]
+    match arguments:
+        case [] | ["--help" | "-h" | "help"]:
+            text = verbs.overview()
+        case ["--version" | "-V"]:
+            text = f"agentflow {verbs.version()}\n"
+        case _:
+            from agentflow.cli.dispatch import dispatch
+
+            sys.exit(dispatch(arguments))
+    sys.stdout.write(text)
+    sys.exit(0)

@@ -1,0 +1,140 @@
+"""Talking to executions that wait: `signal` and `approve`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from agentflow.cli import exits, inputs, outcome, places, stores, terminal
+from agentflow.cli.options import (
+    AsJson,
+    Data,
+    Reference,
+)
+from agentflow.errors import Conflict, InputError, NotFound
+from agentflow.runtime.ids import new_id
+from agentflow.runtime.journal.protocol import ENDED, Message, StoredExecution
+from agentflow.spec.diagnostics import did_you_mean
+from agentflow.spec.model import Listen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentflow.errors import Json
+    from agentflow.runtime.journal import Journal
+    from agentflow.runtime.machine.protocol import AwaitMessage
+
+
+def signal(
+    execution: Reference,
+    name: Annotated[str, Parameter(name="NAME", help="What a `listen` step waits for.")],
+    /,
+    *,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> int:
+    """Send a message to an execution.
+
+    If no step waits for it yet, it is kept until one does.
+    """
+    content = None if data is None else inputs.read(data, of="--data")
+    with stores.open_journal() as journal:
+        record = _open(journal, execution)
+        known = outcome.replayed(journal, record)
+        awaited = known.awaited if known is not None else []
+        return _send(journal, record, name, content, awaited, as_json=as_json)
+
+
+def approve(
+    execution: Reference,
+    step: Annotated[
+        str, Parameter(name="STEP", help="The step that waits, by its place: `review`.")
+    ],
+    /,
+    *,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> int:
+    """Answer a step that waits for approval.
+
+    The answer is checked against the step's form before it is sent.
+    """
+    content = None if data is None else inputs.read(data, of="--data")
+    with stores.open_journal() as journal:
+        record = _open(journal, execution)
+        known = outcome.replayed(journal, record)
+        awaited = known.awaited if known is not None else []
+        _check(journal, record, step, content, awaited)
+        return _send(journal, record, step, content, awaited, as_json=as_json)
+
+
+def _open(journal: Journal, reference: str) -> StoredExecution:
+    record = journal.execution(journal.resolve(reference))
+    if record.status in ENDED:
+        raise Conflict(
+            f"execution {record.id} has already {record.status}", help=f"agentflow show {record.id}"
+        )
+    return record
+
+
+def _check(
+    journal: Journal,
+    record: StoredExecution,
+    step: str,
+    content: Json,
+    awaited: Sequence[AwaitMessage],
+) -> None:
+    """Refuse an answer to a step that is no approval, or one that its form does not allow."""
+    workflow = stores.restored(journal, record.digest, Path(record.root)).workflow
+    place = places.find(workflow, step)
+    action = place.step.action if place is not None and place.step is not None else None
+    if not isinstance(action, Listen) or action.name is not None:
+        waiting = [message.name for message in awaited if message.name == message.key]
+        listed = f"it waits for: {', '.join(waiting)}" if waiting else ""
+        raise NotFound(
+            f"execution {record.id} has no step `{step}` that asks for approval",
+            help=did_you_mean(step, waiting) or listed or f"agentflow show {record.id}",
+        )
+    problems = _problems(action.form, content)
+    if problems:
+        raise InputError(
+            f"the answer does not match the form of `{step}`:\n  " + "\n  ".join(problems),
+            help="give it with --data JSON",
+        )
+
+
+def _problems(form: Json, content: Json) -> list[str]:
+    if form is None:
+        return []
+    from jsonschema import Draft202012Validator
+
+    errors = Draft202012Validator(form).iter_errors(content)
+    return [f"{error.json_path}: {error.message}" for error in errors]
+
+
+def _send(
+    journal: Journal,
+    record: StoredExecution,
+    name: str,
+    content: Json,
+    awaited: Sequence[AwaitMessage],
+    *,
+    as_json: bool,
+) -> int:
+    message = Message(f"{record.id}/{new_id()}", name, None, content, time.time(), record.id)
+    journal.post(message)
+    is_awaited = any(listening.name == name for listening in awaited)
+    if as_json:
+        terminal.result_json(
+            {"id": record.id, "message": message.id, "name": name, "awaited": is_awaited}
+        )
+        return exits.OK
+    later = "" if is_awaited else "; no step waits for it yet, it is kept until one does"
+    terminal.note(f"Sent `{name}` to {record.id}{later}.")
+    if not outcome.is_alive(record):
+        terminal.note("No process runs the execution now.")
+        terminal.note(outcome.command("resume", record, "go on with it"))
+    return exits.OK

@@ -1,0 +1,70 @@
+"""The arguments and options that several verbs share, each with its help, in one place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+Spec = Annotated[
+    str, Parameter(name="SPEC", help="A workflow's file, or the name of a stored workflow.")
+]
+
+Reference = Annotated[
+    str,
+    Parameter(
+        name="ID",
+        help="An execution's id, a unique prefix of it, @last or @last-failed.",
+    ),
+]
+
+AsJson = Annotated[
+    bool,
+    Parameter(
+        name="--json",
+        negative="",
+        show_default=False,
+        help="Print exactly one JSON object on stdout, also when something fails.",
+    ),
+]
+
+Verbose = Annotated[
+    bool,
+    Parameter(
+        name=("--verbose", "-v"),
+        negative="",
+        show_default=False,
+        help="Tell more: also when steps begin.",
+    ),
+]
+
+Quiet = Annotated[
+    bool,
+    Parameter(
+        name=("--quiet", "-q"), negative="", show_default=False, help="No progress, only errors."
+    ),
+]
+
+ExecutorName = Literal["ray", "inline"]
+
+StatusName = Literal["running", "waiting", "succeeded", "failed", "cancelled"]
+
+Executor = Annotated[
+    ExecutorName | None,
+    Parameter(
+        metavar="ray|inline",
+        show_default=False,
+        show_choices=False,
+        help="Run functions on Ray (the default) or in this process. [env: AGENTFLOW_EXECUTOR]",
+    ),
+]
+
+Data = Annotated[
+    str | None,
+    Parameter(
+        name="--data",
+        metavar="JSON|@FILE|-",
+        allow_leading_hyphen=True,
+        help="What the message carries; null if not given.",
+    ),
+]

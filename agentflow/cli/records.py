@@ -1,0 +1,158 @@
+"""Looking at what is stored: `executions`, `show`, `history`, `logs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from agentflow.cli import exits, outcome, stores, terminal, text
+from agentflow.cli.options import (
+    AsJson,
+    Reference,
+    StatusName,
+)
+from agentflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentflow.errors import Json
+    from agentflow.runtime.journal.protocol import Record, StoredExecution
+
+
+def executions(
+    *,
+    status: Annotated[
+        StatusName | None, Parameter(help="Only executions with this status.")
+    ] = None,
+    workflow: Annotated[
+        str | None, Parameter(metavar="NAME", help="Only executions of this workflow.")
+    ] = None,
+    limit: Annotated[int, Parameter(metavar="N", help="At most so many.")] = 20,
+    as_json: AsJson = False,
+) -> int:
+    """List executions, newest first."""
+    if limit < 1:
+        raise UsageError(f"--limit must be at least 1, not {limit}")
+    with stores.open_journal() as journal:
+        found = journal.executions(status=status, workflow=workflow, limit=limit)
+    if as_json:
+        terminal.result_json({"executions": [_summary(record) for record in found]})
+    elif not found:
+        like = " like that" if status or workflow else ""
+        terminal.note(f"No executions{like} yet. `agentflow run SPEC` starts one.")
+    else:
+        head = ("ID", "WORKFLOW", "VERSION", "STATUS", "STARTED", "TOOK")
+        terminal.result(text.columns([head, *map(_line, found)]))
+    return exits.OK
+
+
+def show(execution: Reference, /, *, as_json: AsJson = False) -> int:
+    """Show an execution: its steps, and its output or why it failed."""
+    with stores.open_journal() as journal:
+        found = journal.execution(journal.resolve(execution))
+        if as_json:
+            terminal.result_json(stores.as_json(found))
+        else:
+            terminal.result(outcome.described(journal, found))
+    return exits.OK
+
+
+def history(execution: Reference, /, *, as_json: AsJson = False) -> int:
+    """List the events of an execution, in the order in which they were recorded."""
+    with stores.open_journal() as journal:
+        found = journal.resolve(execution)
+        events = journal.history(found)
+    if as_json:
+        terminal.result_json({"id": found, "events": [_event_json(event) for event in events]})
+    else:
+        head = ("SEQ", "AT", "EVENT", "STEP", "TRY", "")
+        terminal.result(text.columns([head, *map(_event_line, events)]))
+    return exits.OK
+
+
+def logs(
+    execution: Reference,
+    step: Annotated[
+        str | None, Parameter(name="STEP", help="Only what this step and those in it printed.")
+    ] = None,
+    /,
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Show what an execution's functions printed.
+
+    What functions print is kept in files beside the journal, in `.agentflow/logs/`.
+    """
+    with stores.open_journal() as journal:
+        found = journal.resolve(execution)
+        root = Path(journal.execution(found).root)
+    lines = [line for line in _printed(root, found) if _within(line["step"], step)]
+    if as_json:
+        terminal.result_json({"id": found, "lines": lines})
+    elif not lines:
+        terminal.note("Nothing was printed.")
+    else:
+        width = max(len(line["step"]) for line in lines)
+        rows = (f"{line['at']} {line['step']:<{width}} │ {line['line']}" for line in lines)
+        terminal.result("\n".join(rows))
+    return exits.OK
+
+
+def _printed(root: Path, execution: str) -> Iterator[dict[str, str]]:
+    """The lines of an execution's log: `{"at", "step", "line"}`."""
+    path = root / ".agentflow" / "logs" / f"{execution}.log"
+    if path.exists():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for entry in file:
+                at, _, rest = entry.rstrip("\n").partition(" ")
+                step, _, line = rest.partition(" ")
+                yield {"at": at, "step": step, "line": line}
+
+
+def _within(key: str, step: str | None) -> bool:
+    """Whether `key` is a step or inside of it."""
+    return step is None or key == step or key.startswith((f"{step}.", f"{step}[", f"{step}~"))
+
+
+def _summary(record: StoredExecution) -> dict[str, Json]:
+    """A record without its output, which may be large and is what `show` is for."""
+    return {name: part for name, part in stores.as_json(record).items() if name != "output"}
+
+
+def _line(record: StoredExecution) -> tuple[str, ...]:
+    took = text.duration(record.ended_at - record.started_at) if record.ended_at else ""
+    started = text.day(record.started_at)
+    return record.id, record.workflow, record.version, record.status, started, took
+
+
+def _event_json(event: Record) -> dict[str, Json]:
+    mark = {"superseded": True} if event.superseded else {}
+    return {
+        **(event.data or {}),
+        "seq": event.seq,
+        "type": event.type,
+        "step": event.step,
+        "attempt": event.attempt,
+        "at": text.stamp(event.at),
+        **mark,
+    }
+
+
+def _event_line(event: Record) -> tuple[str, ...]:
+    what = text.shortened(_essence(event), 80)
+    if event.superseded:
+        what = f"(set aside by a retry) {what}"
+    attempt = "" if event.attempt is None else str(event.attempt)
+    return str(event.seq), text.day(event.at), event.type, event.step or "", attempt, what
+
+
+def _essence(event: Record) -> Json:
+    """The part of an event's payload that says most on one line."""
+    data = {name: part for name, part in (event.data or {}).items() if part is not None}
+    for name in ("value", "error", "input", "outcomes", "values", "output"):
+        if name in data:
+            return data[name]
+    return data

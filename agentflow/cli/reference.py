@@ -1,0 +1,82 @@
+"""The reference of the command line, made from the code: `python -m agentflow.cli.reference`."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from rich.console import Console
+
+from agentflow.cli import exits, verbs
+from agentflow.cli.dispatch import application
+
+HEAD = """\
+# The command line
+
+<!-- Written by `python -m agentflow.cli.reference`; a test compares them. -->
+
+```text
+{overview}```
+
+## Output
+
+stdout carries the result and nothing else: the output of an execution as JSON, a list, a drawing.
+Progress and messages go to stderr: a live table on a terminal, else one line for each change.
+`NO_COLOR` turns colours off; `--quiet` leaves only errors.
+
+With `--json` stdout gets exactly one JSON object, also when the command fails.
+
+| verbs | object |
+|---|---|
+{shapes}
+
+Times are RFC 3339 in UTC. `status` is `running`, `waiting`, `succeeded`, `failed` or `cancelled`.
+
+## Exit codes
+
+| code | meaning |
+|---|---|
+{codes}
+
+## Verbs
+"""
+
+
+RECORD = '{"id", "workflow", "version", "status", "output", "error", "started_at", "ended_at"}'
+
+SHAPES: dict[str, str] = {
+    "`run`, `resume`, `retry`, `cancel`, `show`": f"`{RECORD}`",
+    "`executions`": '`{"executions": [{…}]}`, each as above without `output`',
+    "`history`": '`{"id", "events": [{"seq", "type", "step", "attempt", "at", …}]}`',
+    "`logs`": '`{"id", "lines": [{"at", "step", "line"}]}`',
+    "`signal`, `approve`": '`{"id", "message", "name", "awaited"}`',
+    "`validate`": '`{"valid", "files": [{"file", "workflow", "version", "steps"}]}`',
+    "`graph`": '`{"workflow", "mermaid"}`',
+    "`new`": '`{"folder", "template", "files"}`',
+    "`new --list`": '`{"templates": [{"name", "description"}]}`',
+    "`doctor`": '`{"ok", "checks": [{"name", "status", "message", "fix"}]}`',
+    "a refusal": '`{"error": {"code", "message", "file", "line", "column", "help"}}`',
+    "mistakes in specs": "the same, with all of them under `errors`",
+}
+"""What each verb prints with `--json`."""
+
+
+def reference() -> str:
+    """The page, as Markdown."""
+    codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in exits.MEANINGS.items())
+    shapes = "\n".join(f"| {who} | {shape} |" for who, shape in SHAPES.items())
+    parts = [HEAD.format(overview=verbs.overview(), codes=codes, shapes=shapes)]
+    parts += [f"### {verb.name}\n\n```text\n{_help(verb.name)}```\n" for verb in verbs.every()]
+    return "\n".join(parts)
+
+
+def _help(verb: str) -> str:
+    """What `agentflow VERB --help` prints, at a fixed width."""
+    page = io.StringIO()
+    application().help_print([verb], console=Console(file=page, width=96, no_color=True))
+    lines = page.getvalue().strip().splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,185 @@
+"""Carrying executions to their end: `run`, `resume`, `retry`, `cancel`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from agentflow.cli import detached, inputs, specs, stores
+from agentflow.cli.options import (
+    AsJson,
+    Executor,
+    Quiet,
+    Reference,
+    Spec,
+    Verbose,
+)
+from agentflow.cli.progress import Progress
+from agentflow.cli.replaying import replay
+from agentflow.cli.session import Manner, carry
+from agentflow.errors import UsageError
+from agentflow.runtime.ids import new_id
+from agentflow.runtime.journal.protocol import Record
+from agentflow.runtime.recovery import RETRIED, retry_point
+from agentflow.spec.inputs import check_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentflow.runtime.engine import Engine
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def run(
+    spec: Spec,
+    /,
+    *,
+    input_: Annotated[
+        str | None,
+        Parameter(
+            name="--input",
+            metavar="JSON|@FILE|-",
+            allow_leading_hyphen=True,
+            help="The input: JSON, a file with JSON, or standard input.",
+        ),
+    ] = None,
+    id_: Annotated[
+        str | None,
+        Parameter(
+            name="--id",
+            metavar="ID",
+            help="The execution's id. The same id and input again give the same execution.",
+        ),
+    ] = None,
+    executor: Executor = None,
+    detach: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="Print the id and return; the execution goes on in the background.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run a workflow to its end and print its output as JSON.
+
+    Everything it does is recorded. If it is interrupted, `agentflow resume ID` goes on where it
+    stopped.
+    """
+    loaded = specs.read(spec) if specs.names_file(spec) else specs.stored(spec)
+    given = None if input_ is None else inputs.read(input_, of="--input")
+    data = check_input(loaded.workflow, given)
+    execution = _checked(id_) if id_ is not None else new_id()
+    manner = Manner(executor, as_json, verbose, quiet)
+    if detach:
+        return detached.start(loaded, data, execution, manner)
+    return carry(
+        loaded.root,
+        manner,
+        lambda _: Progress(loaded.workflow, execution),
+        lambda engine: engine.start(loaded, data, id=execution),
+    )
+
+
+def resume(
+    execution: Reference,
+    /,
+    *,
+    executor: Executor = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Go on with an execution whose process is gone.
+
+    Steps that completed are in the journal and do not run again.
+    """
+    return carry(
+        stores.project_root(),
+        Manner(executor, as_json, verbose, quiet),
+        lambda engine: _so_far(engine, execution),
+        lambda engine: engine.resume(execution),
+    )
+
+
+def retry(
+    execution: Reference,
+    /,
+    *,
+    executor: Executor = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run again what failed in an execution, or was cancelled, then go on.
+
+    Steps that completed are in the journal and do not run again.
+    """
+    return carry(
+        stores.project_root(),
+        Manner(executor, as_json, verbose, quiet),
+        lambda engine: _from_failure(engine, execution),
+        lambda engine: engine.retry(execution),
+    )
+
+
+def cancel(
+    execution: Reference,
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="Why; it is recorded.")] = "",
+    executor: Executor = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Stop an execution: its `finally` blocks run, and its sagas undo what they did.
+
+    If another process runs it, that process is asked; this command waits until it is done.
+    """
+    return carry(
+        stores.project_root(),
+        Manner(executor, as_json, verbose, quiet),
+        lambda engine: _so_far(engine, execution),
+        lambda engine: engine.cancel(execution, reason),
+        wanted="cancelled",
+    )
+
+
+def _checked(execution: str) -> str:
+    if not _ID.fullmatch(execution):
+        raise UsageError(
+            f"{execution!r} cannot be an execution's id",
+            help="use letters, digits, `.`, `_` and `-`, at most 128, beginning with a letter "
+            "or digit",
+        )
+    return execution
+
+
+def _so_far(engine: Engine, reference: str) -> Progress:
+    execution = engine.journal.resolve(reference)
+    return _progress(engine, execution, engine.journal.history(execution))
+
+
+def _from_failure(engine: Engine, reference: str) -> Progress:
+    """Where a retry begins: the history up to the failure, with that forgiven."""
+    execution = engine.journal.resolve(reference)
+    history = engine.journal.history(execution)
+    point = retry_point(engine.journal.execution(execution), history)
+    kept = [event for event in history if event.seq < point.from_seq]
+    last = history[-1]
+    again = Record(execution, last.seq + 1, RETRIED, last.at, data={"forgives": point.forgives})
+    return _progress(engine, execution, [*kept, again])
+
+
+def _progress(engine: Engine, execution: str, history: Sequence[Record]) -> Progress:
+    record = engine.journal.execution(execution)
+    loaded = stores.restored(engine.journal, record.digest, Path(record.root))
+    return replay(loaded.workflow, execution, history).progress

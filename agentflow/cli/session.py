@@ -1,0 +1,147 @@
+"""A command that carries an execution: the engine, the view, Ctrl-C, the report at the end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentflow.cli import exits, failure, outcome, stores, terminal
+from agentflow.cli.lines import Lines, Silence
+from agentflow.cli.watch import Watch
+from agentflow.errors import ExecutionCancelled, ExecutionFailed, NotFound
+from agentflow.runtime.engine import Engine
+from agentflow.runtime.journal import Journal
+from agentflow.runtime.journal.protocol import ENDED
+from agentflow.runtime.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import FrameType
+
+    from agentflow.cli.options import ExecutorName
+    from agentflow.cli.progress import Progress
+    from agentflow.cli.watch import View
+    from agentflow.runtime.execution import Execution
+    from agentflow.runtime.journal.protocol import Status, StoredExecution
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the user wants it done and told."""
+
+    executor: ExecutorName | None = None
+    """`None`: what the settings say."""
+    as_json: bool = False
+    verbose: bool = False
+    quiet: bool = False
+
+
+def executor_of(manner: Manner) -> ExecutorName:
+    """What carries out calls: the option, else the settings."""
+    return manner.executor or load_settings().executor
+
+
+def carry(
+    root: Path,
+    manner: Manner,
+    prepare: Callable[[Engine], Progress],
+    begin: Callable[[Engine], Execution],
+    *,
+    wanted: Status = "succeeded",
+) -> int:
+    """Carry an execution to its end and report it; the exit code.
+
+    `prepare` says where the execution stands (its id included), `begin` sets it going; `wanted` is
+    the end that counts as success.
+    """
+    executor = executor_of(manner)
+    view = _view(manner)
+    watch = Watch(view)
+    progress: Progress | None = None
+    engine = Engine(executor=executor, root=root, store=load_settings().database_url, watch=watch)
+    try:
+        progress = prepare(engine)
+        watch.follow(progress)
+        execution = begin(engine)
+        view.say(f"{execution.workflow} {execution.version}  execution {execution.id} · {executor}")
+        with suppress(ExecutionFailed, ExecutionCancelled):
+            execution.result()
+        record = execution.record()
+        watch.conclude(record)
+        return _report(engine.journal, record, manner, wanted)
+    except KeyboardInterrupt:
+        _leave_at_once_next_time()
+        watch.close()
+        engine.close()
+        return _interrupted(root, progress, manner)
+    finally:
+        watch.close()
+        engine.close()
+
+
+def _view(manner: Manner) -> View:
+    if manner.quiet:
+        return Silence()
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from agentflow.cli.live import LiveTable
+
+        return LiveTable()
+    return Lines(verbose=manner.verbose)
+
+
+def _report(journal: Journal, record: StoredExecution, manner: Manner, wanted: Status) -> int:
+    if record.status == "failed":
+        known = outcome.replayed(journal, record)
+        terminal.note("\n" + outcome.why_failed(journal, record, known))
+    if record.status != "succeeded" or not manner.quiet:
+        terminal.note("\n" + outcome.standing(record))
+    if manner.as_json:
+        terminal.result_json(stores.as_json(record))
+    elif record.status == "succeeded":
+        terminal.output(record.output)
+    return exits.OK if record.status in {wanted, "succeeded"} else exits.FAILED
+
+
+def _leave_at_once_next_time() -> None:
+    """From now on Ctrl-C does not wait for anything; the journal does not need it."""
+
+    def leave(_signal: int, _frame: FrameType | None) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write("\x1b[?25h\n")  # the live table had hidden the cursor
+            sys.stderr.flush()
+        os._exit(exits.INTERRUPTED)
+
+    signal.signal(signal.SIGINT, leave)
+
+
+def _interrupted(root: Path, progress: Progress | None, manner: Manner) -> int:
+    record, kept = _stored(root, progress)
+    if record is None:
+        terminal.note("\nInterrupted before anything was started.")
+    else:
+        if record.status not in ENDED:
+            terminal.note(f"\nInterrupted. {failure.kept_words(kept)}")
+        terminal.note(outcome.standing(record))
+    if manner.as_json:
+        error = {"error": exits.error_json("AF130", "interrupted")}
+        terminal.result_json(error if record is None else stores.as_json(record))
+    return exits.INTERRUPTED
+
+
+def _stored(root: Path, progress: Progress | None) -> tuple[StoredExecution | None, int]:
+    """The execution as it was left, and how many results it has."""
+    if progress is None or progress.execution is None:
+        return None, 0
+    journal = Journal.open(load_settings().database_url, root)
+    try:
+        record = journal.execution(progress.execution)
+        return record, failure.results(journal.replay(record.id))
+    except NotFound:
+        return None, 0
+    finally:
+        journal.close()

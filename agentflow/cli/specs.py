@@ -1,0 +1,156 @@
+"""Reading workflows without running them: `validate` and `graph`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from agentflow.cli import exits, places, terminal, text
+from agentflow.cli.options import (
+    AsJson,
+)
+from agentflow.errors import AgentFlowError, NotFound, SpecError, UsageError
+from agentflow.spec.load import load
+
+if TYPE_CHECKING:
+    from agentflow.errors import Json
+    from agentflow.spec.load import Loaded
+
+_SUFFIXES = (".yaml", ".yml", ".json", ".py")
+
+
+def read(spec: str) -> Loaded:
+    """The workflow that a command line names.
+
+    Raises:
+        SpecError: it has mistakes.
+        NotFound: there is no such file.
+        UsageError: it is written in a way that is not supported.
+    """
+    path, _, name = spec.rpartition(":")
+    if path.endswith(".py") and name.isidentifier():
+        raise UsageError(
+            f"{spec}: workflows written in Python cannot be read yet",
+            help="write the workflow in YAML or JSON",
+        )
+    return load(spec)
+
+
+def validate(
+    *specs: Annotated[str, Parameter(name="SPEC", help="Workflow files.")],
+    as_json: AsJson = False,
+) -> int:
+    """Report every mistake in every file at once.
+
+    The functions that a workflow calls are not imported.
+    """
+    if not specs:
+        raise UsageError("validate needs a workflow's file", help="agentflow validate specs/*.yaml")
+    valid: list[tuple[str, Loaded]] = []
+    refused: list[AgentFlowError] = []
+    for spec in specs:
+        try:
+            valid.append((spec, read(spec)))
+        except AgentFlowError as error:
+            refused.append(error)
+    if as_json:
+        terminal.result_json(_as_json(valid, refused))
+    else:
+        _tell(valid, refused)
+    return (
+        max((error.exit_code == exits.INVALID, error.exit_code) for error in refused)[1]
+        if refused
+        else exits.OK
+    )
+
+
+def graph(
+    spec: Annotated[str, Parameter(name="SPEC|ID", help="A workflow's file, or an execution.")],
+    /,
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Draw a workflow as Mermaid text."""
+    from agentflow.spec.graph import mermaid
+
+    workflow = (read(spec) if names_file(spec) else _stored(spec)).workflow
+    drawing = mermaid(workflow)
+    if as_json:
+        terminal.result_json({"workflow": workflow.name, "mermaid": drawing})
+    else:
+        terminal.result(drawing.rstrip("\n"))
+    return exits.OK
+
+
+def names_file(spec: str) -> bool:
+    """Whether a word means a file, rather than something in the journal."""
+    return "/" in spec or Path(spec).suffix in _SUFFIXES or Path(spec).exists()
+
+
+def stored(name: str) -> Loaded:
+    """The workflow of this name that ran last.
+
+    Raises:
+        NotFound: none has.
+    """
+    from agentflow.cli import stores
+
+    with stores.open_journal() as journal:
+        spec = journal.find_spec(name)
+        if spec is None:
+            raise NotFound(
+                f"there is no file `{name}`, and no workflow of that name has run here",
+                help="agentflow run specs/FILE.yaml",
+            )
+        return stores.restored(journal, spec.digest, stores.project_root())
+
+
+def _stored(word: str) -> Loaded:
+    """What an execution runs, or a workflow by its name."""
+    from agentflow.cli import stores
+
+    with stores.open_journal() as journal:
+        try:
+            record = journal.execution(journal.resolve(word))
+        except NotFound:
+            if journal.find_spec(word) is None:
+                raise
+        else:
+            return stores.restored(journal, record.digest, Path(record.root))
+    return stored(word)
+
+
+def _as_json(valid: list[tuple[str, Loaded]], refused: list[AgentFlowError]) -> dict[str, Json]:
+    files = [
+        {
+            "file": spec,
+            "workflow": loaded.workflow.name,
+            "version": loaded.workflow.version,
+            "steps": places.count(loaded.workflow),
+        }
+        for spec, loaded in valid
+    ]
+    answer: dict[str, Json] = {"valid": not refused, "files": files}
+    if refused:
+        parts = [exits.as_json(error) for error in refused]
+        answer["error"] = parts[0]["error"]
+        answer["errors"] = [e for part in parts for e in part.get("errors", [part["error"]])]
+    return answer
+
+
+def _tell(valid: list[tuple[str, Loaded]], refused: list[AgentFlowError]) -> None:
+    for error in refused:
+        terminal.note(exits.as_text(error) + "\n")
+    if valid:
+        width = max(len(spec) for spec, _ in valid)
+        for spec, loaded in valid:
+            workflow = loaded.workflow
+            steps = text.counted(places.count(workflow), "step")
+            what = f"(workflow {workflow.name} {workflow.version}, {steps})"
+            terminal.result(f"{spec:<{width}}  ok  {what}")
+    for error in refused:
+        if isinstance(error, SpecError):
+            found = text.counted(len(error.diagnostics), "error")
+            terminal.note(f"{found} in {error.diagnostics[0].span.file}")

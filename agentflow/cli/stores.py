@@ -1,0 +1,59 @@
+"""The journal as the verbs use it: where it is, what it holds, in the words of `--json`."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentflow.cli import text
+from agentflow.runtime.journal import Journal
+from agentflow.runtime.settings import load_settings
+from agentflow.spec.load import Loaded, loads
+from agentflow.spec.signatures import find_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentflow.errors import Json
+    from agentflow.runtime.journal.protocol import StoredExecution
+
+
+def project_root() -> Path:
+    """The root of the project the user stands in."""
+    return find_root(Path.cwd())
+
+
+@contextmanager
+def open_journal() -> Iterator[Journal]:
+    """The journal of the project the user stands in."""
+    journal = Journal.open(load_settings().database_url, project_root())
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def restored(journal: Journal, digest: str, root: Path) -> Loaded:
+    """A workflow as the journal keeps it, whatever its file says by now.
+
+    Raises:
+        SpecError: this version of AgentFlow reads it differently.
+    """
+    spec = journal.spec(digest)
+    children = {name: restored(journal, child, root) for name, child in spec.children.items()}
+    return loads(spec.text, path=spec.path, root=root, children=children)
+
+
+def as_json(record: StoredExecution) -> dict[str, Json]:
+    """An execution as `--json` prints it."""
+    return {
+        "id": record.id,
+        "workflow": record.workflow,
+        "version": record.version,
+        "status": record.status,
+        "output": record.output,
+        "error": record.error,
+        "started_at": text.stamp(record.started_at),
+        "ended_at": text.stamp(record.ended_at),
+    }
