@@ -98,9 +98,12 @@ class _Inference:
         self.expression = expression
         self.diagnostics = diagnostics
 
-    def report(self, code: str, tree: Tree, message: str, remedy: str = "") -> Type:
+    def report(
+        self, code: str, tree: Tree, message: str, remedy: str = "", at: Tree | None = None
+    ) -> Type:
+        """Add a mistake of a part, marked `at` a smaller one if given; nothing is known after."""
         text = shorten(self.expression.source[tree.start : tree.end], 60)
-        span = self.expression.locate(tree)
+        span = self.expression.locate(at or tree)
         self.diagnostics.append(Diagnostic(code, f"`{text}`: {message}", span, help=remedy))
         return ANY
 
@@ -111,7 +114,8 @@ class _Inference:
             case Name(name):
                 return names.get(name, ANY)
             case Attribute(value, key):
-                return self.field(tree, self.of(value, names), key)
+                written = Name(key, start=tree.end - len(key), end=tree.end)
+                return self.field(tree, self.of(value, names), key, written)
             case Index():
                 return self.index(tree, names)
             case Slice():
@@ -155,7 +159,7 @@ class _Inference:
             self.report("AF222", tree, message, rules.as_boolean(tree, kind))
         return BOOLEAN
 
-    def field(self, tree: Tree, kind: Type, key: str) -> Type:
+    def field(self, tree: Tree, kind: Type, key: str, at: Tree) -> Type:
         found: list[Type] = []
         closed: list[ObjectOf] = []
         for member in members(kind):
@@ -175,13 +179,13 @@ class _Inference:
         guess = closest(key, known)
         listed = ", ".join(f"`{name}`" for name in known[:8]) or "none"
         remedy = f"did you mean `{guess}`?" if guess else f"the known fields are {listed}"
-        return self.report("AF220", tree, f"there is no field `{key}`", remedy)
+        return self.report("AF220", tree, f"there is no field `{key}`", remedy, at)
 
     def index(self, tree: Index, names: Names) -> Type:
         kind, index = self.of(tree.value, names), self.of(tree.index, names)
         key = tree.index.value if isinstance(tree.index, Literal) else None
         if isinstance(key, str) and any(isinstance(each, ObjectOf) for each in members(kind)):
-            return self.field(tree, kind, key)
+            return self.field(tree, kind, key, tree.index)
         if isinstance(tree.index, Binary) and tree.index.operator == "/":
             message = "`/` gives a real number, which is neither an index nor a key"
             return self.report("AF224", tree.index, message, "write `//`")

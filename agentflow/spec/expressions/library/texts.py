@@ -94,9 +94,12 @@ def _base64_encode(text: str) -> str:
 
 def _base64_decode(text: str) -> str:
     try:
-        return _text(base64.b64decode(_utf8(text), validate=True))
+        data = base64.b64decode(_utf8(text), validate=True)
     except binascii.Error:
         raise invalid(f"not base64: {describe(text)}") from None
+    if base64.b64encode(data) != _utf8(text):  # too much padding, or bits that mean nothing
+        raise invalid(f"not base64 as it is written by every engine: {describe(text)}")
+    return _text(data)
 
 
 def _url_encode(text: str) -> str:
