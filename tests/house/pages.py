@@ -10,7 +10,8 @@ A block's language says what happens to it:
     text         an illustration
 
 A block whose first line is a comment with a path (`# specs/words.yaml`) is written to that file.
-In expected output `…` stands for anything in a line, and a line of its own for any lines.
+In expected output `…` stands for anything in a line, and a line of its own for any lines. Ids,
+times and durations are compared by their form, so that a page may show real ones.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ from pathlib import Path
 
 FENCE = re.compile(r"(?ms)^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$")
 TARGET = re.compile(r"\A# (?P<path>[\w./-]+/[\w.-]+\.\w+)\n")
+
+FORMS = {
+    "<id>": re.compile(r"\b[0-9][0-9a-hjkmnp-tv-z]{15}\b"),
+    "<time>": re.compile(r"\b(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:\.\d+Z)?"),
+    "<duration>": re.compile(r"\b\d+(?:\.\d+)?s\b"),
+}
+"""What changes from run to run, and what is compared in its place."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +88,20 @@ def commands(block: Block) -> list[Command]:
 def prints(expected: str, printed: str) -> bool:
     """Whether what was printed is what the page says."""
     pattern = ""
-    for line in expected.rstrip().splitlines():
-        if line.strip() == "…":
+    for line in _without_chance(expected).splitlines():
+        if line == "…":
             pattern += r"(?:.*\n)*"
         else:
-            pattern += ".*".join(map(re.escape, line.rstrip().split("…"))) + r"[ ]*\n"
-    return re.fullmatch(pattern, printed.rstrip() + "\n") is not None
+            pattern += ".*".join(map(re.escape, line.split("…"))) + r"\n"
+    text = _without_chance(printed)
+    return re.fullmatch(pattern, f"{text}\n" if text else "") is not None
+
+
+def _without_chance(text: str) -> str:
+    for name, form in FORMS.items():
+        text = form.sub(name, text)
+    # Columns are as wide as what they hold, so the number of spaces changes too.
+    return re.sub(r"(?<=\S) {2,}", "  ", re.sub(r" +$", "", text, flags=re.MULTILINE)).rstrip()
 
 
 def _dedent(match: re.Match[str]) -> str:
