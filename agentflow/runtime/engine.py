@@ -29,9 +29,6 @@ from agentflow.spec.signatures import find_root
 
 T = TypeVar("T")
 
-INBOX_SECONDS = 0.2
-"""How often messages from other processes are looked for: one indexed read."""
-
 
 class Engine:
     """Starts, resumes and cancels executions, and serves them until it is closed.
@@ -176,35 +173,21 @@ class Engine:
     def _serve(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         self._host = Host(self.journal, self._executor, self._logs, self._watch, self._parallel)
-        self._tasks = [
-            self._loop.create_task(self._guard(work))
-            for work in (self._host.orchestrator.serve(), self._read_inbox())
-        ]
+        self._serving = self._loop.create_task(self._guard())
         ready.set()
         self._loop.run_forever()
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self) -> None:
         """When the journal fails, every execution is given up for that reason."""
         try:
-            await work
-        except Exception as error:  # noqa: BLE001  # handed to whoever waits for a result
-            self._error = error
-            self._host.orchestrator.abandon(error)
-
-    async def _read_inbox(self) -> None:
-        cursor = self.journal.cursor()
-        while True:
-            await asyncio.sleep(INBOX_SECONDS)
-            if not self._host.orchestrator.lives:
-                continue
-            for position, message in self.journal.inbox(cursor):
-                self._host.orchestrator.deliver(message)
-                cursor = position
+            await self._host.serve()
+        except ExceptionGroup as group:
+            self._error = group.exceptions[0]
+            self._host.orchestrator.abandon(self._error)
 
     async def _shut_down(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._serving.cancel()
+        await asyncio.gather(self._serving, return_exceptions=True)
         await self._host.close()
 
     def _handle(self, work: Coroutine[Any, Any, Held]) -> Execution:

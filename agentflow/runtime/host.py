@@ -10,12 +10,11 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
+from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.catalog import Catalog
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.ids import new_id
@@ -45,7 +44,8 @@ from agentflow.runtime.recovery import RETRIED, rebuild, retry_point
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded
 
-T = TypeVar("T")
+INBOX_SECONDS = 0.2
+"""How often messages from other processes are looked for: one indexed read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +67,23 @@ class Host:
         logs: LogBook,
         watch: Watcher,
         parallel: int | None,
+        *,
+        blocking: Blocking | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._journal = journal
         self._executor = executor
         self._watch = watch
+        self._blocking = blocking or InThreads()
+        self._clock = clock
         self._parallel = parallel or os.cpu_count() or 1
         self._catalog = Catalog(journal)
         self._owner = owner_id()
-        self._writer = ThreadPoolExecutor(1, "agentflow-journal")
         self._starting = asyncio.Lock()
         self._is_started = False
-        self.orchestrator = Orchestrator(self, executor, self, watch=watch, printed=logs.printed)
+        self.orchestrator = Orchestrator(
+            self, executor, self, watch=watch, printed=logs.printed, clock=clock
+        )
         self.orchestrator.mailbox.early = lambda live, name: journal.messages_for(live.id, name)
 
     async def append(
@@ -88,11 +94,11 @@ class Host:
         consumed: Sequence[tuple[str, str, str]],
     ) -> None:
         """Write one group of events, in the writer's thread."""
-        await self._write(self._journal.append, records, changes, epochs, consumed)
+        await self._blocking.write(self._journal.append, records, changes, epochs, consumed)
 
     async def post(self, message: Message) -> bool:
         """Keep a message, in the writer's thread."""
-        return await self._write(self._journal.post, message)
+        return await self._blocking.write(self._journal.post, message)
 
     async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> Live | None:
         """The child execution of a `run` step; None when it has ended already."""
@@ -151,7 +157,7 @@ class Host:
         """Write an execution's first event, unless it has one."""
         workflow = loaded.workflow
         id = id or new_id()
-        event = Started(time.time(), id, input, self._parallel)
+        event = Started(self._clock(), id, input, self._parallel)
         execution = StoredExecution(
             id=id,
             workflow=workflow.name,
@@ -174,7 +180,7 @@ class Host:
                 self._catalog.register(loaded)
                 return self._journal.create(execution, record)
 
-        stored, created = await self._write(write)
+        stored, created = await self._blocking.write(write)
         return stored, event, created
 
     def _begin(self, loaded: Loaded, stored: StoredExecution, event: Started) -> Live:
@@ -207,15 +213,15 @@ class Host:
         """Own an execution that nobody runs, and ask again for what it waits for."""
         live = await self._claim(stored)
         self.orchestrator.adopt(live)
-        self.orchestrator.post(live.id, Resumed(time.time()))
+        self.orchestrator.post(live.id, Resumed(self._clock()))
         for message in self._journal.messages_for(live.id, CANCEL):
             self.orchestrator.deliver(message)
         return live
 
     async def _claim(self, stored: StoredExecution) -> Live:
-        epoch = await self._write(self._journal.claim, stored.id, self._owner)
+        epoch = await self._blocking.write(self._journal.claim, stored.id, self._owner)
         loaded = self._catalog.started_with(stored)
-        records = await asyncio.to_thread(self._journal.history, stored.id)
+        records = await self._blocking.read(self._journal.history, stored.id)
         machine = rebuild(self._catalog.program(loaded), records)
         return Live(
             stored.id,
@@ -235,11 +241,11 @@ class Host:
         await self._start_executor()
         if point.child is not None:
             await self.retry(child_id(id, point.child))
-        epoch = await self._write(self._journal.claim, id, self._owner)
+        epoch = await self._blocking.write(self._journal.claim, id, self._owner)
         record = Record(
-            id, records[-1].seq + 1, RETRIED, time.time(), data={"forgives": point.forgives}
+            id, records[-1].seq + 1, RETRIED, self._clock(), data={"forgives": point.forgives}
         )
-        await self._write(self._journal.supersede, id, point.from_seq, epoch, record)
+        await self._blocking.write(self._journal.supersede, id, point.from_seq, epoch, record)
         live = await self._take_over(self._journal.execution(id))
         return Held(stored, live)
 
@@ -250,7 +256,7 @@ class Host:
             raise Conflict(f"execution {id} has already {stored.status}")
         live = self.orchestrator.live(id)
         if live is None and _is_owned(stored):
-            ask = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, time.time(), id)
+            ask = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, self._clock(), id)
             await self.post(ask)
             return Held(stored, None)
         if live is None:
@@ -262,7 +268,7 @@ class Host:
         """Own an execution, starting the executor only if its clean-up calls functions."""
         program = self._catalog.program(self._catalog.started_with(stored))
         probe = rebuild(program, self._journal.history(stored.id))
-        probe.advance(CancelRequested(time.time()))
+        probe.advance(CancelRequested(self._clock()))
         if probe.finished is None:
             await self._start_executor()
             return await self._take_over(stored)
@@ -287,8 +293,25 @@ class Host:
             self._parallel = self._executor.parallel
             self._is_started = True
 
-    async def _write(self, write: Callable[..., T], *args: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, write, *args)
+    async def serve(self) -> None:
+        """Take turns, and look for messages of other processes, until cancelled.
+
+        Raises:
+            AgentFlowError: the journal cannot be used any more; executions stay as recorded.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.orchestrator.serve())
+            group.create_task(self._read_inbox())
+
+    async def _read_inbox(self) -> None:
+        cursor = self._journal.cursor()
+        while True:
+            await asyncio.sleep(INBOX_SECONDS)
+            if not self.orchestrator.lives:
+                continue
+            for position, message in self._journal.inbox(cursor):
+                self.orchestrator.deliver(message)
+                cursor = position
 
     async def close(self) -> None:
         """Give every execution up, so that any engine can resume it, and stop the executor."""
@@ -300,8 +323,8 @@ class Host:
             await self._executor.close()
         for live in lives:
             with suppress(AgentFlowError):
-                await self._write(self._journal.release, live.id, self._owner)
-        self._writer.shutdown()
+                await self._blocking.write(self._journal.release, live.id, self._owner)
+        self._blocking.close()
 
 
 def _is_owned(stored: StoredExecution) -> bool:
