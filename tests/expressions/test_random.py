@@ -68,6 +68,7 @@ def nodes(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
         inner,
         st.lists(inner, max_size=2).map(tuple),
     ).map(lambda loop: (loop,))
+    entries = st.lists(st.tuples(inner, inner), max_size=2, unique_by=lambda entry: entry[0])
     arithmetic = st.sampled_from(["+", "-", "*", "/", "//", "%"])
     comparisons = st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "in", "not in"])
     return st.one_of(
@@ -85,7 +86,7 @@ def nodes(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
         ),
         st.builds(Conditional, inner, inner, inner),
         st.builds(ListDisplay, st.lists(inner, max_size=3).map(tuple)),
-        st.builds(ObjectDisplay, st.lists(st.tuples(inner, inner), max_size=2).map(tuple)),
+        st.builds(ObjectDisplay, entries.map(tuple)),
         st.builds(Comprehension, inner, loops, optional),
         st.builds(Call, st.just("len"), st.tuples(inner)),
         st.builds(MethodCall, inner, st.just("get"), st.tuples(inner)),

@@ -293,6 +293,7 @@ class Compiler:
 
             def store(frame: Frame, result: dict[str, Json]) -> None:
                 result[key(frame)] = element(frame)
+                check_items(len(result))
 
             loop = self.loops(tree.generators, store)
         empty = list if tree.key is None else dict

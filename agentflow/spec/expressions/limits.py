@@ -20,7 +20,7 @@ MAX_STEPS = 2_000_000
 MAX_TEXT = 1_000_000
 """Characters of a text that an expression builds."""
 MAX_ITEMS = 1_000_000
-"""Items of a list that an expression builds."""
+"""Items of a list, or keys of an object, that an expression builds."""
 MAX_DEPTH = 100
 """Levels of lists and objects in a value that an expression builds."""
 MAX_PARTS = 2_000_000
@@ -70,9 +70,11 @@ def check_text(length: int) -> None:
 
 
 def check_items(length: int) -> None:
-    """Refuse to build a list of more than `MAX_ITEMS` items (`Fault` `LimitExceeded`)."""
+    """Refuse to build a list or object of more than `MAX_ITEMS` items (`Fault` `LimitExceeded`)."""
     if length > MAX_ITEMS:
-        raise Fault("LimitExceeded", f"a list of {length:,} items; the limit is {MAX_ITEMS:,}")
+        raise Fault(
+            "LimitExceeded", f"a list or object of {length:,} items; the limit is {MAX_ITEMS:,}"
+        )
 
 
 def measure(value: Json) -> int:

@@ -34,23 +34,20 @@ CODES: dict[str, str] = {
 class Mistake(Exception):
     """The first mistake in an expression; offsets are into its source."""
 
-    def __init__(
-        self, code: str, message: str, start: int, end: int, *, label: str = "", remedy: str = ""
-    ) -> None:
+    def __init__(self, code: str, message: str, start: int, end: int, *, remedy: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.start = start
         self.end = end
-        self.label = label
         self.remedy = remedy
 
     def shifted(self, by: int) -> Mistake:
         """The same mistake in a text that begins `by` characters earlier."""
         start, end = self.start + by, self.end + by
-        return Mistake(self.code, self.message, start, end, label=self.label, remedy=self.remedy)
+        return Mistake(self.code, self.message, start, end, remedy=self.remedy)
 
     def diagnostic(self, place: Place) -> Diagnostic:
         """The mistake with its place in the file."""
         span = place(self.start, max(self.end, self.start + 1))
-        return Diagnostic(self.code, self.message, span, label=self.label, help=self.remedy)
+        return Diagnostic(self.code, self.message, span, help=self.remedy)

@@ -203,19 +203,17 @@ def item(value: Json, index: Json) -> Json:
         raise Fault("TypeMismatch", f"an index is an integer, got {describe(index)}")
     length = len(value)
     if not -length <= index < length:
-        noun = count(length, "item" if kind is list else "character")
-        raise Fault("IndexOutOfRange", f"there is no index {index}; there are {noun}")
+        whole, noun = ("list", "item") if kind is list else ("string", "character")
+        message = f"there is no index {index} in a {whole} of {count(length, noun)}"
+        raise Fault("IndexOutOfRange", message)
     return value[index]
 
 
-def part(value: Json, lower: Json, upper: Json, frame: Frame) -> Json:
+def part(value: Json, lower: int | None, upper: int | None, frame: Frame) -> Json:
     """`value[lower:upper]`: bounds beyond the ends are cut, as in Python; `None` is left out."""
     if type(value) is not list and type(value) is not str:
         message = f"only lists and strings have slices, got {describe(value)}"
         raise Fault("TypeMismatch", message)
-    for bound in (lower, upper):
-        if bound is not None and type(bound) is not int:
-            raise Fault("TypeMismatch", f"a slice's bound is an integer, got {describe(bound)}")
     result = value[lower:upper]
     frame.spend(len(result) >> 4)
     return result

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ from agentflow.errors import MAX_INTEGER
 from agentflow.spec.expressions import library, refusals, scan
 from agentflow.spec.expressions.limits import MAX_NESTING, MAX_NODES, MAX_SOURCE
 from agentflow.spec.expressions.mistakes import Mistake
-from agentflow.spec.expressions.suggest import closest
 from agentflow.spec.expressions.tree import (
     ArithmeticOperator,
     Attribute,
@@ -84,9 +82,7 @@ class _Reader:
         # Texts hold no line ends (scan made sure), so a line end is a blank like any other.
         line = self.source.replace("\n", " ").replace("\r", " ")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # an unknown escape in a text is an error
-                return ast.parse(line, mode="eval")
+            return ast.parse(line, mode="eval")
         except SyntaxError as error:
             raise self._syntax(error) from None
         except (MemoryError, RecursionError):
@@ -99,9 +95,7 @@ class _Reader:
         start = min(max((error.offset or end + 1) - 1, 0), end)
         stop = max((error.end_offset or 0) - 1, start + 1)
         message, remedy = refusals.explain(self.source, error.msg)
-        return Mistake(
-            "AF200", message, self.base + start, self.base + stop, label=error.msg, remedy=remedy
-        )
+        return Mistake("AF200", message, self.base + start, self.base + stop, remedy=remedy)
 
     def too_large(self, what: str) -> Mistake:
         remedy = "bind parts of it to names with `set`, or make it a function"
@@ -274,11 +268,17 @@ def _list(reader: _Reader, node: ast.List, depth: int) -> Tree:
 
 
 def _object(reader: _Reader, node: ast.Dict, depth: int) -> Tree:
-    entries = []
-    for key, value in zip(node.keys, node.values, strict=True):
-        if key is None:
+    entries: list[tuple[Tree, Tree]] = []
+    written: set[Tree] = set()
+    for key_node, value in zip(node.keys, node.values, strict=True):
+        if key_node is None:
             raise reader.refuse(value, ("`**`", "`merge(a, b)` joins objects"))
-        entries.append((reader.convert(key, depth), reader.convert(value, depth)))
+        key = reader.convert(key_node, depth)
+        if key in written:
+            raise reader.mistake("AF200", "a key that is there twice", key_node)
+        if isinstance(key, Literal):
+            written.add(key)
+        entries.append((key, reader.convert(value, depth)))
     return ObjectDisplay(tuple(entries), **reader.at(node))
 
 
@@ -326,14 +326,7 @@ def _target(reader: _Reader, target: ast.expr) -> str:
 
 
 def _call(reader: _Reader, node: ast.Call, depth: int) -> Tree:
-    match node.func:
-        case ast.Name(name):
-            signatures: Sequence[library.Function] = _functions(reader, node.func, name)
-        case ast.Attribute(_, name):
-            signatures = _methods(reader, node.func, name)
-        case _:
-            remedy = "call a function of the library, or bind the value with a `call` step"
-            raise reader.refuse(node, ("calling a value", remedy))
+    name, signatures = _callee(reader, node.func)
     for argument in node.keywords:
         shown = " or ".join(f"`{function.signature}`" for function in signatures)
         raise reader.refuse(argument.value, ("an argument by name", f"by position: {shown}"))
@@ -348,24 +341,22 @@ def _call(reader: _Reader, node: ast.Call, depth: int) -> Tree:
     return Call(name, arguments, **reader.at(node))
 
 
-def _functions(reader: _Reader, node: ast.AST, name: str) -> Sequence[library.Function]:
-    if name in library.FUNCTIONS:
-        return (library.FUNCTIONS[name],)
-    remedy = refusals.function(name)
-    if not remedy:
-        guess = closest(name, library.FUNCTIONS)
-        remedy = f"did you mean `{guess}`?" if guess else "a function of yours is a `call` step"
-    raise reader.mistake("AF202", f"there is no function `{name}`", node, remedy=remedy)
-
-
-def _methods(reader: _Reader, node: ast.Attribute, name: str) -> Sequence[library.Function]:
-    if name in library.METHODS:
-        return tuple(library.METHODS[name].values())
-    remedy = refusals.method(name)
-    if not remedy:
-        guess = closest(name, library.METHODS)
-        remedy = f"did you mean `{guess}`?" if guess else "docs/reference/functions.md lists them"
-    raise reader.mistake("AF203", f"there is no method `{name}`", node, remedy=remedy)
+def _callee(reader: _Reader, node: ast.expr) -> tuple[str, Sequence[library.Function]]:
+    """The name that is called and the library's entries of that name."""
+    match node:
+        case ast.Name(name):
+            if name in library.FUNCTIONS:
+                return name, (library.FUNCTIONS[name],)
+            message, remedy = f"there is no function `{name}`", refusals.function(name)
+            raise reader.mistake("AF202", message, node, remedy=remedy)
+        case ast.Attribute(_, name):
+            if name in library.METHODS:
+                return name, tuple(library.METHODS[name].values())
+            message, remedy = f"there is no method `{name}`", refusals.method(name)
+            raise reader.mistake("AF203", message, node, remedy=remedy)
+        case _:
+            remedy = "call a function of the library, or bind the value with a `call` step"
+            raise reader.refuse(node, ("calling a value", remedy))
 
 
 def _text(reader: _Reader, node: ast.JoinedStr, depth: int) -> Tree:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+from collections.abc import Iterable
 from typing import TypeAlias
+
+from agentflow.spec.expressions import library
+from agentflow.spec.expressions.suggest import closest
 
 Refusal: TypeAlias = tuple[str, str]
 """What is refused, and the remedy."""
@@ -140,13 +144,22 @@ def constant(value: object) -> Refusal:
 
 
 def function(name: str) -> str:
-    """What to write instead of a function that other languages have; empty if unknown."""
-    return _FUNCTIONS.get(name, "")
+    """What to write instead of a function that the library does not have."""
+    return _FUNCTIONS.get(name) or _guess(
+        name, library.FUNCTIONS, "a function of yours is a `call` step"
+    )
 
 
 def method(name: str) -> str:
-    """What to write instead of a method that other languages have; empty if unknown."""
-    return _METHODS.get(name, "")
+    """What to write instead of a method that the library does not have."""
+    return _METHODS.get(name) or _guess(
+        name, library.METHODS, "docs/reference/functions.md lists them"
+    )
+
+
+def _guess(name: str, known: Iterable[str], otherwise: str) -> str:
+    guess = closest(name, known)
+    return f"did you mean `{guess}`?" if guess else otherwise
 
 
 def explain(source: str, reason: str) -> tuple[str, str]:

@@ -17,6 +17,10 @@ _OPENING = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_OPENING.values())
 _QUOTES = frozenset("'\"")
 _PREFIX = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z]{1,2})\Z")
+_ESCAPES = frozenset("\\'\"abfnrtvxNuU")
+_RUN_TOGETHER = re.compile(
+    r"(?<![\w.])(?:0[xX][0-9a-fA-F_]+?|[0-9][0-9_.eE]*?)(?:and|else|for|if|in|is|not|or)(?!\w)"
+)
 _REFUSED_PREFIXES = frozenset({"r", "b", "u", "br", "rb", "fr", "rf"})
 
 
@@ -52,6 +56,8 @@ def _walk(text: str, start: int, *, stop: str) -> int | None:
             position = _end_of_text(text, position)
             after_text = True
             continue
+        if letter.isdigit() and (run := _RUN_TOGETHER.match(text, position)):
+            raise _mistake(position, run.end(), "a number runs into a word", "put a blank between")
         if letter == "#":
             raise _mistake(position, len(text), "comments are not part of expressions")
         if letter == stop and stop not in expected:
@@ -95,6 +101,9 @@ def _end_of_text(text: str, start: int) -> int:
             return position + 1
         if letter in "\r\n":
             raise _mistake(start, position, "a text goes over a line end", r"write `\n` in it")
+        if letter == "\\" and text[position + 1 : position + 2] not in _ESCAPES:
+            remedy = r"double the backslash, or write `\x..` for a character by its number"
+            raise _mistake(position, position + 2, "an escape that is not one", remedy)
         position += 2 if letter == "\\" else 1
     raise _mistake(start, start + 1, "a text is not closed", f"add the closing {quote}")
 
