@@ -49,7 +49,7 @@ def encode(value: Any, *, path: str = "result", limit: int = MAX_BYTES) -> bytes
         raise refused.fault(path) from None
     except _FullError:
         raise _too_large(path, f"more than {_size(limit)}", limit) from None
-    text = _dump(plain, path)
+    text = dump(plain, path)
     if len(text) > limit:
         raise _too_large(path, _size(len(text)), limit)
     return text
@@ -62,10 +62,15 @@ def decode(text: bytes) -> Json:
 
 def duplicate(value: Json) -> Json:
     """A copy of a JSON value, so that a function may change what it was given."""
-    return decode(_dump(value, "value"))
+    return decode(dump(value))
 
 
-def _dump(plain: Json, path: str) -> bytes:
+def dump(plain: Json, path: str = "value") -> bytes:
+    """JSON bytes of a value that is known to be JSON.
+
+    Raises:
+        Fault: `InvalidOutput`, if some text is not Unicode.
+    """
     try:
         if orjson is not None:
             return orjson.dumps(plain)

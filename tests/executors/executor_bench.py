@@ -8,7 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentflow.runtime.executors.protocol import Executor, Report, Task
+from agentflow.runtime.executors.pool import WorkerPool
+from agentflow.runtime.executors.protocol import Executor, Report, Reporter, Task
+from agentflow.runtime.executors.reports import job_of, report_of
+from agentflow.runtime.executors.wire import frames
 
 PROJECT = str(Path(__file__).parent / "project")
 
@@ -80,6 +83,42 @@ class Bench:
 
     async def outcome(self, task: Task) -> Report:
         return (await self.run(task))[task.key]
+
+
+class PoolExecutor:
+    """A worker pool in this process, without Ray, behind the executors' protocol."""
+
+    phase: str | None = None
+
+    def __init__(self, *, parallel: int) -> None:
+        self.parallel = parallel
+        self._ids: dict[tuple[str, str], int] = {}
+        self._tasks: dict[int, Task] = {}
+
+    async def start(self, report: Reporter) -> None:
+        self._report = report
+        self.pool = WorkerPool(self.parallel, self._take)
+        self.pool.start()
+
+    def _take(self, data: bytes) -> None:
+        found = [(kind, id, payload) for kind, id, payload in frames(data) if id in self._tasks]
+        self._report([report_of(self._tasks[id], kind, payload) for kind, id, payload in found])
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
+            id = len(self._tasks) + 1
+            self._ids[task.execution, task.key] = id
+            self._tasks[id] = task
+            self.pool.submit(job_of(id, task))
+
+    def withdraw(self, execution: str, key: str) -> None:
+        self.pool.withdraw(self._ids[execution, key])
+
+    def demand(self, execution: str, key: str, count: int) -> None:
+        self.pool.demand(self._ids[execution, key], count)
+
+    async def close(self) -> None:
+        await self.pool.close()
 
 
 async def exists(path: Path) -> None:

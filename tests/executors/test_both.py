@@ -12,7 +12,7 @@ from executor_bench import PROJECT, Bench, batch, call, stream
 from agentflow.runtime.executors.protocol import Task
 
 
-@pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.fixture(params=["inline", "pool", pytest.param("ray", marks=pytest.mark.slow)])
 def bench(request: pytest.FixtureRequest) -> Bench:
     found: Bench = request.getfixturevalue(request.param)
     return found

@@ -129,6 +129,11 @@ async def met(folder: str, name: str, count: int) -> int:
     return count
 
 
+async def noted_until(path: str, ledger: str) -> str:
+    note(ledger, "begun")
+    return await held_later(path)
+
+
 # --- misbehaved ---
 
 
@@ -239,6 +244,23 @@ async def exit_later(ledger: str):
     note(ledger, "exit")
     await asyncio.sleep(0.01)
     os._exit(9)
+
+
+async def exit_met(folder: str, name: str, count: int):
+    await met(folder, name, count)
+    os._exit(9)
+
+
+def hang_in_c_at(x: int, at: int) -> int:
+    if x == at:
+        hang_in_c()
+    return x
+
+
+async def block_at_later(x: int, at: int) -> int:
+    if x == at:
+        time.sleep(3600)
+    return x
 
 
 def crash(ledger: str | None = None):

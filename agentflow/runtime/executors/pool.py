@@ -1,0 +1,410 @@
+"""A pool of worker processes on one machine, and everything that may happen to them.
+
+The pool itself never runs a function, so it always answers: it knows what each worker is doing,
+takes back what has not begun, ends what takes too long, and says which call a worker died of. It
+uses an event loop and nothing of Ray.
+
+A call that has begun is never begun again, with one exception: when a worker dies while several
+coroutines run in it, nobody can say which of them it was. They are then called once more, each
+in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from agentflow.errors import Json
+from agentflow.functions.encoding import decode, dump
+from agentflow.runtime.executors.calls import failure, lost_error, timeout_error
+from agentflow.runtime.executors.cells import Running
+from agentflow.runtime.executors.process import Process
+from agentflow.runtime.executors.wire import (
+    INDEX,
+    SECONDS,
+    Job,
+    Kind,
+    Shape,
+    frame,
+)
+from agentflow.runtime.executors.worker import MESSAGE_BYTES
+
+AHEAD = 64
+"""Jobs a worker may hold beyond what it runs, so that it never waits for the next one."""
+GRACE = 1.0
+"""Seconds a coroutine may take to end after it was cancelled; then its worker is killed."""
+_STILLBORN = 3
+"""Workers that die before they are ready, one after another, until the pool gives up."""
+_SOON = 0.02
+
+
+class WorkerPool:
+    """`size` workers for jobs in order of arrival, and one more for each job set apart.
+
+    `emit` receives frames for whoever gave the jobs: each job is answered by one that ends it.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        emit: Callable[[bytes], None],
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._size = size
+        self._emit = emit
+        self._environment = environment
+        self._queue: deque[Job] = deque()
+        self._shared: list[Process] = []
+        self._apart: list[Process] = []
+        self._jobs: dict[int, Record] = {}
+        self._timeouts: Counter[float] = Counter()
+        self._next_check = math.inf
+        self._check_timer: asyncio.TimerHandle | None = None
+        self._stillborn = 0
+        self._broken = ""
+        self._folder = Path(tempfile.mkdtemp(prefix="agentflow-jobs-"))
+
+    @property
+    def outstanding(self) -> int:
+        """Jobs that are not answered yet."""
+        return len(self._jobs)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return [process.pid for process in (*self._shared, *self._apart)]
+
+    def start(self) -> None:
+        """Start the workers; jobs may be given before they are ready."""
+        self._loop = asyncio.get_running_loop()
+        for _ in range(self._size):
+            self._shared.append(self._new_process())
+
+    def submit(self, job: Job) -> None:
+        """Carry out a job."""
+        self._jobs[job.id] = Record(job)
+        if self._broken:
+            self._fail(job.id, lost_error(self._broken))
+            return
+        if job.timeout:
+            self._timeouts[job.timeout] += 1
+        self._enqueue(job)
+
+    def withdraw(self, id: int) -> None:
+        """Stop a job for good; it is not answered."""
+        if self._forget(id) is not None:
+            self._stop(id)
+
+    def demand(self, id: int, count: int) -> None:
+        """Allow a stream `count` more values."""
+        record = self._jobs.get(id)
+        if record is None:
+            return
+        holder = self._holder(id)
+        if holder is None:
+            record.job.demand += count
+        else:
+            holder.allow(id, count)
+
+    def recall(self, count: int) -> list[int]:
+        """Give up `count` jobs, or fewer, that have not begun; they are not answered."""
+        taken: list[Job] = []
+        while self._queue and len(taken) < count:
+            taken.append(self._queue.pop())
+        for process in self._shared:
+            taken += process.take_back(min(count - len(taken), process.load // 2))
+        given_up = [job.id for job in taken if self._forget(job.id) is not None]
+        self._feed()
+        return given_up
+
+    async def close(self) -> None:
+        """Kill all workers, and what they have started."""
+        self._jobs.clear()
+        self._queue.clear()
+        if self._check_timer is not None:
+            self._check_timer.cancel()
+        for process in (*self._shared, *self._apart):
+            process.bury()
+        self._shared.clear()
+        self._apart.clear()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # --- giving out ---
+
+    def _enqueue(self, job: Job) -> None:
+        if job.apart or job.shape is Shape.STREAM:
+            process = self._new_process()
+            self._apart.append(process)
+            self._give(process, job)
+        else:
+            self._queue.append(job)
+            self._feed()
+
+    def _new_process(self) -> Process:
+        return Process(
+            self._environment,
+            on_frame=self._take_frame,
+            on_line=self._take_line,
+            on_death=self._take_death,
+        )
+
+    def _feed(self) -> None:
+        """Give waiting jobs to the workers that hold the fewest; share out what has piled up."""
+        while self._queue and self._shared:
+            process = min(self._shared, key=_load)
+            if process.load > AHEAD:
+                return
+            job = self._queue.popleft()
+            if job.id in self._jobs and not self._give(process, job):
+                self._queue.appendleft(job)
+                return
+        for idle in self._shared:
+            if idle.load == 0:
+                self._relieve(idle)
+
+    def _give(self, process: Process, job: Job) -> bool:
+        file = self._file(job.id) if _is_long(job) else None
+        if file is not None:
+            file.write_bytes(job.body)
+        if not process.give(job, file):
+            return False
+        if job.timeout:
+            self._check_by(time.monotonic() + job.timeout)
+        return True
+
+    def _relieve(self, idle: Process) -> None:
+        """Take half of what waits at the busiest worker to one that has nothing to do."""
+        busiest = max(self._shared, key=_load)
+        if busiest.load < 2:
+            return
+        for job in busiest.take_back((busiest.load) // 2):
+            if job.id in self._jobs:
+                self._give(idle, job)
+
+    # --- taking in ---
+
+    def _take_frame(self, process: Process, kind: Kind, id: int, payload: bytes) -> None:
+        if kind is Kind.READY:
+            process.is_ready = True
+            self._stillborn = 0
+            return
+        record = self._jobs.get(id)
+        match kind:
+            case Kind.COMPLETED | Kind.FAILED | Kind.BATCH:
+                process.held.pop(id, None)
+                process.aside.discard(id)
+                if record is not None:
+                    self._answer(kind, id, record.merge(payload) if kind is Kind.BATCH else payload)
+                if process in self._apart:
+                    self._loop.call_soon(self._retire, process)
+                self._feed()
+            case Kind.ITEM if record is not None:
+                (index,) = INDEX.unpack_from(payload)
+                record.outcomes[index] = payload[INDEX.size :]
+            case Kind.ASIDE if id in process.held:
+                process.aside.add(id)
+                self._feed()
+            case Kind.YIELDED | Kind.PRINTED if record is not None:
+                self._emit(frame(kind, id, payload))
+
+    def _take_line(self, process: Process, line: str) -> None:
+        """What subprocesses and C code write belongs to the plain function that runs."""
+        id = process.cells.plain()
+        if id in self._jobs:
+            self._emit(frame(Kind.PRINTED, id, line.encode()))
+
+    def _answer(self, kind: Kind, id: int, payload: bytes) -> None:
+        if self._forget(id) is not None:
+            self._emit(frame(kind, id, payload))
+
+    def _fail(self, id: int, error: Json, trace: Json = None) -> None:
+        self._answer(Kind.FAILED, id, SECONDS.pack(0.0) + dump(failure(error, trace)))
+
+    def _forget(self, id: int) -> Record | None:
+        record = self._jobs.pop(id, None)
+        if record is None:
+            return None
+        if _is_long(record.job):
+            self._file(id).unlink(missing_ok=True)
+        if record.job.timeout:
+            self._timeouts[record.job.timeout] -= 1
+            if not self._timeouts[record.job.timeout]:
+                del self._timeouts[record.job.timeout]
+        return record
+
+    def _file(self, id: int) -> Path:
+        return self._folder / str(id)
+
+    def _holder(self, id: int) -> Process | None:
+        return next((p for p in (*self._shared, *self._apart) if id in p.held), None)
+
+    def _retire(self, process: Process) -> None:
+        if process in self._apart:
+            self._apart.remove(process)
+            process.bury()
+
+    # --- time ---
+
+    def _check_by(self, when: float) -> None:
+        if when >= self._next_check:
+            return
+        if self._check_timer is not None:
+            self._check_timer.cancel()
+        self._next_check = when
+        self._check_timer = self._loop.call_later(when - time.monotonic(), self._check)
+
+    def _check(self) -> None:
+        """End calls whose time is over, and see when to look again."""
+        self._next_check = math.inf
+        self._check_timer = None
+        now = time.monotonic()
+        for process in (*self._shared, *self._apart):
+            for running in process.cells.running():
+                limit = self._limit(running)
+                if limit <= now and process.guilty is None:
+                    process.kill(lambda r: self._limit(r) <= now)
+                elif limit < math.inf:
+                    self._check_by(limit)
+        if self._timeouts:  # some may begin now
+            self._check_by(now + min(self._timeouts))
+
+    def _limit(self, running: Running) -> float:
+        record = self._jobs.get(running.id)
+        if record is None or not record.job.timeout:
+            return math.inf
+        return running.began + record.job.timeout + (GRACE if running.cell else 0.0)
+
+    # --- stopping and dying ---
+
+    def _stop(self, id: int) -> None:
+        """End a job that nobody wants; again and again, until no worker holds it."""
+        process = self._holder(id)
+        if process is None or process.guilty is not None:
+            return
+        if id in process.aside:
+            process.say(frame(Kind.WITHDRAW, id))
+            self._loop.call_later(GRACE, self._kill_for, process, id)
+            return
+        if process.cells.plain() != id:
+            for job in process.take_back(len(process.held)):
+                if job.id != id:
+                    self._queue.appendleft(job)
+            self._feed()
+        if id in process.held:
+            self._kill_for(process, id)
+            self._loop.call_later(_SOON, self._stop, id)
+
+    def _kill_for(self, process: Process, id: int) -> None:
+        if id in process.held and process.guilty is None:
+            process.kill(lambda running: running.id == id)
+
+    def _take_death(self, process: Process) -> None:
+        (self._shared if process in self._shared else self._apart).remove(process)
+        waiting = process.take_back(len(process.held))
+        held, running = process.held, process.cells.running()
+        process.bury()
+        begun = {r.id: r for r in running if r.id in held and r.id in self._jobs}
+        waiting += [job for id, job in held.items() if id not in begun]
+        self._settle(process, list(begun.values()))
+        self._replace(process)
+        for job in reversed(waiting):
+            if job.id in self._jobs and not job.apart and job.shape is not Shape.STREAM:
+                self._queue.appendleft(job)
+            elif job.id in self._jobs:
+                self._enqueue(job)
+        self._feed()
+
+    def _settle(self, process: Process, begun: list[Running]) -> None:
+        """Decide about what ran in a process that has died."""
+        for running in begun:
+            record = self._jobs[running.id]
+            if process.guilty is not None:
+                if running.id == process.guilty.id:
+                    self._time_out(running, record)
+                else:
+                    self._retry_apart(record)
+            elif len(begun) == 1 or record.job.apart or record.job.shape is Shape.BATCH:
+                trace = process.frames_at_death(decode(record.job.about)[1])
+                self._fail(running.id, lost_error(process.cause_of_death()), trace)
+            else:
+                self._retry_apart(record)
+
+    def _time_out(self, running: Running, record: Record) -> None:
+        job = record.job
+        if job.shape is not Shape.BATCH:
+            self._fail(job.id, timeout_error(job.timeout))
+            return
+        if running.cell:  # coroutines: which of them hangs shows when they run one at a time
+            self._retry_apart(record)
+            return
+        record.outcomes[running.index] = dump(failure(timeout_error(job.timeout)))
+        record.elapsed += job.timeout
+        self._retry_apart(record)
+
+    def _retry_apart(self, record: Record) -> None:
+        job = record.rest()
+        if job is None:
+            self._answer(Kind.BATCH, record.job.id, record.merge(SECONDS.pack(0.0)))
+        else:
+            self._enqueue(job)
+
+    def _replace(self, process: Process) -> None:
+        if not process.is_ready:
+            self._stillborn += 1
+        if self._stillborn >= _STILLBORN:
+            self._broken = f"workers cannot start: {process.cause_of_death()}"
+            for id in list(self._jobs):
+                self._fail(id, lost_error(self._broken))
+            self._queue.clear()
+        elif len(self._shared) < self._size:
+            self._shared.append(self._new_process())
+
+
+class Record:
+    """A job that is not answered yet, with the outcomes of a batch so far."""
+
+    __slots__ = ("elapsed", "job", "outcomes")
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.outcomes: dict[int, bytes] = {}
+        self.elapsed = 0.0
+
+    def merge(self, payload: bytes) -> bytes:
+        """The batch's last payload, together with what came before it."""
+        if not self.outcomes:
+            return payload
+        (elapsed,) = SECONDS.unpack_from(payload)
+        ordered = b",".join(self.outcomes[index] for index in sorted(self.outcomes))
+        return SECONDS.pack(self.elapsed + elapsed) + ordered
+
+    def rest(self) -> Job | None:
+        """What is left to do, as a job to run apart; `None` if nothing is."""
+        job = self.job
+        job.apart = True
+        if job.shape is not Shape.BATCH:
+            return job
+        body = decode(job.body)
+        pairs = zip(*body, strict=True) if job.indexed else enumerate(body)
+        left = [(index, call) for index, call in pairs if index not in self.outcomes]
+        if not left:
+            return None
+        job.body = dump([[index for index, _ in left], [call for _, call in left]])
+        job.indexed = True
+        return job
+
+
+def _is_long(job: Job) -> bool:
+    """Whether the arguments are too long for one message."""
+    return len(job.about) + len(job.body) > MESSAGE_BYTES - 1024
+
+
+def _load(process: Process) -> int:
+    return process.load
