@@ -27,12 +27,17 @@ def main() -> NoReturn:
     arguments = sys.argv[1:]
     match arguments:
         case [] | ["--help" | "-h" | "help"]:
-            text = verbs.overview()
+            sys.stdout.write(verbs.overview())
         case ["--version" | "-V"]:
-            text = f"agentflow {verbs.version()}\n"
+            sys.stdout.write(f"agentflow {verbs.version()}\n")
         case _:
-            from agentflow.cli.dispatch import dispatch
-
-            sys.exit(dispatch(arguments))
-    sys.stdout.write(text)
+            sys.exit(_dispatched(arguments))
     sys.exit(0)
+
+
+def _dispatched(arguments: list[str]) -> int:
+    try:
+        from agentflow.cli.dispatch import dispatch
+    except KeyboardInterrupt:
+        return 130
+    return dispatch(arguments)

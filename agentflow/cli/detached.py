@@ -52,4 +52,4 @@ def _spawn(record: StoredExecution, manner: Manner) -> None:
         )
     if not manner.quiet:
         terminal.note(f"Process {process.pid} carries it; what it says goes to {log}")
-        terminal.note(outcome.command("show", record, "how it stands"))
+        terminal.note(f"  {outcome.command('show', record)}")

@@ -70,10 +70,9 @@ def _usage(error: CycloptsError, verb: str) -> UsageError:
 
 
 def _refuse(error: AgentFlowError, *, wants_json: bool) -> int:
+    terminal.note(exits.as_text(error))
     if wants_json:
         terminal.result_json(exits.as_json(error))
-    else:
-        terminal.note(exits.as_text(error))
     return error.exit_code
 
 
@@ -88,10 +87,9 @@ def _bug(error: Exception, arguments: list[str], *, wants_json: bool) -> int:
     report = _write_report(error, arguments)
     message = f"AgentFlow met a situation it does not understand: {type(error).__name__}: {error}"
     advice = f"this is a bug; {report} has what is needed to find it"
+    terminal.note(f"error[AF000]: {message}\n  help: {advice}")
     if wants_json:
         terminal.result_json({"error": exits.error_json("AF000", message, advice)})
-    else:
-        terminal.note(f"error[AF000]: {message}\n  help: {advice}")
     return exits.BUG
 
 
@@ -109,7 +107,8 @@ def _write_report(error: Exception, arguments: list[str]) -> Path:
     for folder in (Path(".agentflow"), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(exist_ok=True)
-            (folder / name).write_text(words, encoding="utf-8")
+            with (folder / name).open("x", encoding="utf-8") as file:
+                file.write(words)
         except OSError:
             continue
         return folder / name

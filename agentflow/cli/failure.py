@@ -46,7 +46,7 @@ class Failure:
     arguments: Json
     """What the failed call was called with, where known."""
     kept: int
-    """Results that are in the journal."""
+    """Results that a retry would keep; 0 where a retry cannot help."""
 
 
 def explain(
@@ -55,21 +55,25 @@ def explain(
     workflow: Workflow | None,
     source: str,
     arguments: Json = None,
+    *,
+    kept: int = 0,
 ) -> Failure:
-    """Gather what a failed execution's record, history and spec (`source` is its text) say."""
+    """Gather what a failed execution's record, history and spec (`source` is its text) say.
+
+    `kept` is how many results a retry would keep.
+    """
     origin = record.origin
     place = places.find(workflow, origin) if workflow is not None and origin else None
     lines = source.splitlines()
     excerpt = lines[place.span.line - 1] if place and place.span.line <= len(lines) else ""
     counting = [event for event in history if not event.superseded]
     attempts = tuple(_attempts(counting, origin)) if origin else ()
-    kept = results(counting)
     return Failure(record.error, origin, place, excerpt, attempts, arguments, kept)
 
 
 def results(history: Sequence[Record]) -> int:
     """How many results a history holds."""
-    return sum(map(_results, history))
+    return sum(_results(record) for record in history if not record.superseded)
 
 
 def kept_words(number: int) -> str:

@@ -108,8 +108,10 @@ class LiveTable:
 
     def _table(self, progress: Progress, now: float) -> Table:
         table = Table.grid(padding=(0, 2, 0, 0))
-        for column in ("mark", "step", "bar", "detail", "time"):
-            table.add_column(justify="right" if column == "time" else "left", no_wrap=True)
+        # Widths that do not jump while numbers grow.
+        for width in (1, 10, 0, 28):
+            table.add_column(min_width=width, no_wrap=True)
+        table.add_column(min_width=7, justify="right", no_wrap=True)
         for row in rows.table(progress, now, max(self._console.height - 8, 4)):
             style = _STYLES[row.state]
             bar: RenderableType = ""

@@ -136,5 +136,5 @@ def _send(
     terminal.note(f"Sent `{name}` to {record.id}{later}.")
     if not outcome.is_alive(record):
         terminal.note("No process runs the execution now.")
-        terminal.note(outcome.command("resume", record, "go on with it"))
+        terminal.note(f"  {outcome.command('resume', record)}")
     return exits.OK

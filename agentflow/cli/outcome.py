@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflow.cli import failure, replaying, rows, stores, terminal, text
-from agentflow.errors import AgentFlowError
+from agentflow.errors import AgentFlowError, Conflict
 from agentflow.runtime.journal import owner
 from agentflow.runtime.journal.protocol import ENDED
+from agentflow.runtime.recovery import retry_point
 from agentflow.spec.signatures import find_root
 
 if TYPE_CHECKING:
@@ -50,54 +51,79 @@ def described(journal: Journal, record: StoredExecution) -> str:
         parts.append(why_failed(journal, record, known))
     elif record.status == "succeeded":
         parts.append(f"output   {text.shortened(record.output, 2000)}")
-    parts += [standing(record, known.awaited if known is not None else ())]
+    parts += [standing(journal, record, known.awaited if known is not None else ())]
     return "\n\n".join(part for part in parts if part)
 
 
 def why_failed(journal: Journal, record: StoredExecution, known: Replayed | None) -> str:
     """The cause of a failure, with everything that helps to mend it."""
+    history = journal.history(record.id) if record.head <= MAX_REPLAY else []
     return failure.render(
         failure.explain(
             record,
-            journal.replay(record.id) if record.head <= MAX_REPLAY else [],
+            history,
             known.progress.workflow if known is not None else None,
             journal.spec(record.digest).text,
             known.arguments if known is not None else None,
+            kept=failure.results(history) if can_retry(journal, record) else 0,
         ),
         record.root,
     )
 
 
-def standing(record: StoredExecution, awaited: Sequence[AwaitMessage] = ()) -> str:
+def can_retry(journal: Journal, record: StoredExecution) -> bool:
+    """Whether `retry` has something to do: a failure of the workflow itself would come again."""
+    if record.status not in {"failed", "cancelled"} or record.head > MAX_REPLAY:
+        return record.status in {"failed", "cancelled"}
+    try:
+        retry_point(record, journal.history(record.id))
+    except Conflict:
+        return False
+    return True
+
+
+def standing(
+    journal: Journal, record: StoredExecution, awaited: Sequence[AwaitMessage] = ()
+) -> str:
     """The last lines about an execution, with the commands to type next."""
     took = text.duration((record.ended_at or record.started_at) - record.started_at)
+    following: list[tuple[str, str]] = []
     match record.status:
         case "succeeded":
-            return f"{terminal.paint('Succeeded', 'green')} in {took} · {record.id}"
+            state = f"{terminal.paint('Succeeded', 'green')} in {took} · {record.id}"
         case "cancelled":
-            lines = [f"{terminal.paint('Cancelled', 'yellow')} after {took} · {record.id}"]
-            lines.append(command("retry", record, "go on where it was cancelled"))
+            state = f"{terminal.paint('Cancelled', 'yellow')} after {took} · {record.id}"
+            following = [("show", "its steps")]
         case "failed":
-            lines = [f"{terminal.paint('Failed', 'red')} in {took} · {record.id}"]
-            lines.append(command("retry", record, "run again what failed, then go on"))
-            lines.append(command("show", record, "its steps, input and error"))
-            lines.append(command("history", record, "every event"))
+            state = f"{terminal.paint('Failed', 'red')} in {took} · {record.id}"
+            following = [("show", "its steps, input and error"), ("history", "every event")]
         case _:
-            lines = [_unfinished(record)]
+            state = _unfinished(record)
             if not is_alive(record):
-                lines.append(command("resume", record, "go on where it stopped"))
-    for message in awaited:
-        verb = "approve" if message.prompt is not None or message.form is not None else "signal"
-        lines.append(command(verb, record, "answer what it waits for", message.name))
-    return "\n".join(lines)
+                following = [("resume", "go on where it stopped")]
+    if can_retry(journal, record):
+        following.insert(0, ("retry", "run again what did not succeed, then go on"))
+    lines = [(command(verb, record), purpose) for verb, purpose in following]
+    lines += [(command(*_answer(message, record)), "answer it") for message in awaited]
+    return "\n".join([state, *commands(lines)])
 
 
-def command(verb: str, record: StoredExecution, purpose: str, *arguments: str) -> str:
-    """A command to type next, as it works from where the user stands, and what it is for."""
+def commands(lines: Sequence[tuple[str, str]]) -> list[str]:
+    """Commands to type next, each with what it is for."""
+    width = max((len(words) for words, _ in lines), default=0)
+    return [f"  {words:<{width}}   {purpose}" for words, purpose in lines]
+
+
+def command(verb: str, record: StoredExecution, *arguments: str) -> str:
+    """A command about an execution, as it works from where the user stands."""
     root = Path(record.root)
     there = "" if find_root(Path.cwd()) == root else f"cd {shlex.quote(str(root))} && "
-    words = " ".join(["agentflow", verb, record.id, *map(shlex.quote, arguments)])
-    return f"  {there + words:<44}  {purpose}"
+    return there + " ".join(["agentflow", verb, record.id, *map(shlex.quote, arguments)])
+
+
+def _answer(message: AwaitMessage, record: StoredExecution) -> tuple[str, StoredExecution, str]:
+    is_approval = message.prompt is not None or message.form is not None
+    return "approve" if is_approval else "signal", record, message.name
 
 
 def is_alive(record: StoredExecution) -> bool:
@@ -106,12 +132,18 @@ def is_alive(record: StoredExecution) -> bool:
 
 
 def _unfinished(record: StoredExecution) -> str:
-    state = f"{record.status.capitalize()} since {text.day(record.started_at)} · {record.id}"
+    """How an execution that has not ended stands: with its process, or without one."""
     if record.owner is None:
-        return f"{state}\nNo process runs it."
+        return f"{terminal.paint('Interrupted', 'yellow')}: no process runs it · {record.id}"
     process = owner.Owner.parse(record.owner)
-    what = "runs it" if is_alive(record) else "ran it and is gone"
-    return f"{state}\nProcess {process.pid} on {process.host} {what}."
+    who = f"process {process.pid} on {process.host}"
+    if is_alive(record):
+        since = text.day(record.started_at)
+        return (
+            f"{record.status.capitalize()} since {since} · {record.id}\n"
+            f"{who[0].upper()}{who[1:]} runs it."
+        )
+    return f"{terminal.paint('Interrupted', 'yellow')}: {who} is gone · {record.id}"
 
 
 def _header(record: StoredExecution) -> str:

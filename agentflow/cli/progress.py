@@ -319,10 +319,9 @@ class Progress:
             for step in self.steps[self._reached :]:
                 self._pass(step)
             return
-        culprit = places.top(origin) if origin else None
+        culprit = self._sign_of(origin) if origin else None
+        if culprit is not None:
+            self._close(culprit, "failed")
         for step in self.steps:
-            if step.id == culprit:
-                step.started = step.started or self._at
-                self._close(step, "failed")
-            elif step.state == "running":
+            if step.state == "running":
                 self._close(step, "cancelled")

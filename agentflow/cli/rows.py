@@ -64,13 +64,12 @@ def ending(step: StepProgress) -> str:
 def details(step: StepProgress) -> list[str]:
     """What else there is to say of a step: `["40 items", "1 retry"]`."""
     items = step.items
-    parts = [] if step.state in ENDED else busy(step)
+    parts = []
     if items is not None and step.state == "succeeded":
         parts.append(text.counted(items.done, "item"))
     elif items is not None:
         parts.append(counted(step))
-    if items is not None and items.failed and step.state in ENDED:
-        parts.append(f"{len(items.failed)} failed")
+    parts += busy(step)
     if step.retries:
         parts.append("1 retry" if step.retries == 1 else f"{step.retries} retries")
     return parts
@@ -100,7 +99,8 @@ def busy(step: StepProgress) -> list[str]:
 
 def retrying(happening: Retrying) -> str:
     """`2/3 in 2s: RateLimitError: 429 Too Many Requests`."""
-    of = f"/{happening.attempts}" if happening.attempts else ""
+    limit = happening.attempts
+    of = f"/{limit}" if limit is not None and happening.attempt <= limit else ""
     delay = f" in {happening.delay:.3g}s" if happening.delay > 0 else ""
     return f"{happening.attempt}{of}{delay}: {error_line(happening.error)}"
 

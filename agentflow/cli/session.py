@@ -15,7 +15,6 @@ from agentflow.cli.watch import Watch
 from agentflow.errors import ExecutionCancelled, ExecutionFailed, NotFound
 from agentflow.runtime.engine import Engine
 from agentflow.runtime.journal import Journal
-from agentflow.runtime.journal.protocol import ENDED
 from agentflow.runtime.settings import load_settings
 
 if TYPE_CHECKING:
@@ -73,9 +72,11 @@ def carry(
             execution.result()
         record = execution.record()
         watch.conclude(record)
-        return _report(engine.journal, record, manner, wanted)
+        code = _report(engine.journal, record, manner, wanted)
+        _leave_on_interrupt(code)
+        return code
     except KeyboardInterrupt:
-        _leave_at_once_next_time()
+        _leave_on_interrupt(exits.INTERRUPTED)
         watch.close()
         engine.close()
         return _interrupted(root, progress, manner)
@@ -99,7 +100,7 @@ def _report(journal: Journal, record: StoredExecution, manner: Manner, wanted: S
         known = outcome.replayed(journal, record)
         terminal.note("\n" + outcome.why_failed(journal, record, known))
     if record.status != "succeeded" or not manner.quiet:
-        terminal.note("\n" + outcome.standing(record))
+        terminal.note("\n" + outcome.standing(journal, record))
     if manner.as_json:
         terminal.result_json(stores.as_json(record))
     elif record.status == "succeeded":
@@ -107,41 +108,33 @@ def _report(journal: Journal, record: StoredExecution, manner: Manner, wanted: S
     return exits.OK if record.status in {wanted, "succeeded"} else exits.FAILED
 
 
-def _leave_at_once_next_time() -> None:
-    """From now on Ctrl-C does not wait for anything; the journal does not need it."""
+def _leave_on_interrupt(code: int) -> None:
+    """From now on Ctrl-C does not wait for anything to be closed; the journal does not need it."""
 
     def leave(_signal: int, _frame: FrameType | None) -> None:
         if sys.stderr.isatty():
             sys.stderr.write("\x1b[?25h\n")  # the live table had hidden the cursor
             sys.stderr.flush()
-        os._exit(exits.INTERRUPTED)
+        os._exit(code)
 
     signal.signal(signal.SIGINT, leave)
 
 
 def _interrupted(root: Path, progress: Progress | None, manner: Manner) -> int:
-    record, kept = _stored(root, progress)
-    if record is None:
+    """Say how the execution was left, and how to go on."""
+    record: StoredExecution | None = None
+    journal = Journal.open(load_settings().database_url, root)
+    try:
+        if progress is not None and progress.execution is not None:
+            record = journal.execution(progress.execution)
+            kept = failure.results(journal.history(record.id))
+            state, *commands = outcome.standing(journal, record).splitlines()
+            terminal.note("\n".join(["", state, failure.kept_words(kept), *commands]))
+    except NotFound:
         terminal.note("\nInterrupted before anything was started.")
-    else:
-        if record.status not in ENDED:
-            terminal.note(f"\nInterrupted. {failure.kept_words(kept)}")
-        terminal.note(outcome.standing(record))
+    finally:
+        journal.close()
     if manner.as_json:
         error = {"error": exits.error_json("AF130", "interrupted")}
         terminal.result_json(error if record is None else stores.as_json(record))
     return exits.INTERRUPTED
-
-
-def _stored(root: Path, progress: Progress | None) -> tuple[StoredExecution | None, int]:
-    """The execution as it was left, and how many results it has."""
-    if progress is None or progress.execution is None:
-        return None, 0
-    journal = Journal.open(load_settings().database_url, root)
-    try:
-        record = journal.execution(progress.execution)
-        return record, failure.results(journal.replay(record.id))
-    except NotFound:
-        return None, 0
-    finally:
-        journal.close()
