@@ -42,6 +42,7 @@ ENGINE_ERRORS = frozenset(
         "WorkerLost",
         "PayloadTooLarge",
         "LimitExceeded",
+        "Interrupted",
     }
 )
 """Names of the errors the engine itself raises; every other name is an exception's class name."""

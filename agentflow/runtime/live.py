@@ -11,6 +11,10 @@ from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.protocol import (
     TYPE_OF,
     AwaitMessage,
+    BatchCompleted,
+    CallCompleted,
+    CallFailed,
+    CallStarted,
     Command,
     Demand,
     EmitEvent,
@@ -21,6 +25,7 @@ from agentflow.runtime.machine.protocol import (
     InvokeBatch,
     Opened,
     OpenStream,
+    RecordStart,
     StartChild,
     StartTimer,
     StreamYielded,
@@ -28,6 +33,9 @@ from agentflow.runtime.machine.protocol import (
     payload,
 )
 from agentflow.spec.load import Loaded
+
+REFUSED = "result.refused"
+"""A record that is no event: the machine never sees it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -65,14 +73,34 @@ class Live:
             data=payload(event),
         )
 
+    def refusal(self, event: CallCompleted | CallFailed | BatchCompleted) -> Record:
+        """The record of a result that came too late: of a superseded attempt, or twice."""
+        self.head += 1
+        return Record(
+            execution=self.id,
+            seq=self.head,
+            type=REFUSED,
+            at=event.at,
+            step=event.key,
+            attempt=event.attempt,
+            data={"type": TYPE_OF[type(event)]},
+        )
+
     def note(self, event: Event, commands: list[Command]) -> None:
         """Keep track of what is awaited, before the commands are carried out."""
         key = getattr(event, "key", None)
-        if key is not None and not isinstance(event, StreamYielded):
+        if key is not None and not isinstance(event, StreamYielded | CallStarted):
             self._forget(key)
         for command in commands:
             match command:
-                case Invoke() | InvokeBatch() | OpenStream() | StartChild() | EmitEvent():
+                case (
+                    Invoke()
+                    | RecordStart()
+                    | InvokeBatch()
+                    | OpenStream()
+                    | StartChild()
+                    | EmitEvent()
+                ):
                     self.working.add(command.key)
                 case StartTimer():
                     self.timers[command.key] = command.due

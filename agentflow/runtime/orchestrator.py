@@ -25,6 +25,7 @@ from agentflow.runtime.machine.protocol import (
     BatchCompleted,
     CallCompleted,
     CallFailed,
+    CallStarted,
     CancelRequested,
     ChildEnded,
     Command,
@@ -38,6 +39,7 @@ from agentflow.runtime.machine.protocol import (
     MessageReceived,
     Opened,
     OpenStream,
+    RecordStart,
     Resumed,
     StartChild,
     Started,
@@ -230,6 +232,9 @@ class Orchestrator:
             ignored = machine.ignored
             commands = machine.advance(event)
             if machine.ignored != ignored:
+                if isinstance(event, CallCompleted | CallFailed | BatchCompleted):
+                    group.records.append(live.refusal(event))
+                    group.epochs[live.id] = live.epoch
                 return
             live.note(event, commands)
             group.records.append(live.record(event))
@@ -295,6 +300,8 @@ class Orchestrator:
             case Invoke() | InvokeBatch() | OpenStream():
                 if command.key in live.working:
                     tasks.append(_task_of(live, command))
+            case RecordStart():
+                self.post(live.id, CallStarted(self._clock(), command.key, command.attempt))
             case Demand():
                 self._executor.demand(live.id, command.key, command.count)
             case StartTimer():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agentflow.errors import Conflict
 from agentflow.runtime.journal.protocol import Record, StoredExecution
 from agentflow.runtime.machine import Machine, Program
-from agentflow.runtime.machine.protocol import Command, Event, Resumed, restore
+from agentflow.runtime.machine.protocol import EVENTS, Command, Event, restore
 
 RETRIED = "execution.retried"
 
@@ -27,11 +27,9 @@ def rebuild(
         if record.type == RETRIED and not record.superseded and record.data["forgives"]
     }
     for record in records:
-        if record.superseded or record.type == RETRIED:
+        if record.superseded or record.type not in EVENTS:
             continue
         event = restore(record.type, record.at, record.step, record.attempt, record.data)
-        if isinstance(event, Resumed):
-            continue
         if record.seq in forgiven:
             observe(event, machine.forgive(event, forgiven[record.seq]))
         else:

@@ -68,6 +68,8 @@ class Call:
     """Where the function is named."""
     resources: Resources | None = None
     compensate: Compensation | None = None
+    at_most_once: bool = False
+    """Never invoked again while it is unknown whether an invocation took effect."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Events: `start`, `KEY = JSON` (completed), `KEY ! NAME` (failed), `KEY : [JSON, …]` (batch outcomes,
 `!NAME` strings are errors), `KEY < [JSON]` (stream values), `KEY > JSON` (message),
-`KEY child JSON` / `KEY child! NAME`, `KEY emitted`, `fire KEY`, `cancel`, `resume`.
+`KEY child JSON` / `KEY child! NAME`, `KEY emitted`, `KEY started`, `fire KEY`, `cancel`, `resume`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from agentflow.spec.load import loads
-
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine import protocol as p
+from agentflow.spec.load import loads
 
 EPOCH = 1_700_000_000.0
 
@@ -43,7 +42,7 @@ class Play:
         self.events.append(event)
         commands = self.machine.advance(event)
         for command in commands:
-            if isinstance(command, p.Invoke | p.InvokeBatch | p.OpenStream):
+            if isinstance(command, p.Invoke | p.InvokeBatch | p.OpenStream | p.RecordStart):
                 self.attempts[command.key] = command.attempt
         return [self.show(command) for command in commands]
 
@@ -56,6 +55,8 @@ class Play:
                 return p.CancelRequested(at)
             case ["resume"]:
                 return p.Resumed(at)
+            case [key, "started"]:
+                return p.CallStarted(at, key, self.attempts.get(key, 1))
             case ["fire", key]:
                 return p.TimerFired(at, key)
             case [key, "emitted"]:
@@ -82,6 +83,8 @@ class Play:
             case p.Invoke():
                 more = f" #{command.attempt}" if command.attempt > 1 else ""
                 return f"invoke {command.key} {js(command.arguments)}{more}"
+            case p.RecordStart():
+                return f"record {command.key} #{command.attempt}"
             case p.InvokeBatch():
                 return f"batch {command.key} {js(command.calls)}"
             case p.OpenStream():

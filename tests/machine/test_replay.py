@@ -144,6 +144,7 @@ def test_every_event_type_comes_back_from_its_record() -> None:
     samples: list[p.Event] = [
         p.Started(1.0, "e", {"a": 1}, 2),
         p.Resumed(2.0),
+        p.CallStarted(2.5, "k", 1),
         p.CallCompleted(3.0, "k", 1, [1]),
         p.CallFailed(3.0, "k", 2, {"name": "X"}, [{"line": 1}]),
         p.BatchCompleted(4.0, "k[0:2]", 1, [{"value": 1}], 0.5),

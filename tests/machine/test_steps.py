@@ -961,6 +961,61 @@ fire l@timeout
         "start\n-> emit e order.paid 5\ne emitted\n-> done null",
         {"input": 5},
     ),
+    # --- at most once
+    "an at-most-once call is recorded before it is made": Row(
+        "  - {id: a, call: f.a, execution: at_most_once}\n",
+        """
+start
+-> record a #1
+a = 1
+a started
+-> invoke a {}
+a started
+a = 2
+-> done 2
+""",
+    ),
+    "an at-most-once call that was under way is interrupted, not repeated": Row(
+        """
+  - {id: a, call: f.a, execution: at_most_once, retry: {interval: 0s}}
+""",
+        """
+start
+-> record a #1
+resume
+-> record a #1
+a started
+-> invoke a {}
+resume
+-> failed Interrupted at a
+""",
+    ),
+    "a lost worker interrupts an at-most-once call": Row(
+        "  - {id: a, call: f.a, execution: at_most_once}\n",
+        """
+start
+-> record a #1
+a started
+-> invoke a {}
+a ! WorkerLost
+-> failed Interrupted at a
+""",
+    ),
+    "an interrupted call is made again only where the retry says so": Row(
+        "  - {id: a, call: f.a, execution: at_most_once, retry: {on: [Interrupted], interval: 0s}}\n",
+        """
+start
+-> record a #1
+a started
+-> invoke a {}
+resume
+-> record a #2
+a started
+-> invoke a {} #2
+a = 1
+-> done 1
+""",
+    ),
     # --- late and double
     "late, double and unknown events change nothing": Row(
         """

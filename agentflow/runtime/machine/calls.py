@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentflow.errors import Fault, Json
+from agentflow.errors import Fault, Json, fault_value
 from agentflow.runtime.machine.frames import (
     STOPPED,
     Done,
@@ -21,14 +21,16 @@ from agentflow.runtime.machine.protocol import (
     BatchCompleted,
     CallCompleted,
     CallFailed,
+    CallStarted,
     Command,
     Event,
     Invoke,
     InvokeBatch,
+    RecordStart,
     StartTimer,
     TimerFired,
 )
-from agentflow.runtime.machine.times import Policy, seconds
+from agentflow.runtime.machine.times import INTERRUPTED, Policy, seconds
 from agentflow.spec.expressions import Scope
 from agentflow.spec.model import Resources
 
@@ -51,6 +53,7 @@ class CallNode:
     compensate: CallNode | None = None
     id: str = ""
     """The name its result has for its compensation."""
+    at_most_once: bool = False
 
     def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
         frame = CallFrame(self, parent, key, scope, self.arguments(scope))
@@ -74,6 +77,7 @@ class CallFrame(Frame):
     __slots__ = (
         "_arguments",
         "_attempt",
+        "_begun",
         "_crashes",
         "_due",
         "_limit",
@@ -95,9 +99,12 @@ class CallFrame(Frame):
         self._uncounted = 0
         """Attempts that the retry policy does not count: lost workers, forgiven failures."""
         self._due = 0.0
+        self._begun = False
+        """The start of an at-most-once call is recorded: it may have taken effect."""
 
     def invoke(self, machine: Machine) -> None:
         """Ask for the current attempt."""
+        self._begun = False
         machine.invoke(self, self._command())
 
     def retry(self, machine: Machine, error: Json, tries: int) -> bool:
@@ -110,27 +117,55 @@ class CallFrame(Frame):
             machine.answered(event.key)
             self.invoke(machine)
             return None
-        assert isinstance(event, CallCompleted | CallFailed)
-        if event.attempt != self._attempt:
+        assert isinstance(event, CallStarted | CallCompleted | CallFailed)
+        if event.attempt != self._attempt or not self._expects(event):
             machine.ignored += 1
+            return None
+        if isinstance(event, CallStarted):
+            self._begun = True
+            machine.issue(self._invocation())
             return None
         machine.answered(self.key)
         if isinstance(event, CallCompleted):
             self._node.completed(self, self.key, event.value, self._scope)
             return Done(event.value)
-        if self._retry(machine, event.error):
-            return None
-        return Failed(event.error, self.key)
+        if self._begun and event.error["name"] == "WorkerLost":
+            return self._failed(machine, _interrupted(event.error))
+        return self._failed(machine, event.error)
 
     def cancel(self, machine: Machine) -> Outcome | None:
         machine.withdraw(self.key)
         machine.withdraw(self.key + "@retry")
         return STOPPED
 
-    def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
-        yield self._command() if key == self.key else StartTimer(key, self._due)
+    def interrupt(self, machine: Machine) -> Outcome | None:
+        if not self._begun or self.key not in machine.pending:
+            return None
+        machine.answered(self.key)
+        return self._failed(machine, _interrupted())
 
-    def _command(self) -> Invoke:
+    def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
+        if key != self.key:
+            yield StartTimer(key, self._due)
+        elif not self._begun:
+            yield self._command()
+
+    def _expects(self, event: CallStarted | CallCompleted | CallFailed) -> bool:
+        """An at-most-once call is recorded as started first; only then it has a result."""
+        if not self._node.at_most_once:
+            return not isinstance(event, CallStarted)
+        return self._begun != isinstance(event, CallStarted)
+
+    def _failed(self, machine: Machine, error: Json) -> Outcome | None:
+        return None if self._retry(machine, error) else Failed(error, self.key)
+
+    def _command(self) -> Invoke | RecordStart:
+        """What asks for the current attempt."""
+        if self._node.at_most_once:
+            return RecordStart(self.key, self._attempt)
+        return self._invocation()
+
+    def _invocation(self) -> Invoke:
         node = self._node
         return Invoke(
             self.key, self._attempt, node.function, self._arguments, self._limit, node.resources
@@ -207,6 +242,14 @@ class BatchFrame(Frame):
     def _command(self) -> InvokeBatch:
         node = self._node
         return InvokeBatch(self.key, 1, node.function, self._calls, self._limit, node.resources)
+
+
+def _interrupted(cause: Json = None) -> dict[str, Json]:
+    return fault_value(
+        INTERRUPTED,
+        "the call was under way when its process died; whether it took effect is unknown",
+        cause=cause,
+    )
 
 
 def start_call(

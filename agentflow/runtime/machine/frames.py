@@ -81,6 +81,10 @@ class Frame:
         """The commands that ask again for what this frame awaits under `key`."""
         raise NotImplementedError
 
+    def interrupt(self, machine: Machine) -> Outcome | None:
+        """The process that worked for this frame is gone: what that comes to, if it is decisive."""
+        return None
+
     def collect(self, child: Frame, undo: Undo) -> bool:
         """Keep a compensation for later; False when this frame does not keep any."""
         return False

@@ -11,7 +11,7 @@ import uuid
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from agentflow.errors import Fault
 from agentflow.runtime.machine.frames import Done, Failed, Frame, Outcome, Returned, Stopped
@@ -24,6 +24,7 @@ from agentflow.runtime.machine.protocol import (
     Invoke,
     InvokeBatch,
     OpenStream,
+    RecordStart,
     Resumed,
     Started,
     Withdraw,
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 PURE_STEPS = 1_000_000
 """Steps that one event may set off; beyond, an endless loop without calls is assumed."""
+
+
+Invocation: TypeAlias = Invoke | InvokeBatch | OpenStream | RecordStart
+"""Commands that the workflow's `concurrency` bounds."""
 
 
 class Machine:
@@ -56,7 +61,7 @@ class Machine:
         self._root: RootFrame | None = None
         self._drawn = 0
         self._in_flight: set[str] = set()
-        self._queue: deque[Invoke | InvokeBatch | OpenStream] = deque()
+        self._queue: deque[Invocation] = deque()
 
     def advance(self, event: Event) -> list[Command]:
         """Take one event and return what is to be done now. Executes nothing.
@@ -71,7 +76,7 @@ class Machine:
             case Started():
                 self._start(event)
             case Resumed():
-                return self.outstanding()
+                self._resume()
             case CancelRequested():
                 if self._root is not None and self.finished is None:
                     self._settle(self._root, self._root.cancel_requested(self, event.reason))
@@ -113,7 +118,7 @@ class Machine:
         self.pending[key] = frame
         self._commands.append(command)
 
-    def invoke(self, frame: Frame, command: Invoke | InvokeBatch | OpenStream) -> None:
+    def invoke(self, frame: Frame, command: Invocation) -> None:
         """Ask for a call, or queue it while the workflow's `concurrency` is used up."""
         self.pending[command.key] = frame
         limit = self.program.concurrency
@@ -162,6 +167,13 @@ class Machine:
         self.parallel = max(1, event.parallel)
         self._root = RootFrame(self, self.program, event)
         self._settle(self._root, self._root.run(self))
+
+    def _resume(self) -> None:
+        """Ask again for everything, and settle what must not be asked for twice."""
+        frames = list(self.pending.values())
+        self._commands.extend(self.outstanding())
+        for frame in frames:
+            self._settle(frame, frame.interrupt(self))
 
     def _settle(self, frame: Frame, outcome: Outcome | None) -> None:
         """Carry an outcome up the tree, as far as frames end because of it."""

@@ -145,7 +145,8 @@ class PipelineFrame(Parallel):
         stages = range(len(self._lanes) - 1, -1, -1)
         moved = True
         while moved:
-            moved = any([self._forward(stage) for stage in stages])
+            forwarded = [self._forward(stage) for stage in stages]
+            moved = any(forwarded)
             for stage in stages:
                 while self._can_begin(stage):
                     outcome = self._begin(machine, stage)

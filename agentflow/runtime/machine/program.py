@@ -168,6 +168,7 @@ class _Compiler:
             if compensate is None
             else self.call(compensate, compensate.retry, compensate.timeout, id),
             id,
+            at_most_once=isinstance(call, model.Call) and call.at_most_once,
         )
 
     def map(

@@ -34,6 +34,15 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class CallStarted:
+    """An at-most-once call is about to be made; recorded before it is."""
+
+    at: float
+    key: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallCompleted:
     """A call has a result."""
 
@@ -141,6 +150,7 @@ class Ended:
 Event: TypeAlias = (
     Started
     | Resumed
+    | CallStarted
     | CallCompleted
     | CallFailed
     | BatchCompleted
@@ -156,6 +166,7 @@ Event: TypeAlias = (
 EVENTS: dict[str, type[Event]] = {
     "execution.started": Started,
     "execution.resumed": Resumed,
+    "call.started": CallStarted,
     "call.completed": CallCompleted,
     "call.failed": CallFailed,
     "batch.completed": BatchCompleted,
@@ -208,6 +219,14 @@ class Invoke:
     timeout: float | None = None
     """Seconds this attempt may take."""
     resources: Resources | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStart:
+    """Record that a call is about to be made; answered by `CallStarted`, when that is durable."""
+
+    key: str
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +336,7 @@ class Finish:
 
 Command: TypeAlias = (
     Invoke
+    | RecordStart
     | InvokeBatch
     | OpenStream
     | Demand

@@ -14,6 +14,10 @@ MAX_SECONDS = 10 * 366 * 86400.0
 """Ten years: longer waits are taken for mistakes."""
 
 
+INTERRUPTED = "Interrupted"
+"""The error of an at-most-once call whose outcome is unknown; only retries that name it apply."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A retry policy, as the machine applies it."""
@@ -22,7 +26,10 @@ class Policy:
 
     def allows(self, error: Json, tries: int) -> bool:
         """Whether another attempt follows after `tries` failed ones."""
-        return tries < self.retry.max_attempts and matches(self.retry.on, error["name"])
+        name = error["name"]
+        if name == INTERRUPTED and name not in self.retry.on:
+            return False
+        return tries < self.retry.max_attempts and matches(self.retry.on, name)
 
     def delay(self, tries: int, seed: str) -> float:
         """Seconds until the next attempt.
