@@ -124,6 +124,29 @@ class Engine:
         """
         return self._handle(self._host.retry(self.journal.resolve(reference)))
 
+    def fork(
+        self,
+        reference: str,
+        *,
+        at: str,
+        input: Json = ...,
+        spec: Loaded | str | Path | None = None,
+    ) -> Execution:
+        """Start a new execution with another one's history up to the step `at`, which runs again.
+
+        Args:
+            reference: The execution to share the history of; it stays as it is.
+            at: A step's id or key.
+            input: Replaces the input; by default the input is the same.
+            spec: A changed workflow; its steps before `at` must ask for the same.
+
+        Raises:
+            NotFound: there is no such execution, or the step did not begin in it.
+            Conflict: the changed workflow differs before the step.
+        """
+        loaded = load(spec) if isinstance(spec, str | Path) else spec
+        return self._handle(self._host.fork(self.journal.resolve(reference), at, input, loaded))
+
     def cancel(self, reference: str, reason: str = "") -> Execution:
         """Unwind an execution. One that another process runs is cancelled by that process.
 

@@ -11,12 +11,13 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
 from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.catalog import Catalog
 from agentflow.runtime.executors.protocol import Executor
+from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
 from agentflow.runtime.journal.owner import is_alive, owner_id
 from agentflow.runtime.journal.protocol import (
@@ -155,23 +156,13 @@ class Host:
         parent: tuple[str, str] | None = None,
     ) -> tuple[StoredExecution, Started, bool]:
         """Write an execution's first event, unless it has one."""
-        workflow = loaded.workflow
         id = id or new_id()
         event = Started(self._clock(), id, input, self._parallel)
-        execution = StoredExecution(
-            id=id,
-            workflow=workflow.name,
-            version=workflow.version,
-            digest=workflow.digest,
-            root=str(loaded.root),
-            status="running",
-            input=input,
-            started_at=event.at,
+        execution = replace(
+            self._start_row(loaded, input, id, event.at),
             owner=owner,
-            epoch=1,
             parent=parent[0] if parent else None,
             parent_key=parent[1] if parent else None,
-            labels=workflow.labels,
         )
         record = Record(id, 1, "execution.started", event.at, data=payload(event))
 
@@ -182,6 +173,22 @@ class Host:
 
         stored, created = await self._blocking.write(write)
         return stored, event, created
+
+    def _start_row(self, loaded: Loaded, input: Json, id: str, at: float) -> StoredExecution:
+        """The row of a new execution that nobody owns yet."""
+        workflow = loaded.workflow
+        return StoredExecution(
+            id=id,
+            workflow=workflow.name,
+            version=workflow.version,
+            digest=workflow.digest,
+            root=str(loaded.root),
+            status="running",
+            input=input,
+            started_at=at,
+            epoch=1,
+            labels=workflow.labels,
+        )
 
     def _begin(self, loaded: Loaded, stored: StoredExecution, event: Started) -> Live:
         live = Live(
@@ -248,6 +255,37 @@ class Host:
         await self._blocking.write(self._journal.supersede, id, point.from_seq, epoch, record)
         live = await self._take_over(self._journal.execution(id))
         return Held(stored, live)
+
+    async def fork(self, id: str, step: str, input: Json, spec: Loaded | None) -> Held:
+        """Start an execution with the history of another one up to `step`.
+
+        `input` of `...` means the other one's.
+        """
+        stored = self._journal.execution(id)
+        old = self._catalog.started_with(stored)
+        loaded = spec or old
+        records = prefix(self._catalog.program(old), self._journal.history(id), step)
+        value = check_input(loaded.workflow, stored.input if input is ... else input)
+        await self._start_executor()
+        new = new_id()
+        kept = renamed(records, new, input=value, parallel=self._parallel)
+        check_same(self._catalog.program(old), self._catalog.program(loaded), kept, step)
+        start = replace(
+            self._start_row(loaded, value, new, kept[0].at),
+            labels={**loaded.workflow.labels, "forked_from": f"{id}@{step}"},
+            owner=self._owner,
+        )
+
+        def write() -> StoredExecution:
+            with self._journal.group():
+                self._catalog.register(loaded)
+                self._journal.create(start, kept[0])
+                if kept[1:]:
+                    self._journal.append(kept[1:], [], {new: start.epoch})
+            return self._journal.execution(new)
+
+        forked = await self._blocking.write(write)
+        return Held(forked, await self._take_over(forked), created=True)
 
     async def cancel(self, id: str, reason: str) -> Held:
         """Unwind an execution, or ask the process that runs it to do so."""
