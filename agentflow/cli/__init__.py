@@ -30,6 +30,8 @@ def main() -> NoReturn:
             sys.stdout.write(verbs.overview())
         case ["--version" | "-V"]:
             sys.stdout.write(f"agentflow {verbs.version()}\n")
+        case ["--help" | "-h" | "help", verb]:
+            sys.exit(_dispatched([verb, "--help"]))
         case _:
             sys.exit(_dispatched(arguments))
     sys.exit(0)

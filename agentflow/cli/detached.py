@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflow.cli import exits, outcome, session, stores, terminal
-from agentflow.runtime.engine import Engine
 from agentflow.runtime.journal.protocol import ENDED
 from agentflow.runtime.settings import load_settings
 from agentflow.spec.signatures import find_root
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 def start(loaded: Loaded, data: Json, execution: str, manner: Manner) -> int:
     """Record an execution, let a process of its own carry it, and print its id."""
+    from agentflow.runtime.engine import Engine
+
     store = load_settings().database_url
     with Engine(executor="inline", root=loaded.root, store=store) as engine:
         record = engine.create(loaded, data, id=execution).record()

@@ -13,8 +13,6 @@ from agentflow.cli import exits, failure, outcome, stores, terminal
 from agentflow.cli.lines import Lines, Silence
 from agentflow.cli.watch import Watch
 from agentflow.errors import ExecutionCancelled, ExecutionFailed, NotFound
-from agentflow.runtime.engine import Engine
-from agentflow.runtime.journal import Journal
 from agentflow.runtime.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,7 +23,9 @@ if TYPE_CHECKING:
     from agentflow.cli.options import ExecutorName
     from agentflow.cli.progress import Progress
     from agentflow.cli.watch import View
+    from agentflow.runtime.engine import Engine
     from agentflow.runtime.execution import Execution
+    from agentflow.runtime.journal import Journal
     from agentflow.runtime.journal.protocol import Status, StoredExecution
 
 
@@ -58,6 +58,8 @@ def carry(
     `prepare` says where the execution stands (its id included), `begin` sets it going; `wanted` is
     the end that counts as success.
     """
+    from agentflow.runtime.engine import Engine
+
     executor = executor_of(manner)
     view = _view(manner)
     watch = Watch(view)
@@ -73,13 +75,14 @@ def carry(
         record = execution.record()
         watch.conclude(record)
         code = _report(engine.journal, record, manner, wanted)
-        _leave_on_interrupt(code)
-        return code
     except KeyboardInterrupt:
         _leave_on_interrupt(exits.INTERRUPTED)
         watch.close()
         engine.close()
         return _interrupted(root, progress, manner)
+    else:
+        _leave_on_interrupt(code)
+        return code
     finally:
         watch.close()
         engine.close()
@@ -123,17 +126,14 @@ def _leave_on_interrupt(code: int) -> None:
 def _interrupted(root: Path, progress: Progress | None, manner: Manner) -> int:
     """Say how the execution was left, and how to go on."""
     record: StoredExecution | None = None
-    journal = Journal.open(load_settings().database_url, root)
-    try:
+    with stores.open_journal(root) as journal, suppress(NotFound):
         if progress is not None and progress.execution is not None:
             record = journal.execution(progress.execution)
             kept = failure.results(journal.history(record.id))
             state, *commands = outcome.standing(journal, record).splitlines()
             terminal.note("\n".join(["", state, failure.kept_words(kept), *commands]))
-    except NotFound:
+    if record is None:
         terminal.note("\nInterrupted before anything was started.")
-    finally:
-        journal.close()
     if manner.as_json:
         error = {"error": exits.error_json("AF130", "interrupted")}
         terminal.result_json(error if record is None else stores.as_json(record))

@@ -86,7 +86,8 @@ def graph(
 
 def names_file(spec: str) -> bool:
     """Whether a word means a file, rather than something in the journal."""
-    return "/" in spec or Path(spec).suffix in _SUFFIXES or Path(spec).exists()
+    suffix = Path(spec).suffix.partition(":")[0]
+    return "/" in spec or suffix in _SUFFIXES or Path(spec).exists()
 
 
 def stored(name: str) -> Loaded:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflow.cli import text
-from agentflow.runtime.journal import Journal
 from agentflow.runtime.settings import load_settings
 from agentflow.spec.load import Loaded, loads
 from agentflow.spec.signatures import find_root
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agentflow.errors import Json
+    from agentflow.runtime.journal import Journal
     from agentflow.runtime.journal.protocol import StoredExecution
 
 
@@ -25,9 +25,11 @@ def project_root() -> Path:
 
 
 @contextmanager
-def open_journal() -> Iterator[Journal]:
-    """The journal of the project the user stands in."""
-    journal = Journal.open(load_settings().database_url, project_root())
+def open_journal(root: Path | None = None) -> Iterator[Journal]:
+    """The journal of a project, by default of the one the user stands in."""
+    from agentflow.runtime.journal import Journal
+
+    journal = Journal.open(load_settings().database_url, root or project_root())
     try:
         yield journal
     finally:

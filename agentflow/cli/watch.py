@@ -10,6 +10,7 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Protocol
 
+from agentflow.cli.lines import Silence
 from agentflow.runtime.notices import Changed, Notice, Phase, Printed
 
 if TYPE_CHECKING:
@@ -93,9 +94,12 @@ class Watch:
             self._show()
 
     def _show(self) -> None:
-        for _ in range(self._queue.qsize()):
-            self._take(self._queue.get())
-        self._view.refresh(self._progress)
+        try:
+            for _ in range(self._queue.qsize()):
+                self._take(self._queue.get())
+            self._view.refresh(self._progress)
+        except OSError:  # the terminal is gone; the execution goes on without a witness
+            self._view = Silence()
 
     def _take(self, notice: Notice) -> None:
         match notice:
