@@ -22,20 +22,17 @@ def prefix(program: Program, records: Sequence[Record], step: str) -> list[Recor
         NotFound: the step never began, or asks nothing of the world.
     """
     current = _renumbered(records)
+    replayed = iter([record.seq for record in current if record.type in EVENTS])
     seen: dict[str, None] = {}
     begun: list[int] = []
 
     def observe(_event: Event, commands: list[Command]) -> None:
-        nonlocal position
-        position += 1
-        for command in commands:
-            key = getattr(command, "key", "")
+        seq = next(replayed)
+        for key in [getattr(command, "key", "") for command in commands]:
             seen.setdefault(_outline(key))
             if not begun and _belongs(key, step):
-                begun.append(events[position].seq)
+                begun.append(seq)
 
-    position = -1
-    events = [record for record in current if record.type in EVENTS]
     rebuild(program, current, observe)
     if not begun:
         listed = ", ".join(f"`{key}`" for key in list(seen)[:SHOWN] if key)
