@@ -6,20 +6,14 @@ Only sure mistakes are reported: what may be right is left to the run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
-
 from agentflow.errors import Diagnostic, Span
 from agentflow.spec import flow
 from agentflow.spec.calls import check_call
-from agentflow.spec.diagnostics import did_you_mean
-from agentflow.spec.expressions.infer import infer_condition, infer_template
 from agentflow.spec.expressions.schema import from_schema
 from agentflow.spec.expressions.template import (
     Expression,
     Interpolation,
     Template,
-    walk_names,
 )
 from agentflow.spec.expressions.types import (
     ANY,
@@ -57,16 +51,10 @@ from agentflow.spec.model import (
     Wait,
     Workflow,
 )
-from agentflow.spec.names import Binding, Kind, Names
+from agentflow.spec.names import Binding, Names
+from agentflow.spec.scoping import Ids, Places, Scoping
 from agentflow.spec.signatures import Functions
-from agentflow.spec.survey import Survey, returns
-
-Places: TypeAlias = Mapping[tuple[Span, str], Span]
-"""Where names stand that the model keeps no span of, by the span of their owner and a field:
-`as` and `index` of a step or handler, `set.NAME` and `start` of a step, `with.NAME` of a call."""
-
-Ids: TypeAlias = dict[str, Span]
-"""The ids in use within a step, a branch or a state."""
+from agentflow.spec.survey import returns
 
 _ERROR = ObjectOf(
     (("name", STRING), ("message", STRING), ("data", ANY), ("cause", ANY)),
@@ -86,17 +74,17 @@ def check(
     functions: Functions | None = None,
 ) -> None:
     """Add what is wrong with a workflow to `diagnostics`; calls only if `functions` are given."""
-    checker = _Checker(workflow, diagnostics, places or {}, functions)
+    walk = _Walk(workflow, diagnostics, places or {}, functions)
     names = Names()
     given = ANY if workflow.input is None else from_schema(workflow.input)
     names.own["input"] = Binding("given", given)
     names.own["execution"] = Binding("given", _EXECUTION)
-    checker.infer([workflow.timeout, workflow.call_timeout], names)
-    checker.block(workflow.do, names, {})
-    checker.infer(workflow.output, names)
+    walk.infer([workflow.timeout, workflow.call_timeout], names)
+    walk.block(workflow.do, names, {})
+    walk.infer(workflow.output, names)
 
 
-class _Checker:
+class _Walk(Scoping):
     """One walk through a workflow."""
 
     def __init__(
@@ -106,17 +94,8 @@ class _Checker:
         places: Places,
         functions: Functions | None,
     ) -> None:
-        self.diagnostics = diagnostics
-        self.places = places
+        super().__init__(workflow, diagnostics, places)
         self.functions = functions
-        self.survey = Survey(workflow, places)
-        self.under_way: list[str] = []
-        """Ids of the steps that are being walked through, outermost first."""
-
-    def error(self, code: str, message: str, span: Span, label: str = "", remedy: str = "") -> None:
-        self.diagnostics.append(Diagnostic(code, message, span, label, remedy))
-
-    # --- blocks and steps ------------------------------------------------------------------
 
     def block(self, block: Block, names: Names, ids: Ids) -> Type:
         """Steps in order; the type is that of the last one's result."""
@@ -129,7 +108,7 @@ class _Checker:
 
     def step(self, step: Step, names: Names, ids: Ids) -> Type:
         """One step: what it reads, what is in it, and the name it binds."""
-        self.identify(step.id, step.span, ids)
+        unique = self.identify(step.id, step.span, ids)
         self.condition(step.when, names)
         self.infer(step.timeout, names)
         inner: Ids = {}
@@ -140,31 +119,15 @@ class _Checker:
         self.under_way.pop()
         if step.when is not None or step.catch:
             result = ANY
-        if step.id:
+        if step.id and unique:
             self.bind(step.id, Binding("result", result, step.span), names, step.span)
         return result
-
-    def identify(self, id: str, span: Span, ids: Ids) -> None:  # the language's word
-        """Note an id that is in use already."""
-        if not id:
-            return
-        if id in ids:
-            self.error(
-                "AF305",
-                f"duplicate id `{id}`",
-                span,
-                f"first on line {ids[id].line}",
-                "ids are unique within a step; rename one of the two",
-            )
-        ids[id] = span
 
     def handler(self, handler: Catch, names: Names, ids: Ids) -> Type:
         """One `catch`."""
         inside = names.inner()
         self.bind_field(handler.bind, ("error", _ERROR), (handler.span, "as"), inside)
         return self.block(handler.do, inside, ids)
-
-    # --- what each verb reads and gives ----------------------------------------------------
 
     def action(self, step: Step, names: Names, ids: Ids) -> Type:
         """What a step does; the type is that of its result."""
@@ -251,7 +214,7 @@ class _Checker:
     def map(self, action: Map, step: Step, names: Names, ids: Ids) -> Type:
         """Items, the body, and how results are combined."""
         inside = names.inner(parallel=True)
-        item = self.items(action.items, names, "map", step.span)
+        item = self.items(action.items, names, (step.span, "map"))
         self.bind_field(action.bind, ("item", item), (step.span, "as"), inside)
         self.bind_field(action.index, ("index", INTEGER), (step.span, "index"), inside)
         result = self.body(action.body, inside, ids, step)
@@ -268,21 +231,22 @@ class _Checker:
         result = self.block(body, names, ids)
         return ANY if returns(body) else result
 
-    def items(self, template: Template, names: Names, what: str, span: Span) -> Type:
+    def items(self, template: Template, names: Names, place: tuple[Span, str]) -> Type:
         """The type of the items of a list; what is surely no list is noted."""
         type = self.infer(template, names)
         if isinstance(type, ListOf):
             return type.item
         if not any(member == ANY or isinstance(member, ListOf) for member in members(type)):
-            place = template.span if isinstance(template, Expression | Interpolation) else span
-            self.error("AF226", f"`{what}` goes through a list", place, f"this is {type}")
+            is_text = isinstance(template, Expression | Interpolation)
+            span = template.span if is_text else self.places.get(place, place[0])
+            self.error("AF226", f"`{place[1]}` goes through a list", span, f"this is {type}")
         return ANY
 
     def loop(self, action: Loop, step: Step, names: Names, ids: Ids) -> Type:
         """Rounds: `while` is checked outside of them, `until` may read what a round found."""
         inside = names.inner()
         if action.bind is not None:
-            item = self.items(action.items, names, "for", step.span)
+            item = self.items(action.items, names, (step.span, "for"))
             self.bind_field(action.bind, ("item", item), (step.span, "as"), inside)
         self.bind_field(action.index, ("index", INTEGER), (step.span, "index"), inside)
         if not action.until:
@@ -298,7 +262,7 @@ class _Checker:
             self.call(action.source, names, step)
             item: Type = ANY
         else:
-            item = self.items(action.source, names, "from", step.span)
+            item = self.items(action.source, names, (step.span, "from"))
         for stage in action.stages:
             self.identify(stage.id, stage.span, ids)
             self.infer(stage.timeout, names)
@@ -317,87 +281,3 @@ class _Checker:
             for transition in state.next:
                 self.condition(transition.when, inside)
         return ANY
-
-    # --- names -----------------------------------------------------------------------------
-
-    def bind(self, name: str, binding: Binding, names: Names, span: Span) -> None:
-        """Bind a name in a block; a name that can be read already must not be hidden."""
-        found = names.find(name)
-        if found is not None:
-            self.error(
-                "AF304",
-                f"`{name}` would hide {found[0]}",
-                span,
-                "the name is taken",
-                "choose another name",
-            )
-        names.own[name] = binding
-
-    def bind_field(
-        self, name: str | None, binding: tuple[Kind, Type], place: tuple[Span, str], names: Names
-    ) -> None:
-        """Bind what a field such as `as` or `index` names; `place` is its owner and the field."""
-        if name is not None:
-            span = self.places.get(place, place[0])
-            self.bind(name, Binding(*binding, span), names, span)
-
-    def assign(self, name: str, type: Type, span: Span, names: Names) -> None:
-        """What `set` does with one name."""
-        found = names.find(name)
-        known = type if self.survey.assigned[name] == 1 else ANY
-        if found is None:
-            names.own[name] = Binding("variable", known, span)
-            return
-        binding, crossed = found
-        if binding.kind != "variable":
-            self.error(
-                "AF307",
-                f"`{name}` cannot be set: it is {binding}",
-                span,
-                "cannot change",
-                "`set` another name",
-            )
-        elif crossed:
-            self.error(
-                "AF306",
-                f"`{name}` cannot be set from inside a branch or an item",
-                span,
-                f"bound outside, on line {binding.span.line}" if binding.span else "",
-                "branches and items give back results: `return` the value, "
-                "or `set` a name of their own",
-            )
-
-    def infer(self, template: Template, names: Names) -> Type:
-        """The type of a template; names that cannot be read are noted."""
-        self.readable(template, names)
-        return infer_template(template, names, self.diagnostics)
-
-    def readable(self, template: Template, names: Names) -> None:
-        """Note the names of a template that cannot be read here."""
-        for name, span in walk_names(template):
-            if name not in names:
-                self.undefined(name, span, names)
-
-    def condition(self, expression: Expression | None, names: Names) -> None:
-        """An expression that must give a boolean."""
-        if expression is None:
-            return
-        self.readable(expression, names)
-        infer_condition(expression, names, self.diagnostics)
-
-    def undefined(self, name: str, span: Span, names: Names) -> None:
-        """Say why a name cannot be read here."""
-        bound = self.survey.bound.get(name, [])
-        later = next((each for each in bound if names.within(each.block)), None)
-        near = did_you_mean(name, names)
-        if name in self.under_way:
-            message, label = f"`{name}` has no result yet", "it is still under way here"
-            self.error("AF303", message, span, label, "bind what is needed with `set`")
-        elif later is not None:
-            message, label = f"`{name}` is not bound yet", f"bound on line {later.span.line}"
-            self.error("AF303", message, span, label, "move the step that binds it before this one")
-        elif bound:
-            message = f"`{name}` cannot be read here: it is {bound[0].what}"
-            self.error("AF302", message, span, "out of scope", near or bound[0].remedy)
-        else:
-            self.error("AF301", f"`{name}` is not defined", span, "no such name", near)

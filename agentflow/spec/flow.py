@@ -93,7 +93,7 @@ def transitions(states: States, start: Span, diagnostics: list[Diagnostic]) -> N
                     help="end `next` with an entry that has only `to`",
                 )
             )
-    if len(diagnostics) == known:
+    if states.start and len(diagnostics) == known:
         _reached(states, diagnostics)
 
 

@@ -261,6 +261,13 @@ timeout: 30s
                 Field("call", "function", "Import path or short name of a function."),
                 _WITH,
                 _RESOURCES,
+                Field(
+                    "execution",
+                    "guarantee",
+                    "What happens when a process dies during the call: it is made again, or it "
+                    "fails with `Interrupted`.",
+                    default="at_least_once",
+                ),
                 Field("compensate", "compensate", "In a `saga`: the call that undoes this one."),
             ),
         ),

@@ -196,11 +196,14 @@ class Parser:
                 label="second verb",
                 remedy="make two steps of it",
             )
+        unknown = [key for key in node.entries if key not in _COMMON and key not in _OWNERS]
+        if present == ["call"] and any(closest(key, ("map",)) for key in unknown):
+            return VERBS["map"]
         if present:
             return VERBS[present[0]]
-        for key in node.entries:
+        for key in unknown:
             meant = closest(key, VERBS) or SYNONYMS.get(key)
-            if key not in _COMMON and key not in _OWNERS and meant in VERBS:
+            if meant in VERBS:
                 return VERBS[meant]
         self.reader.error(
             "AF123",

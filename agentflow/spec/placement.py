@@ -36,9 +36,9 @@ def _literal(raw: str, value: str, begin: int) -> list[int]:
     """Lines of a literal block: the same characters behind a common indentation."""
     places: list[int] = []
     lines = raw.splitlines(keepends=True)
-    start = len(lines[0])
-    indent = _indent(lines[1:], raw[begin : len(lines[0])])
     texts = value.split("\n")
+    indent = _indent(lines[1:], texts)
+    start = len(lines[0])
     for number, text in enumerate(texts):
         line = lines[number + 1] if number + 1 < len(lines) else ""
         first = start + min(indent, len(line.rstrip("\r\n")))
@@ -50,16 +50,12 @@ def _literal(raw: str, value: str, begin: int) -> list[int]:
     return places
 
 
-def _indent(lines: list[str], header: str) -> int:
-    """How far a block is indented: as its first line that is not blank is.
-
-    An explicit indicator (`|2`) counts from the parent, which is not known here; the block's
-    smallest indentation is then the best guess.
-    """
-    depths = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
-    if not depths:
-        return 0
-    return min(depths) if re.search(r"[1-9]", header) else depths[0]
+def _indent(lines: list[str], texts: list[str]) -> int:
+    """How far a block is indented: what its first line that is not blank has lost."""
+    for line, text in zip(lines, texts, strict=False):
+        if text.strip():
+            return (len(line) - len(line.lstrip(" "))) - (len(text) - len(text.lstrip(" ")))
+    return 0
 
 
 def _aligned(raw: str, value: str, begin: int, end: int, style: str) -> list[int]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
+from urllib.parse import unquote
 
 from agentflow.errors import Json
 
 Path: TypeAlias = "tuple[str | int, ...]"
 
+_DATA = ("const", "default", "enum", "examples")
+"""Keywords whose values are data, not schemas."""
 _TYPES = frozenset({"array", "boolean", "integer", "null", "number", "object", "string"})
 
 
@@ -24,6 +28,58 @@ def mistakes(schema: Json) -> Iterator[tuple[Path, str]]:
     error = best_match(validator.iter_errors(schema))
     if error is not None:
         yield tuple(error.absolute_path), error.message
+    else:
+        yield from _unusable(schema, schema, ())
+
+
+def _unusable(schema: Json, root: Json, path: Path) -> Iterator[tuple[Path, str]]:
+    """References that lead nowhere, or out of the spec, and patterns that do not compile."""
+    if isinstance(schema, list):
+        for index, item in enumerate(schema):
+            yield from _unusable(item, root, (*path, index))
+    if not isinstance(schema, dict):
+        return
+    for key, value in schema.items():
+        if key == "$ref" and isinstance(value, str):
+            if not value.startswith("#"):
+                yield (*path, key), f"`{value}` is not within this schema"
+            elif not _leads(value, root):
+                yield (*path, key), f"`{value}` leads nowhere"
+        elif key == "pattern" and isinstance(value, str):
+            try:
+                re.compile(value)
+            except (re.error, OverflowError) as problem:
+                yield (*path, key), f"the pattern is no regular expression: {problem}"
+        elif key not in _DATA:
+            yield from _unusable(value, root, (*path, key))
+
+
+def _leads(reference: str, root: Json) -> bool:
+    """Whether a reference such as `#/$defs/item` or `#item` has a target."""
+    if reference == "#":
+        return True
+    if not reference.startswith("#/"):
+        return _anchored(reference[1:], root)
+    target = root
+    for part in reference[2:].split("/"):
+        key = unquote(part).replace("~1", "/").replace("~0", "~")
+        if isinstance(target, list) and key.isdigit() and int(key) < len(target):
+            target = target[int(key)]
+        elif isinstance(target, dict) and key in target:
+            target = target[key]
+        else:
+            return False
+    return True
+
+
+def _anchored(name: str, schema: Json) -> bool:
+    if isinstance(schema, list):
+        return any(_anchored(name, item) for item in schema)
+    if not isinstance(schema, dict):
+        return False
+    return name in (schema.get("$anchor"), schema.get("$dynamicAnchor")) or any(
+        _anchored(name, value) for value in schema.values()
+    )
 
 
 def _plain(schema: Json) -> bool:

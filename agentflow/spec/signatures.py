@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,9 +53,10 @@ class Missing:
 
 def find_root(path: Path) -> Path:
     """The project of a file: the nearest folder up with a mark of one, else the working folder."""
-    start = path.resolve()
-    for folder in (start, *start.parents) if start.is_dir() else start.parents:
-        if any((folder / mark).exists() for mark in _MARKS):
+    # os.path answers False where pathlib raises, as for names that are too long.
+    start = Path(os.path.abspath(path))  # noqa: PTH100
+    for folder in (start, *start.parents):
+        if any(os.path.exists(folder / mark) for mark in _MARKS):  # noqa: PTH110
             return folder
     return Path.cwd()
 
@@ -97,20 +99,21 @@ class Functions:
                 warnings.simplefilter("ignore")  # the user's warnings are shown when it runs
                 return _Module(name, ast.parse(data))
         except SyntaxError as error:
-            return self._broken(located, error)
-        except (OSError, ValueError, RecursionError, MemoryError):
+            return self._broken(located, str(error.msg), error.lineno, error.offset)
+        except ValueError as error:
+            return self._broken(located, str(error), 1, 1)
+        except (OSError, RecursionError, MemoryError):
             return None
 
-    def _broken(self, path: Path, error: SyntaxError) -> Missing:
+    def _broken(self, path: Path, reason: str, line: int | None, column: int | None) -> Missing:
         shown = str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
         self.sources[shown] = path.read_bytes().decode(errors="replace")
-        line, column = error.lineno or 1, error.offset or 1
-        end = max(error.end_offset or 0, column + 1)
+        line, column = line or 1, column or 1
         return Missing(
             "AF405",
-            f"this module does not parse: {error.msg}",
+            f"this module does not parse: {reason}",
             "correct the Python source",
-            Span(shown, line, column, line, end),
+            Span(shown, line, column, line, column + 1),
         )
 
     def _locate(self, name: str) -> Path | Missing | None:
@@ -137,13 +140,17 @@ class Functions:
 def _in_folders(folders: Sequence[Path], name: str) -> list[Path] | None:
     """The file or folders of a module in the first folder that has it."""
     for folder in folders:
-        if (folder / name / "__init__.py").is_file():
+        if _is_file(folder / name / "__init__.py"):
             return [folder / name]
         for file in (folder / f"{name}.py", *folder.glob(f"{name}.*.so")):
-            if file.is_file():
+            if _is_file(file):
                 return [file]
-    namespace = [folder / name for folder in folders if (folder / name).is_dir()]
+    namespace = [folder / name for folder in folders if os.path.isdir(folder / name)]  # noqa: PTH112
     return namespace or None
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113  # False, not an error, for names that are too long
 
 
 def _installed(top: str) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from agentflow.errors import Span
@@ -46,7 +47,7 @@ _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
 
 
 def _call(parser: Parser, found: Fields) -> Call:
-    call = _plain_call(parser, found)
+    call = replace(_plain_call(parser, found), at_most_once=_at_most_once(parser, found))
     node = found.get("compensate")
     if node is None:
         return call
@@ -58,7 +59,13 @@ def _call(parser: Parser, found: Fields) -> Call:
             remedy="only a saga undoes calls: put the step inside `saga: {do: […]}`",
         )
     undo = _compensation(parser, node)
-    return Call(call.function, call.arguments, call.span, call.resources, undo)
+    return replace(call, compensate=undo)
+
+
+def _at_most_once(parser: Parser, found: Fields) -> bool:
+    node = found.get("execution")
+    choices = ("at_least_once", "at_most_once")
+    return node is not None and parser.reader.choice(node, "`execution`", choices) == choices[1]
 
 
 def _plain_call(parser: Parser, found: Fields) -> Call:
@@ -147,6 +154,7 @@ def _map(parser: Parser, found: Fields) -> Map:
                 found[name],
                 remedy=f"remove `{name}`, or let the map `call` a function",
             )
+    read.places[found.span, "map"] = found["map"].span
     reduce = found.get("reduce")
     return Map(
         items=read.template(found["map"]),
@@ -204,6 +212,8 @@ def _loop(parser: Parser, found: Fields) -> Loop:
     if "as" in inner and "for" not in inner and ("while" in inner or "until" in inner):
         remedy = "only `for` has items; rounds are counted by `index`"
         read.error("AF129", "`as` needs `for`", inner["as"], remedy=remedy)
+    if "for" in inner:
+        read.places[found.span, "for"] = inner["for"].span
     bind = parser.bind(inner, "as", found.span) or "item"
     before, after = inner.read("while", read.expression), inner.read("until", read.expression)
     return Loop(
@@ -242,6 +252,8 @@ def _saga(parser: Parser, found: Fields) -> Saga:
 def _pipeline(parser: Parser, found: Fields) -> Pipeline:
     read = parser.reader
     inner = read.object(found["pipeline"], SHAPES["pipeline"])
+    if "from" in inner:
+        read.places[found.span, "from"] = inner["from"].span
     stages = _items(parser, inner["stages"], "`stages`") if "stages" in inner else []
     return Pipeline(
         source=_source(parser, inner.get("from")),
