@@ -84,11 +84,12 @@ def kept_words(number: int) -> str:
 
 def render(failure: Failure, root: str) -> str:
     """The failure as text; files inside `root` are named from there."""
-    message, *more = str(failure.error.get("message", "")).splitlines() or [""]
+    lines_of_message = str(failure.error.get("message", "")).expandtabs(4).splitlines() or [""]
+    message, *more = map(text.printable, lines_of_message[: _LINES + 1])
     step = f"step `{failure.origin}` failed: " if failure.origin else ""
     name = str(failure.error.get("name"))
     lines = [f"error[{ExecutionFailed.code}]: {step}{name}{': ' if message else ''}{message}"]
-    lines += [f"   |  {line}" for line in more[:_LINES]]
+    lines += [f"   |  {line}" for line in more]
     if failure.place is not None:
         called = f"  (calls {failure.place.function})" if failure.place.function else ""
         lines.append(f"  --> {failure.place.span}{called}")

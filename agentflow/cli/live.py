@@ -69,7 +69,8 @@ class LiveTable:
     def printed(self, key: str, lines: Sequence[str]) -> None:
         """Let what a function printed scroll by above the table."""
         for line in lines:
-            self._console.print(Text(f"{key} │ {line}", style="dim"), soft_wrap=True)
+            shown = Text.assemble(f"{key} │ ", Text.from_ansi(line), style="dim")
+            self._console.print(shown, soft_wrap=True)
 
     def happened(self, progress: Progress, happenings: Sequence[Happening]) -> None:
         """Keep retries and waits for the lines below the table."""
@@ -118,11 +119,7 @@ class LiveTable:
             if row.share is not None:
                 bar = ProgressBar(total=1.0, completed=row.share, width=26)
             faint = "dim" if row.state in ("pending", "skipped", None) else ""
-            words = (
-                f"{row.count}  {row.detail}"
-                if row.count and row.detail
-                else row.count or row.detail
-            )
+            words = "  ".join(part for part in (row.count, row.detail) if part)
             mark = rows.MARKS[row.state] if row.state is not None else ""
             table.add_row(
                 Text(mark, style=style),

@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from agentflow.cli import exits, inputs, outcome, places, stores, terminal
+from agentflow.cli import exits, inputs, places, stores, terminal
 from agentflow.cli.options import (
     AsJson,
     Data,
     Reference,
 )
+from agentflow.cli.outcome import Account, command, is_alive
 from agentflow.errors import Conflict, InputError, NotFound
 from agentflow.runtime.ids import new_id
-from agentflow.runtime.journal.protocol import ENDED, Message, StoredExecution
+from agentflow.runtime.journal.protocol import ENDED, Message
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.model import Listen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from agentflow.errors import Json
     from agentflow.runtime.journal import Journal
-    from agentflow.runtime.machine.protocol import AwaitMessage
 
 
 def signal(
@@ -42,10 +40,8 @@ def signal(
     """
     content = None if data is None else inputs.read(data, of="--data")
     with stores.open_journal() as journal:
-        record = _open(journal, execution)
-        known = outcome.replayed(journal, record)
-        awaited = known.awaited if known is not None else []
-        return _send(journal, record, name, content, awaited, as_json=as_json)
+        account = _open(journal, execution)
+        return _send(journal, account, name, content, as_json=as_json)
 
 
 def approve(
@@ -64,35 +60,28 @@ def approve(
     """
     content = None if data is None else inputs.read(data, of="--data")
     with stores.open_journal() as journal:
-        record = _open(journal, execution)
-        known = outcome.replayed(journal, record)
-        awaited = known.awaited if known is not None else []
-        _check(journal, record, step, content, awaited)
-        return _send(journal, record, step, content, awaited, as_json=as_json)
+        account = _open(journal, execution)
+        _check(journal, account, step, content)
+        return _send(journal, account, step, content, as_json=as_json)
 
 
-def _open(journal: Journal, reference: str) -> StoredExecution:
+def _open(journal: Journal, reference: str) -> Account:
     record = journal.execution(journal.resolve(reference))
     if record.status in ENDED:
         raise Conflict(
             f"execution {record.id} has already {record.status}", help=f"agentflow show {record.id}"
         )
-    return record
+    return Account(journal, record)
 
 
-def _check(
-    journal: Journal,
-    record: StoredExecution,
-    step: str,
-    content: Json,
-    awaited: Sequence[AwaitMessage],
-) -> None:
+def _check(journal: Journal, account: Account, step: str, content: Json) -> None:
     """Refuse an answer to a step that is no approval, or one that its form does not allow."""
+    record = account.record
     workflow = stores.restored(journal, record.digest, Path(record.root)).workflow
     place = places.find(workflow, step)
     action = place.step.action if place is not None and place.step is not None else None
     if not isinstance(action, Listen) or action.name is not None:
-        waiting = [message.name for message in awaited if message.name == message.key]
+        waiting = [message.name for message in account.awaited if message.name == message.key]
         listed = f"it waits for: {', '.join(waiting)}" if waiting else ""
         raise NotFound(
             f"execution {record.id} has no step `{step}` that asks for approval",
@@ -115,18 +104,11 @@ def _problems(form: Json, content: Json) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in errors]
 
 
-def _send(
-    journal: Journal,
-    record: StoredExecution,
-    name: str,
-    content: Json,
-    awaited: Sequence[AwaitMessage],
-    *,
-    as_json: bool,
-) -> int:
+def _send(journal: Journal, account: Account, name: str, content: Json, *, as_json: bool) -> int:
+    record = account.record
     message = Message(f"{record.id}/{new_id()}", name, None, content, time.time(), record.id)
     journal.post(message)
-    is_awaited = any(listening.name == name for listening in awaited)
+    is_awaited = any(listening.name == name for listening in account.awaited)
     if as_json:
         terminal.result_json(
             {"id": record.id, "message": message.id, "name": name, "awaited": is_awaited}
@@ -134,7 +116,6 @@ def _send(
         return exits.OK
     later = "" if is_awaited else "; no step waits for it yet, it is kept until one does"
     terminal.note(f"Sent `{name}` to {record.id}{later}.")
-    if not outcome.is_alive(record):
-        terminal.note("No process runs the execution now.")
-        terminal.note(f"  {outcome.command('resume', record)}")
+    if not is_alive(record):
+        terminal.note(f"No process runs the execution now.\n  {command('resume', record)}")
     return exits.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,78 +20,89 @@ if TYPE_CHECKING:
     from agentflow.cli.progress import Progress, StepProgress
     from agentflow.cli.replaying import Replayed
     from agentflow.runtime.journal import Journal
-    from agentflow.runtime.journal.protocol import StoredExecution
+    from agentflow.runtime.journal.protocol import Record, StoredExecution
     from agentflow.runtime.machine.protocol import AwaitMessage
 
 MAX_REPLAY = 100_000
-"""Events that are replayed to tell more; a longer history is shown by its record alone."""
+"""Events that are read to tell more; a longer history is told by its record alone."""
 
 
-def replayed(journal: Journal, record: StoredExecution) -> Replayed | None:
-    """What the history of an execution leads to; `None` where that cannot be told.
+class Account:
+    """An execution and what its history says, read when it is asked for."""
 
-    That is a history too long to replay while somebody waits, or a workflow that this version of
-    AgentFlow reads differently.
-    """
-    if record.head > MAX_REPLAY:
-        return None
-    try:
-        workflow = stores.restored(journal, record.digest, Path(record.root)).workflow
-    except AgentFlowError:
-        return None
-    return replaying.replay(workflow, record.id, journal.history(record.id), record.origin)
+    def __init__(self, journal: Journal, record: StoredExecution) -> None:
+        self.record = record
+        self._journal = journal
+
+    @cached_property
+    def history(self) -> Sequence[Record]:
+        """All events; none if there are too many to read while somebody waits."""
+        if self.record.head > MAX_REPLAY:
+            return ()
+        return self._journal.history(self.record.id)
+
+    @cached_property
+    def replayed(self) -> Replayed | None:
+        """What the history leads to; `None` if this version of AgentFlow cannot tell."""
+        if not self.history:
+            return None
+        try:
+            root = Path(self.record.root)
+            workflow = stores.restored(self._journal, self.record.digest, root).workflow
+        except AgentFlowError:
+            return None
+        return replaying.replay(workflow, self.record.id, self.history, self.record.origin)
+
+    @property
+    def awaited(self) -> Sequence[AwaitMessage]:
+        """The messages it waits for."""
+        return self.replayed.awaited if self.replayed is not None else ()
+
+    @cached_property
+    def can_retry(self) -> bool:
+        """Whether `retry` has something to do: a mistake in the workflow would come again."""
+        if self.record.status not in {"failed", "cancelled"}:
+            return False
+        try:
+            retry_point(self.record, self.history)
+        except Conflict:
+            return not self.history
+        return True
+
+    def failure(self) -> str:
+        """The cause of a failure, with everything that helps to mend it."""
+        why = failure.explain(
+            self.record,
+            self.history,
+            self.replayed.progress.workflow if self.replayed is not None else None,
+            self._journal.spec(self.record.digest).text,
+            self.replayed.arguments if self.replayed is not None else None,
+            kept=failure.results(self.history) if self.can_retry else 0,
+        )
+        return failure.render(why, self.record.root)
 
 
-def described(journal: Journal, record: StoredExecution) -> str:
+def described(account: Account) -> str:
     """Everything worth knowing about an execution, on one page."""
-    known = replayed(journal, record)
+    record = account.record
     parts = [_header(record)]
-    if known is not None:
-        parts.append(_steps(known.progress))
+    if account.replayed is not None:
+        parts.append(_steps(account.replayed.progress))
     if record.status == "failed":
-        parts.append(why_failed(journal, record, known))
+        parts.append(account.failure())
     elif record.status == "succeeded":
         parts.append(f"output   {text.shortened(record.output, 2000)}")
-    parts += [standing(journal, record, known.awaited if known is not None else ())]
-    return "\n\n".join(part for part in parts if part)
+    return "\n\n".join([*parts, standing(account)])
 
 
-def why_failed(journal: Journal, record: StoredExecution, known: Replayed | None) -> str:
-    """The cause of a failure, with everything that helps to mend it."""
-    history = journal.history(record.id) if record.head <= MAX_REPLAY else []
-    return failure.render(
-        failure.explain(
-            record,
-            history,
-            known.progress.workflow if known is not None else None,
-            journal.spec(record.digest).text,
-            known.arguments if known is not None else None,
-            kept=failure.results(history) if can_retry(journal, record) else 0,
-        ),
-        record.root,
-    )
-
-
-def can_retry(journal: Journal, record: StoredExecution) -> bool:
-    """Whether `retry` has something to do: a failure of the workflow itself would come again."""
-    if record.status not in {"failed", "cancelled"} or record.head > MAX_REPLAY:
-        return record.status in {"failed", "cancelled"}
-    try:
-        retry_point(record, journal.history(record.id))
-    except Conflict:
-        return False
-    return True
-
-
-def standing(
-    journal: Journal, record: StoredExecution, awaited: Sequence[AwaitMessage] = ()
-) -> str:
+def standing(account: Account) -> str:
     """The last lines about an execution, with the commands to type next."""
+    record = account.record
     took = text.duration((record.ended_at or record.started_at) - record.started_at)
     following: list[tuple[str, str]] = []
     match record.status:
         case "succeeded":
-            state = f"{terminal.paint('Succeeded', 'green')} in {took} · {record.id}"
+            return f"{terminal.paint('Succeeded', 'green')} in {took} · {record.id}"
         case "cancelled":
             state = f"{terminal.paint('Cancelled', 'yellow')} after {took} · {record.id}"
             following = [("show", "its steps")]
@@ -101,10 +113,10 @@ def standing(
             state = _unfinished(record)
             if not is_alive(record):
                 following = [("resume", "go on where it stopped")]
-    if can_retry(journal, record):
+    if account.can_retry:
         following.insert(0, ("retry", "run again what did not succeed, then go on"))
     lines = [(command(verb, record), purpose) for verb, purpose in following]
-    lines += [(command(*_answer(message, record)), "answer it") for message in awaited]
+    lines += [(command(*_answer(message, record)), "answer it") for message in account.awaited]
     return "\n".join([state, *commands(lines)])
 
 

@@ -56,7 +56,7 @@ def show(execution: Reference, /, *, as_json: AsJson = False) -> int:
         if as_json:
             terminal.result_json(stores.as_json(found))
         else:
-            terminal.result(outcome.described(journal, found))
+            terminal.result(outcome.described(outcome.Account(journal, found)))
     return exits.OK
 
 

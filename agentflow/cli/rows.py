@@ -38,21 +38,27 @@ class Row:
 def table(progress: Progress, now: float, height: int) -> list[Row]:
     """The steps as rows, at most `height` of them: what runs, and its neighbours."""
     steps = progress.steps
+    first, room = _window(progress, height)
     over = progress.status in ENDED
     rows = [
-        _row(step, before, now, over) for before, step in zip([None, *steps], steps, strict=False)
+        _row(step, steps[place - 1] if place else None, now, over=over)
+        for place, step in enumerate(steps[first : first + room], first)
     ]
-    if len(rows) <= height:
-        return rows
-    room = max(height - 2, 1)
-    middle = next((i for i, step in enumerate(steps) if step.state in ("running", "failed")), 0)
-    if over and all(step.state in ("succeeded", "skipped") for step in steps):
-        middle = len(steps) - 1
-    first = min(max(middle - room // 2, 0), len(rows) - room)
-    after = len(rows) - first - room
+    after = len(steps) - first - room
     head = [Row(None, f"… {text.counted(first, 'step')} before")] if first else []
-    tail = [Row(None, f"… {text.counted(after, 'more step')}")] if after else []
-    return [*head, *rows[first : first + room], *tail]
+    tail = [Row(None, f"… {text.counted(after, 'more step')}")] if after > 0 else []
+    return [*head, *rows, *tail]
+
+
+def _window(progress: Progress, height: int) -> tuple[int, int]:
+    """Which steps are shown: the place of the first, and how many."""
+    steps = progress.steps
+    if len(steps) <= height:
+        return 0, len(steps)
+    room = max(height - 2, 1)
+    busy = (i for i, step in enumerate(steps) if step.state in ("running", "failed", "cancelled"))
+    middle = next(busy, len(steps) - 1 if progress.status == "succeeded" else 0)
+    return min(max(middle - room // 2, 0), len(steps) - room), room
 
 
 def ending(step: StepProgress) -> str:
@@ -116,13 +122,13 @@ def error_line(error: object) -> str:
     """An error's name and message on one line."""
     if not isinstance(error, dict):
         return "unknown error"
-    message = " ".join(str(error.get("message", "")).split())
+    message = text.printable(" ".join(str(error.get("message", "")).split()))
     if len(message) > 160:
         message = message[:159] + "…"
     return f"{error.get('name')}: {message}" if message else f"{error.get('name')}"
 
 
-def _row(step: StepProgress, before: StepProgress | None, now: float, over: bool) -> Row:  # noqa: FBT001 - a row of the table, not a switch
+def _row(step: StepProgress, before: StepProgress | None, now: float, *, over: bool) -> Row:
     if step.state == "pending":
         waits = f"waits for {before.id}" if before is not None else ""
         return Row("pending", step.id, detail="not started" if over else waits)

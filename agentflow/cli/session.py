@@ -99,11 +99,11 @@ def _view(manner: Manner) -> View:
 
 
 def _report(journal: Journal, record: StoredExecution, manner: Manner, wanted: Status) -> int:
+    account = outcome.Account(journal, record)
     if record.status == "failed":
-        known = outcome.replayed(journal, record)
-        terminal.note("\n" + outcome.why_failed(journal, record, known))
+        terminal.note("\n" + account.failure())
     if record.status != "succeeded" or not manner.quiet:
-        terminal.note("\n" + outcome.standing(journal, record))
+        terminal.note("\n" + outcome.standing(account))
     if manner.as_json:
         terminal.result_json(stores.as_json(record))
     elif record.status == "succeeded":
@@ -129,9 +129,10 @@ def _interrupted(root: Path, progress: Progress | None, manner: Manner) -> int:
     with stores.open_journal(root) as journal, suppress(NotFound):
         if progress is not None and progress.execution is not None:
             record = journal.execution(progress.execution)
-            kept = failure.results(journal.history(record.id))
-            state, *commands = outcome.standing(journal, record).splitlines()
-            terminal.note("\n".join(["", state, failure.kept_words(kept), *commands]))
+            account = outcome.Account(journal, record)
+            state, *commands = outcome.standing(account).splitlines()
+            kept = failure.kept_words(failure.results(account.history))
+            terminal.note("\n".join(["", state, kept, *commands]))
     if record is None:
         terminal.note("\nInterrupted before anything was started.")
     if manner.as_json:

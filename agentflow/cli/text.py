@@ -71,6 +71,11 @@ def _trimmed(data: Json, limit: int, depth: int) -> Json:
             return data
 
 
+def printable(words: str) -> str:
+    """Words that cannot move the cursor or change the terminal: control characters are marked."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words)
+
+
 def counted(number: int, noun: str) -> str:
     """`1 item`, `40 items`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

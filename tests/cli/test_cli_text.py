@@ -66,3 +66,7 @@ def test_shortening_a_huge_value_does_not_print_all_of_it():
 
 def test_columns_are_aligned_without_blanks_at_the_end():
     assert text.columns([("a", "bb", ""), ("aaa", "b", "c")]) == "a    bb\naaa  b   c"
+
+
+def test_control_characters_are_marked():
+    assert text.printable("a\x1b[2Jb\x07 é 漢") == "a�[2Jb� é 漢"
