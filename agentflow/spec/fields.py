@@ -48,7 +48,8 @@ class ObjectReader:
         checked too, and nothing is reported twice.
         """
         if not isinstance(node, Mapping):
-            self.wrong(node, shape.name, f"an object with {listed(shape.names())}")
+            needed = [field.name for field in shape.fields if field.required] or shape.names()
+            self.wrong(node, shape.name, f"an object with {listed(needed)}")
             return Fields({}, node.span)
         found = Fields(self.known(node, shape.names(), shape.name), node.span)
         for field in shape.fields:

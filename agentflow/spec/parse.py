@@ -120,7 +120,7 @@ class Parser:
             id=found.read("id", read.id) or "",
             action=self._action(verb, node, found),
             span=found.span,
-            when=found.read("if", read.expression),
+            when=read.condition(found, "if"),
             timeout=self.timeout(found),
             retry=found.read("retry", read.retry),
             catch=found.read("catch", self.catch) or (),

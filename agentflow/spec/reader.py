@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from agentflow.errors import Json, Span
+from agentflow.errors import Json
 from agentflow.functions.durations import parse_duration
 from agentflow.spec import schemas
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.expressions.template import Expression, Template, parse_string
 from agentflow.spec.expressions.tree import Literal
-from agentflow.spec.fields import ObjectReader, listed
+from agentflow.spec.fields import Fields, ObjectReader, listed
 from agentflow.spec.grammar import SHAPES
 from agentflow.spec.model import Duration, Resources, Retry
 from agentflow.spec.source import Mapping, Node, Scalar, plain
@@ -258,6 +258,14 @@ class Reader(ObjectReader):
             )
         return None
 
+    def condition(self, found: Fields, name: str) -> Expression | None:
+        """The condition in a field, if it is there; one that cannot be read holds."""
+        node = found.get(name)
+        if node is None:
+            return None
+        expression = self.expression(node, f"`{name}`")
+        return expression or Expression("true", Literal(value=True), node.span)
+
     def arguments(self, node: Node, what: str) -> dict[str, Template]:
         """An object of values by name."""
         if not isinstance(node, Mapping):
@@ -324,11 +332,6 @@ class Reader(ObjectReader):
         if not isinstance(node, Mapping):
             self.wrong(node, what, "an object")
         return plain(node)
-
-
-def unread(span: Span) -> Expression:
-    """What stands in for a condition that could not be read."""
-    return Expression("true", Literal(value=True), span)
 
 
 def _is_time(text: str) -> bool:

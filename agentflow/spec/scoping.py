@@ -129,9 +129,9 @@ class Scoping:
         bound = self.survey.bound.get(name, [])
         later = next((each for each in bound if names.within(each.block)), None)
         near = self.near(name, names)
-        if name in self.under_way:
-            message, label = f"`{name}` has no result yet", "it is still under way here"
-            self.error("AF303", message, span, label, "bind what is needed with `set`")
+        if later is not None and later.step in self.under_way:
+            message, label = f"`{name}` has no value yet", f"`{later.step}` is still under way"
+            self.error("AF303", message, span, label, "bind it before that step, with `set`")
         elif later is not None:
             message, label = f"`{name}` is not bound yet", f"bound on line {later.span.line}"
             self.error("AF303", message, span, label, "move the step that binds it before this one")

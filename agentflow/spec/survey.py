@@ -44,6 +44,8 @@ class Bound:
     span: Span
     block: Block | None
     """The block it belongs to; `None` for names of one step only, such as `as`."""
+    step: str
+    """The id of the step that binds it."""
     remedy: str
 
 
@@ -115,7 +117,7 @@ class Survey:
     def _block(self, inner: Inner) -> None:
         for step in inner.block.steps:
             result = f"the result of a step inside {inner.where}"
-            self._note(step.id, Bound(result, step.span, inner.block, inner.remedy))
+            self._note(step.id, Bound(result, step.span, inner.block, step.id, inner.remedy))
             if isinstance(step.action, Set):
                 for name in step.action.names:
                     self.assigned[name] += 1
@@ -127,24 +129,25 @@ class Survey:
     def _variable(self, name: str, step: Step, inner: Inner) -> None:
         span = self._places.get((step.span, f"set.{name}"), step.span)
         remedy = inner.remedy if inner.parallel else f"`set` it before {inner.where} too"
-        self._note(name, Bound(f"set inside {inner.where}", span, inner.block, remedy))
+        what = f"set inside {inner.where}"
+        self._note(name, Bound(what, span, inner.block, step.id, remedy))
 
     def _own_names(self, step: Step) -> None:
         """Names that only the blocks and calls of one step read."""
         action = step.action
         if isinstance(action, Map | Loop | Pipeline) and action.bind:
-            self._own(action.bind, "as", f"the item of `{step.id}`", step.span)
+            self._own(action.bind, "as", "the item of", step.id, step.span)
         if isinstance(action, Map | Loop) and action.index:
-            self._own(action.index, "index", f"the index of `{step.id}`", step.span)
+            self._own(action.index, "index", "the index of", step.id, step.span)
         for handler in (*step.catch, *(action.catch if isinstance(action, Try) else ())):
             if handler.bind:
-                self._own(
-                    handler.bind, "as", f"the error of a handler of `{step.id}`", handler.span
-                )
+                what = "the error of a handler of"
+                self._own(handler.bind, "as", what, step.id, handler.span)
 
-    def _own(self, name: str, field: str, what: str, owner: Span) -> None:
+    def _own(self, name: str, field: str, what: str, step: str, owner: Span) -> None:
         span = self._places.get((owner, field), owner)
-        self._note(name, Bound(what, span, None, f"it is bound on line {span.line}"))
+        remedy = f"it is bound on line {span.line}"
+        self._note(name, Bound(f"{what} `{step}`", span, None, step, remedy))
 
     def _note(self, name: str, bound: Bound) -> None:
         self.bound.setdefault(name, []).append(bound)

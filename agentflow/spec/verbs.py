@@ -37,7 +37,6 @@ from agentflow.spec.model import (
     Try,
     Wait,
 )
-from agentflow.spec.reader import unread
 from agentflow.spec.source import Mapping, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -119,8 +118,9 @@ def _case(parser: Parser, node: Node) -> Case | None:
         parser.block(node.entries["else"].value)
         return None
     found = read.object(node, SHAPES["case"])
-    when = found.read("when", read.expression) or unread(node.span)
-    return Case(when, parser.block(found.get("do")))
+    when = read.condition(found, "when")
+    block = parser.block(found.get("do"))
+    return None if when is None else Case(when, block)
 
 
 def _fork(parser: Parser, found: Fields) -> Fork:
@@ -215,7 +215,7 @@ def _loop(parser: Parser, found: Fields) -> Loop:
     if "for" in inner:
         read.places[found.span, "for"] = inner["for"].span
     bind = parser.bind(inner, "as", found.span) or "item"
-    before, after = inner.read("while", read.expression), inner.read("until", read.expression)
+    before, after = read.condition(inner, "while"), read.condition(inner, "until")
     return Loop(
         do=parser.block(inner.get("do")),
         condition=before or after,
@@ -321,9 +321,7 @@ def _transition(parser: Parser, node: Node) -> Transition | None:
     read = parser.reader
     found = read.object(node, SHAPES["transition"])
     to = found.read("to", read.text)
-    when = found.read("when", read.expression)
-    if "when" in found and when is None:
-        when = unread(node.span)
+    when = read.condition(found, "when")
     return None if to is None else Transition(to, found["to"].span, when)
 
 

@@ -313,6 +313,34 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (
+            "- id: l\n  loop: {for: [1], do: [{id: x, set: {n: '${ n + 1 }'}}]}",
+            "`x` is still under way",
+        ),
+        (
+            "- id: l\n  loop: {while: '${ l > 1 }', do: [{id: x, wait: 1s}]}",
+            "`l` is still under way",
+        ),
+        ("- {id: a, return: '${ n }', if: '${ true }'}\n- {id: b, set: {n: 1}}", "bound on line 4"),
+    ],
+)
+def test_a_name_that_has_no_value_yet_is_told_apart_from_a_later_one(steps: str, said: str) -> None:
+    [found] = mistakes("workflow: w\ndo:\n" + textwrap.indent(steps, "  "))
+
+    assert (found.code, found.label) == ("AF303", said)
+
+
+def test_a_condition_that_cannot_be_read_hides_no_other_mistake_and_makes_none() -> None:
+    found = mistakes(
+        "workflow: w\ndo:\n- {id: a, if: x > 1, return: 1}\n- {id: b, return: '${ nope }'}"
+    )
+
+    assert [d.code for d in found] == ["AF206", "AF301"]
+
+
 def test_a_misspelt_field_is_read_as_what_it_should_be_so_nothing_follows_from_it() -> None:
     found = mistakes(
         "workflow: w\ndo:\n  - id: m\n    map: [1]\n    ass: doc\n    do: [{id: a, return: '${ doc }'}]\n"
