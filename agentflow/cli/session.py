@@ -61,15 +61,16 @@ def carry(
     from agentflow.runtime.engine import Engine
 
     executor = executor_of(manner)
-    view = _view(manner)
-    watch = Watch(view)
+    watch = Watch(_view(manner))
     progress: Progress | None = None
     engine = Engine(executor=executor, root=root, store=load_settings().database_url, watch=watch)
     try:
         progress = prepare(engine)
         watch.follow(progress)
         execution = begin(engine)
-        view.say(f"{execution.workflow} {execution.version}  execution {execution.id} · {executor}")
+        watch.say(
+            f"{execution.workflow} {execution.version}  execution {execution.id} · {executor}"
+        )
         with suppress(ExecutionFailed, ExecutionCancelled):
             execution.result()
         record = execution.record()

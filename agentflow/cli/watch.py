@@ -24,7 +24,7 @@ INTERVAL = 0.1
 
 
 class View(Protocol):
-    """Shows progress; called from one thread at a time, except for `say`."""
+    """Shows progress; called from one thread at a time."""
 
     def say(self, words: str) -> None:
         """Say something beside the progress."""
@@ -57,7 +57,7 @@ class Watch:
     def __init__(self, view: View) -> None:
         self._view = view
         self._progress: Progress | None = None
-        self._queue: queue.SimpleQueue[Notice] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Notice | str] = queue.SimpleQueue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agentflow-watch", daemon=True)
         self._thread.start()
@@ -65,6 +65,10 @@ class Watch:
     def __call__(self, notice: Notice) -> None:
         """Take a notice; cheap, from any thread."""
         self._queue.put(notice)
+
+    def say(self, words: str) -> None:
+        """Say something in its place between the notices."""
+        self._queue.put(words)
 
     def follow(self, progress: Progress) -> None:
         """Show this execution, from where it stands; to be called before it moves on."""
@@ -101,8 +105,10 @@ class Watch:
         except OSError:  # the terminal is gone; the execution goes on without a witness
             self._view = Silence()
 
-    def _take(self, notice: Notice) -> None:
+    def _take(self, notice: Notice | str) -> None:
         match notice:
+            case str():
+                self._view.say(notice)
             case Changed(execution, events, commands):
                 if self._progress is not None:
                     happenings = self._progress.feed(execution, events, commands)
