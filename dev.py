@@ -82,16 +82,13 @@ def demo(_: list[str]) -> int:
     setup([])
     library = sysconfig.get_path("stdlib")
     job = {"folder": library, "pattern": "*.py", "exclude": ["site-packages", "dist-packages"]}
-    command = ["run", "specs/wordcount.yaml", "--json", "--input", json.dumps(job)]
+    command = ["run", "specs/wordcount.yaml", "--input", json.dumps(job)]
     say(f"counting the words of {library} on Ray (specs/wordcount.yaml)\n")
     finished = subprocess.run([tool("agentflow"), *command], stdout=subprocess.PIPE, check=False)
-    if finished.returncode:
-        sys.stdout.buffer.write(finished.stdout)
-        return finished.returncode
-    execution = json.loads(finished.stdout)
-    print(present(execution["output"]))
-    print(WHERE_NEXT.format(id=execution["id"]))
-    return 0
+    if finished.returncode == 0:
+        print(present(json.loads(finished.stdout)))
+        print(WHERE_NEXT)
+    return finished.returncode
 
 
 def test(arguments: list[str]) -> int:
@@ -247,11 +244,11 @@ CHECKS = {
 WHERE_NEXT = """
 What happened is in the journal, and stays there:
 
-  .venv/bin/agentflow show {id}       the result again
-  .venv/bin/agentflow history {id}    every event of the execution
-  .venv/bin/agentflow graph specs/wordcount.yaml    the workflow as a picture
+  .venv/bin/agentflow show @last         the steps and the result again
+  .venv/bin/agentflow history @last      every event of the execution
+  .venv/bin/agentflow graph specs/wordcount.yaml      the workflow as a drawing
 
-Next: specs/ has a workflow for each pattern, docs/tutorial/first-workflow.md writes one."""
+Next: specs/ has a workflow for each pattern; docs/tutorial/first-workflow.md writes one."""
 
 if __name__ == "__main__":
     sys.exit(main())
