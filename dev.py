@@ -237,7 +237,7 @@ CHECKS = {
     "format": ("ruff", "format", "--check"),
     "types": ("mypy",),
     "types of the rest": ("mypy", "--explicit-package-bases", "dev.py", "functions"),
-    "import direction": ("lint-imports",),
+    "import direction": ("lint-imports", "--no-logo"),
     "generated pages": ("python", *LANGUAGE_PAGES, "--check"),
 }
 
