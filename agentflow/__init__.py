@@ -11,7 +11,6 @@ imported when they are used.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from agentflow.runtime.engine import Engine
     from agentflow.runtime.execution import Execution
     from agentflow.spec.load import Loaded, load, loads
+
+    __version__: str
 
 _HOME = {
     "agentflow.errors": (
@@ -83,16 +84,23 @@ __all__ = [
     "run_async",
 ]
 
-try:
-    __version__ = version("inferloop-agentflow")
-except PackageNotFoundError:  # a source tree that nobody installed
-    __version__ = "0.0.0"
-
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'agentflow' has no attribute {name!r}")
     return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def _version() -> str:
+    """Looked up only when asked for: it takes longer than importing the package."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("inferloop-agentflow")
+    except PackageNotFoundError:  # a source tree that nobody installed
+        return "0.0.0"
 
 
 def __dir__() -> list[str]:

@@ -16,6 +16,7 @@ from agentflow.cli.options import (
 )
 from agentflow.cli.outcome import Account, command, is_alive
 from agentflow.errors import Conflict, InputError, NotFound
+from agentflow.runtime.catalog import restored
 from agentflow.runtime.ids import new_id
 from agentflow.runtime.journal.protocol import ENDED, Message
 from agentflow.spec.diagnostics import did_you_mean
@@ -77,7 +78,7 @@ def _open(journal: Journal, reference: str) -> Account:
 def _check(journal: Journal, account: Account, step: str, content: Json) -> None:
     """Refuse an answer to a step that is no approval, or one that its form does not allow."""
     record = account.record
-    workflow = stores.restored(journal, record.digest, Path(record.root)).workflow
+    workflow = restored(journal, record.digest, Path(record.root)).workflow
     place = places.find(workflow, step)
     action = place.step.action if place is not None and place.step is not None else None
     if not isinstance(action, Listen) or action.name is not None:

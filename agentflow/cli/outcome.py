@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentflow.cli import failure, replaying, rows, stores, terminal, text
+from agentflow.cli import failure, replaying, rows, terminal, text
 from agentflow.errors import AgentFlowError, Conflict
+from agentflow.runtime.catalog import restored
 from agentflow.runtime.journal import owner
 from agentflow.runtime.journal.protocol import ENDED
 from agentflow.runtime.recovery import retry_point
@@ -48,7 +49,7 @@ class Account:
             return None
         try:
             root = Path(self.record.root)
-            workflow = stores.restored(self._journal, self.record.digest, root).workflow
+            workflow = restored(self._journal, self.record.digest, root).workflow
         except AgentFlowError:
             return None
         return replaying.replay(workflow, self.record.id, self.history, self.record.origin)

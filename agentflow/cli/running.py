@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,8 +19,8 @@ from agentflow.cli.options import (
 from agentflow.cli.progress import Progress
 from agentflow.cli.replaying import replay
 from agentflow.cli.session import Manner, carry
-from agentflow.errors import UsageError
-from agentflow.runtime.ids import new_id
+from agentflow.runtime.catalog import restored
+from agentflow.runtime.ids import checked_id, new_id
 from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.recovery import RETRIED, retry_point
 from agentflow.spec.inputs import check_input
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentflow.runtime.engine import Engine
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def run(
@@ -76,7 +73,7 @@ def run(
     loaded = specs.read(spec) if specs.names_file(spec) else specs.stored(spec)
     given = None if input_ is None else inputs.read(input_, of="--input")
     data = check_input(loaded.workflow, given)
-    execution = _checked(id_) if id_ is not None else new_id()
+    execution = checked_id(id_) if id_ is not None else new_id()
     manner = Manner(executor, as_json, verbose, quiet)
     if detach:
         return detached.start(loaded, data, execution, manner)
@@ -153,16 +150,6 @@ def cancel(
     )
 
 
-def _checked(execution: str) -> str:
-    if not _ID.fullmatch(execution):
-        raise UsageError(
-            f"{execution!r} cannot be an execution's id",
-            help="use letters, digits, `.`, `_` and `-`, at most 128, beginning with a letter "
-            "or digit",
-        )
-    return execution
-
-
 def _so_far(engine: Engine, reference: str) -> Progress:
     execution = engine.journal.resolve(reference)
     return _progress(engine, execution, engine.journal.history(execution))
@@ -181,5 +168,5 @@ def _from_failure(engine: Engine, reference: str) -> Progress:
 
 def _progress(engine: Engine, execution: str, history: Sequence[Record]) -> Progress:
     record = engine.journal.execution(execution)
-    loaded = stores.restored(engine.journal, record.digest, Path(record.root))
+    loaded = restored(engine.journal, record.digest, Path(record.root))
     return replay(loaded.workflow, execution, history).progress

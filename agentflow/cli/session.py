@@ -63,7 +63,7 @@ def carry(
     executor = executor_of(manner)
     watch = Watch(_view(manner))
     progress: Progress | None = None
-    engine = Engine(executor=executor, root=root, store=load_settings().database_url, watch=watch)
+    engine = Engine(executor=executor, root=root, watch=watch)
     try:
         progress = prepare(engine)
         watch.follow(progress)

@@ -97,6 +97,7 @@ def stored(name: str) -> Loaded:
         NotFound: none has.
     """
     from agentflow.cli import stores
+    from agentflow.runtime.catalog import restored
 
     with stores.open_journal() as journal:
         spec = journal.find_spec(name)
@@ -105,12 +106,13 @@ def stored(name: str) -> Loaded:
                 f"there is no file `{name}`, and no workflow of that name has run here",
                 help="agentflow run specs/FILE.yaml",
             )
-        return stores.restored(journal, spec.digest, stores.project_root())
+        return restored(journal, spec.digest, stores.project_root())
 
 
 def _stored(word: str) -> Loaded:
     """What an execution runs, or a workflow by its name."""
     from agentflow.cli import stores
+    from agentflow.runtime.catalog import restored
 
     with stores.open_journal() as journal:
         try:
@@ -119,7 +121,7 @@ def _stored(word: str) -> Loaded:
             if journal.find_spec(word) is None:
                 raise
         else:
-            return stores.restored(journal, record.digest, Path(record.root))
+            return restored(journal, record.digest, Path(record.root))
     return stored(word)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from agentflow.cli import text
 from agentflow.runtime.settings import load_settings
-from agentflow.spec.load import Loaded, loads
 from agentflow.spec.signatures import find_root
 
 if TYPE_CHECKING:
@@ -34,17 +33,6 @@ def open_journal(root: Path | None = None) -> Iterator[Journal]:
         yield journal
     finally:
         journal.close()
-
-
-def restored(journal: Journal, digest: str, root: Path) -> Loaded:
-    """A workflow as the journal keeps it, whatever its file says by now.
-
-    Raises:
-        SpecError: this version of AgentFlow reads it differently.
-    """
-    spec = journal.spec(digest)
-    children = {name: restored(journal, child, root) for name, child in spec.children.items()}
-    return loads(spec.text, path=spec.path, root=root, children=children)
 
 
 def as_json(record: StoredExecution) -> dict[str, Json]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentflow.runtime.journal.protocol import StoredExecution, StoredSpec
-from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.machine import Program, compile_workflow
 from agentflow.spec.load import Loaded, loads
+
+if TYPE_CHECKING:
+    from agentflow.runtime.journal.store import Journal
 
 
 class Catalog:
@@ -45,9 +48,17 @@ class Catalog:
     def started_with(self, stored: StoredExecution) -> Loaded:
         """The workflow an execution was started with, whatever its file says by now."""
         known = self._known.get(stored.digest)
-        return known[0] if known else self._restore(stored.digest, Path(stored.root))
+        if known is not None:
+            return known[0]
+        return restored(self._journal, stored.digest, Path(stored.root))
 
-    def _restore(self, digest: str, root: Path) -> Loaded:
-        spec = self._journal.spec(digest)
-        children = {name: self._restore(child, root) for name, child in spec.children.items()}
-        return loads(spec.text, path=spec.path, root=root, children=children)
+
+def restored(journal: Journal, digest: str, root: Path) -> Loaded:
+    """A workflow as the journal keeps it, whatever its file says by now.
+
+    Raises:
+        SpecError: this version of AgentFlow reads it differently.
+    """
+    spec = journal.spec(digest)
+    children = {name: restored(journal, child, root) for name, child in spec.children.items()}
+    return loads(spec.text, path=spec.path, root=root, children=children)

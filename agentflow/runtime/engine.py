@@ -20,9 +20,11 @@ from agentflow.errors import AgentFlowError, Json, UsageError
 from agentflow.runtime.execution import Execution
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.host import Held, Host
+from agentflow.runtime.ids import checked_id
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.notices import Notice, Watcher
+from agentflow.runtime.settings import load_settings
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded, load
 from agentflow.spec.signatures import find_root
@@ -57,7 +59,7 @@ class Engine:
         self._executor = _make_executor(executor, parallel)
         self._parallel = parallel
         self._watch: Callable[[Notice], None] = watch or (lambda notice: None)
-        self.journal = Journal.open(store, self.root)
+        self.journal = Journal.open(store or load_settings().database_url, self.root)
         self._logs = LogBook(self.root / ".agentflow" / "logs", self._watch)
         self._host: Host
         self._error: Exception | None = None
@@ -81,12 +83,14 @@ class Engine:
         Raises:
             SpecError: the workflow has mistakes.
             InputError: the input does not match its schema.
+            UsageError: the id has characters that no id may have.
             Conflict: the id is taken by another workflow or another input.
             Unavailable: the executor or the journal cannot be reached.
         """
         loaded = workflow if isinstance(workflow, Loaded) else load(workflow)
         value = check_input(loaded.workflow, input)
-        return self._handle(self._host.start(loaded, value, id))
+        chosen = None if id is None else checked_id(id)
+        return self._handle(self._host.start(loaded, value, chosen))
 
     def create(
         self, workflow: Loaded | str | Path, input: Json = None, *, id: str | None = None
@@ -94,7 +98,8 @@ class Engine:
         """Like `start`, but nobody runs it until an engine resumes it."""
         loaded = workflow if isinstance(workflow, Loaded) else load(workflow)
         value = check_input(loaded.workflow, input)
-        return self._handle(self._host.create(loaded, value, id))
+        chosen = None if id is None else checked_id(id)
+        return self._handle(self._host.create(loaded, value, chosen))
 
     def execution(self, reference: str) -> Execution:
         """A handle on an execution by its id, a unique prefix, `@last` or `@last-failed`.
