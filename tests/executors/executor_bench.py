@@ -122,6 +122,6 @@ class PoolExecutor:
 
 
 async def exists(path: Path) -> None:
-    """Wait until a function has made a file."""
-    while not path.exists():
+    """Wait until a function has written to a file."""
+    while not path.exists() or not path.stat().st_size:
         await asyncio.sleep(0.005)

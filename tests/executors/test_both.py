@@ -11,6 +11,8 @@ from executor_bench import PROJECT, Bench, batch, call, stream
 
 from agentflow.runtime.executors.protocol import Task
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 
 @pytest.fixture(params=["inline", "pool", pytest.param("ray", marks=pytest.mark.slow)])
 def bench(request: pytest.FixtureRequest) -> Bench:

@@ -12,10 +12,14 @@ from executor_bench import Bench, batch, call, exists, stream
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Report
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-def test_it_runs_without_ray() -> None:
+
+async def test_it_runs_without_ray() -> None:
     code = "import sys, agentflow.runtime.executors.inline; print('ray' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(  # noqa: ASYNC221  # nothing else runs meanwhile
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"
 
 

@@ -198,6 +198,8 @@ class WorkerPool:
         record = self._jobs.get(id)
         match kind:
             case Kind.COMPLETED | Kind.FAILED | Kind.BATCH:
+                if id not in process.aside:
+                    process.hear(id)
                 process.held.pop(id, None)
                 process.aside.discard(id)
                 if record is not None:
@@ -214,9 +216,8 @@ class WorkerPool:
             case Kind.YIELDED | Kind.PRINTED if record is not None:
                 self._emit(frame(kind, id, payload))
 
-    def _take_line(self, process: Process, line: str) -> None:
+    def _take_line(self, id: int, line: str) -> None:
         """What subprocesses and C code write belongs to the plain function that runs."""
-        id = process.cells.plain()
         if id in self._jobs:
             self._emit(frame(Kind.PRINTED, id, line.encode()))
 

@@ -46,7 +46,7 @@ class Process:
         environment: Mapping[str, str],
         *,
         on_frame: Callable[[Process, Kind, int, bytes], None],
-        on_line: Callable[[Process, str], None],
+        on_line: Callable[[int, str], None],
         on_death: Callable[[Process], None],
     ) -> None:
         self.held: dict[int, Job] = {}
@@ -158,7 +158,14 @@ class Process:
         except (BlockingIOError, ConnectionResetError):
             return b""
 
-    def _read_output(self) -> None:
+    def hear(self, id: int) -> None:
+        """Take what was written below Python until now: it belongs to the job that ends here."""
+        self._read_output(id)
+        if self._line:
+            self._on_line(id, self._line.decode(errors="replace"))
+            self._line = b""
+
+    def _read_output(self, id: int | None = None) -> None:
         try:
             piece = os.read(self._output, _PIECE)
         except BlockingIOError:
@@ -169,8 +176,13 @@ class Process:
         self._tail = (self._tail + piece)[-_TAIL:]
         *lines, self._line = (self._line + piece).split(b"\n")
         self._line = self._line[-_TAIL:]
+        id = id or self._speaking()
         for line in lines:
-            self._on_line(self, line.decode(errors="replace"))
+            self._on_line(id, line.decode(errors="replace"))
+
+    def _speaking(self) -> int:
+        """The plain function that runs, or whose answer is on the way: the first one given."""
+        return next((id for id in self.held if id not in self.aside), 0)
 
     # --- ending ---
 

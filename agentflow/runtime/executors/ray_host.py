@@ -1,0 +1,144 @@
+"""What runs inside Ray's own worker processes: hosts of worker pools.
+
+There is one host actor on each node, with a pool of workers for light calls. A call that asks for
+resources is a Ray task of its own, in which a pool of one runs it; a stream that does, an actor.
+No function ever runs in these processes, so what they send can be trusted to be plain bytes.
+
+They keep no truth: every task and actor is declared with Ray's retries off, and only the journal
+decides about another attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from typing import Any
+
+from agentflow.runtime.executors.pool import WorkerPool
+from agentflow.runtime.executors.wire import COUNT, Job, Kind, frame, frames
+
+HEARTBEAT = 5.0
+"""Seconds after which an exchange is answered even if there is nothing to say."""
+_GATHER = 0.001
+"""Seconds to wait for more results while other calls run, so that one answer carries many."""
+_ANSWER_BYTES = 32 * 1024 * 1024
+"""An answer is not made longer than this by further frames."""
+
+
+class Host:
+    """A worker pool that is reached by exchanges: commands in, frames out.
+
+    Exchanges are numbered, because Ray does not keep the order of calls to an async actor. One
+    waits here at a time; a newer one sends the one before it home.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._pool: WorkerPool | None = None
+        self._expected = 0
+        self._early: dict[int, bytes] = {}
+        self._outbox: deque[bytes] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+        self._gathering = False
+
+    async def exchange(self, number: int, commands: bytes) -> bytes:
+        """Carry out commands; answer when there are results, or after a while with nothing."""
+        if self._pool is None:
+            self._pool = WorkerPool(self._size, self._put, environment())
+            self._pool.start()
+        self._early[number] = commands
+        while (next_one := self._early.pop(self._expected, None)) is not None:
+            self._expected += 1
+            self._obey(self._pool, next_one)
+        self._release()
+        if not self._outbox:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._waiting], timeout=HEARTBEAT)
+        return self._answer()
+
+    async def close(self) -> None:
+        """Kill the workers."""
+        if self._pool is not None:
+            await self._pool.close()
+
+    def _obey(self, pool: WorkerPool, commands: bytes) -> None:
+        for kind, id, payload in frames(commands):
+            match kind:
+                case Kind.SUBMIT:
+                    pool.submit(Job.unpack(payload))
+                case Kind.WITHDRAW:
+                    pool.withdraw(id)
+                case Kind.DEMAND:
+                    pool.demand(id, *COUNT.unpack(payload))
+                case Kind.RECALL:
+                    for given_up in pool.recall(*COUNT.unpack(payload)):
+                        self._put(frame(Kind.RETURNED, given_up))
+
+    def _put(self, data: bytes) -> None:
+        self._outbox.append(data)
+        if self._waiting is None or self._gathering:
+            return
+        if self._pool is not None and self._pool.outstanding:
+            self._gathering = True
+            asyncio.get_running_loop().call_later(_GATHER, self._release)
+        else:
+            self._release()
+
+    def _release(self) -> None:
+        self._gathering = False
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+        self._waiting = None
+
+    def _answer(self) -> bytes:
+        parts, size = [], 0
+        while self._outbox and size < _ANSWER_BYTES:
+            parts.append(self._outbox.popleft())
+            size += len(parts[-1])
+        return b"".join(parts)
+
+
+def run_alone(packed: bytes) -> bytes:
+    """Carry out one job in a process of its own; gives its frames."""
+    return asyncio.run(_run_alone(Job.unpack(packed)))
+
+
+async def _run_alone(job: Job) -> bytes:
+    answers: list[bytes] = []
+    ended = asyncio.Event()
+
+    def put(data: bytes) -> None:
+        answers.append(data)
+        if not pool.outstanding:
+            ended.set()
+
+    pool = WorkerPool(0, put, environment())
+    pool.start()
+    job.apart = True
+    pool.submit(job)
+    await ended.wait()
+    await pool.close()
+    return b"".join(answers)
+
+
+def environment() -> dict[str, str]:
+    """What workers inherit; a function in them may join this Ray by `ray.init()`."""
+    import ray
+
+    context = ray.get_runtime_context()
+    return {**os.environ, "RAY_ADDRESS": context.gcs_address}
+
+
+def host_class() -> Any:
+    """`Host` as a class of Ray actors."""
+    import ray
+
+    return ray.remote(max_restarts=0, max_task_retries=0, num_cpus=0)(Host)
+
+
+def alone_function() -> Any:
+    """`run_alone` as a Ray task."""
+    import ray
+
+    return ray.remote(max_retries=0, retry_exceptions=False)(run_alone)

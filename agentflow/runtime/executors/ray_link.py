@@ -1,0 +1,174 @@
+"""The executor's side of a host: what it has been given, what is on the way, what came back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from agentflow.runtime.executors.protocol import Report, Task
+from agentflow.runtime.executors.ray_host import HEARTBEAT
+from agentflow.runtime.executors.reports import report_of
+from agentflow.runtime.executors.wire import COUNT, Job, Kind, frame, frames
+
+SILENCE = 6 * HEARTBEAT
+"""Seconds without an answer after which a host counts as lost."""
+_LONG_ANSWER = 1024 * 1024
+"""Bytes of an answer that are worth reading in another thread."""
+
+
+_LAST = frozenset({Kind.COMPLETED, Kind.FAILED, Kind.BATCH, Kind.RETURNED})
+"""Kinds of frames after which a task is no longer with its host."""
+
+
+class Given:
+    """A task that was given to a host."""
+
+    __slots__ = ("id", "job", "lost", "task")
+
+    def __init__(self, id: int, task: Task, job: Job) -> None:
+        self.id = id
+        self.task = task
+        self.job = job
+        self.lost = False
+        """Whether a host was lost with it before."""
+
+
+class Link:
+    """A host and the exchanges with it: one per turn of the event loop, and one that waits."""
+
+    def __init__(
+        self,
+        actor: Any,
+        size: int,
+        *,
+        on_reports: Callable[[Sequence[Report]], None],
+        on_returned: Callable[[Given], None],
+        on_loss: Callable[[Link, str], None],
+    ) -> None:
+        self.actor = actor
+        self.size = size
+        """Workers of its pool."""
+        self.given: dict[int, Given] = {}
+        self._on_reports = on_reports
+        self._on_returned = on_returned
+        self._on_loss = on_loss
+        self._loop = asyncio.get_running_loop()
+        self._outbox: list[bytes] = []
+        self._answers: deque[Any] = deque()
+        self._number = 0
+        self._listener: asyncio.Task[None] | None = None
+
+    async def ready(self) -> None:
+        """Wait until the host answers.
+
+        Raises:
+            Exception: whatever Ray raises when it cannot be started.
+        """
+        self._number += 1
+        await self.actor.exchange.remote(self._number - 1, b"")
+
+    @property
+    def load(self) -> float:
+        """Tasks per worker."""
+        return len(self.given) / max(1, self.size)
+
+    def submit(self, given: Given) -> None:
+        """Give a task."""
+        self.given[given.id] = given
+        self._say(frame(Kind.SUBMIT, given.id, given.job.pack()))
+
+    def withdraw(self, id: int) -> None:
+        """Take a task from it for good."""
+        if self.given.pop(id, None) is not None:
+            self._say(frame(Kind.WITHDRAW, id))
+
+    def demand(self, id: int, count: int) -> None:
+        """Allow a stream more values."""
+        self._say(frame(Kind.DEMAND, id, COUNT.pack(count)))
+
+    def recall(self, count: int) -> None:
+        """Ask for tasks that have not begun; they come back as `RETURNED`."""
+        self._say(frame(Kind.RECALL, 0, COUNT.pack(count)))
+
+    async def close(self) -> None:
+        """End the host and its workers."""
+        import ray
+
+        if self._listener is not None:
+            self._listener.cancel()
+        self.given.clear()
+        with suppress(Exception):  # it may be dead already
+            await asyncio.wait_for(self.actor.close.remote(), HEARTBEAT)
+        ray.kill(self.actor)
+
+    def _say(self, command: bytes) -> None:
+        if not self._outbox:
+            self._loop.call_soon(self._send)
+        self._outbox.append(command)
+
+    def _send(self) -> None:
+        if self._outbox:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        commands = b"".join(self._outbox)
+        self._outbox.clear()
+        self._answers.append(self.actor.exchange.remote(self._number, commands))
+        self._number += 1
+        if self._listener is None:
+            self._listener = self._loop.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        """Read answers in the order of the exchanges, as long as something is outstanding."""
+        try:
+            while self._answers:
+                answer = await asyncio.wait_for(_bytes(self._answers.popleft()), SILENCE)
+                if self.given and not self._answers:
+                    self._exchange()
+                await self._take(answer)
+            self._listener = None
+        except asyncio.CancelledError:
+            raise
+        except TimeoutError:
+            self._lose(f"it has not answered for {SILENCE:g} s")
+        except Exception as error:  # noqa: BLE001  # Ray raises whatever it raises
+            self._lose(f"{type(error).__name__} from Ray")
+
+    async def _take(self, answer: bytes) -> None:
+        found = [(self.given.get(id), kind, payload) for kind, id, payload in frames(answer)]
+        if len(answer) < _LONG_ANSWER:
+            reports = _reports(found)
+        else:
+            reports = await asyncio.to_thread(_reports, found)
+        returned = [given for given, kind, _ in found if given and kind is Kind.RETURNED]
+        # What was withdrawn meanwhile is not there any more, and reports nothing.
+        wanted = [report for given, report in reports if given.id in self.given]
+        for given, kind, _ in found:
+            if given is not None and kind in _LAST:
+                self.given.pop(given.id, None)
+        self._on_reports(wanted)
+        for given in returned:
+            self._on_returned(given)
+
+    def _lose(self, reason: str) -> None:
+        import ray
+
+        with suppress(Exception):
+            ray.kill(self.actor)
+        self._on_loss(self, reason)
+
+
+async def _bytes(reference: Any) -> bytes:
+    answer: bytes = await reference
+    return answer
+
+
+def _reports(found: list[tuple[Given | None, Kind, bytes]]) -> list[tuple[Given, Report]]:
+    return [
+        (given, report_of(given.task, kind, payload))
+        for given, kind, payload in found
+        if given is not None and kind is not Kind.RETURNED
+    ]

@@ -1,0 +1,188 @@
+"""Ray, ready to use: the one that is there, one at an address, or one of our own.
+
+A Ray of our own is started the way design asks for: token authentication, loopback only, silent,
+in a folder of its own, and without the parts nobody uses here. It ends with this process.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from agentflow.errors import Unavailable
+
+_QUIET = 40
+"""`logging.ERROR`, which Ray's logger is set to."""
+_LONGEST_FOLDER = 40
+"""Ray puts sockets below its folder, and the system bounds their paths to 107 bytes."""
+
+_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    # The name is misleading: off, it makes Ray bind and advertise 127.0.0.1 on every system.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Functions run in children of Ray's workers, which Ray's monitor does not weigh: it would
+    # kill the wrong one. The kernel finds the right one.
+    "RAY_memory_monitor_refresh_ms": "0",
+}
+
+
+class RaySession:
+    """A connection to Ray, kept by a thread of its own.
+
+    The thread lives as long as the session: the kernel ends Ray's processes together with the
+    thread that started them.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        self._address = address or os.environ.get("RAY_ADDRESS") or None
+        self._opened: Future[None] = Future()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="agentflow-ray", daemon=True)
+
+    def open(self) -> Future[None]:
+        """Begin; the future is done when Ray is ready, or fails with `Unavailable`."""
+        self._thread.start()
+        return self._opened
+
+    def close(self) -> None:
+        """Leave Ray; one of our own ends, with all its processes. Waits for that."""
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            leave = _enter(self._address)
+        except Unavailable as error:
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(None)
+        self._closing.wait()
+        leave()
+
+
+def _enter(address: str | None) -> Callable[[], None]:
+    """Connect to Ray; gives what undoes it."""
+    with _environment({} if address else _ENVIRONMENT):
+        try:
+            import ray
+        except ImportError as error:
+            raise Unavailable(
+                "Ray is not installed",
+                help="pip install 'inferloop-agentflow[ray]', or run with --executor inline",
+            ) from error
+        if ray.is_initialized():
+            return _nothing
+        try:
+            return _attach(ray, address) if address else _start(ray)
+        except Exception as error:  # Ray raises whatever its parts raise
+            where = f"Ray at {address} cannot be reached" if address else "Ray did not start"
+            with suppress(Exception):
+                ray.shutdown()
+            raise Unavailable(
+                f"{where}: {_first_line(error)}",
+                help="agentflow doctor shows what is missing; --executor inline needs no Ray",
+            ) from error
+
+
+def _attach(ray: Any, address: str) -> Callable[[], None]:
+    ray.init(address=address, log_to_driver=False, logging_level=_QUIET)
+    return ray.shutdown  # type: ignore[no-any-return]  # ray has no types here
+
+
+def _start(ray: Any) -> Callable[[], None]:
+    folder = _private_folder()
+    token = folder / "token"
+    with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+
+    def leave() -> None:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    try:
+        with _environment({"RAY_AUTH_TOKEN_PATH": str(token)}), _lean():
+            ray.init(
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=_QUIET,
+                _temp_dir=str(folder / "ray"),  # which Ray opens to everyone
+            )
+    except BaseException:
+        leave()
+        raise
+    return leave
+
+
+def _private_folder() -> Path:
+    """A folder that only this user can enter, with a short path."""
+    usual = tempfile.gettempdir()
+    place = usual if len(usual) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108  # made safely below
+    return Path(tempfile.mkdtemp(prefix="agentflow-ray-", dir=place))
+
+
+@contextmanager
+def _lean() -> Iterator[None]:
+    """Start Ray without its API server, autoscaler and log monitor.
+
+    Ray has no options for that. They take more than half of its start (3 s instead of 7 s on two
+    cores), listen on ports, and nothing here uses them. What a version of Ray does not have is
+    left alone.
+    """
+    import ray._raylet as core
+    from ray._private import node, ray_constants, utils
+
+    compiled: Any = core  # it has no types
+    changes: list[tuple[Any, str, Any]] = [
+        (ray_constants, "ENABLE_RAY_CLUSTER", False),  # read at import, perhaps before us
+        (utils, "get_dashboard_dependency_error", lambda: ImportError("not wanted")),
+        (node.Node, "start_api_server", _without_server),
+        (node.Node, "start_monitor", _nothing),
+        (node.Node, "start_log_monitor", _nothing),
+    ]
+    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in changes]
+    compiled.AuthenticationTokenLoader.instance().reset_cache()  # the token is a new one
+    compiled.Config.initialize("")  # read at import, perhaps before the environment was set
+    for owner, name, value in changes:
+        setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        for owner, name, value in kept:
+            setattr(owner, name, value)
+
+
+def _without_server(node: Any, **_options: Any) -> None:
+    node._webui_url = None  # noqa: SLF001  # what it is without a dashboard
+
+
+def _nothing(*_ignored: Any) -> None:
+    """Stands for what is not done."""
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
