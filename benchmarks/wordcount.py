@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import os
 import re
 import statistics
 import sysconfig
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,5 +100,7 @@ def by_hand(ray: Any) -> Callable[[str], Any]:
     return program
 
 
-def _ours(path: Path) -> bool:
-    return "site-packages" not in path.parts and path.is_file()
+def _files(folder: str) -> Iterator[Path]:
+    for base, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != "site-packages"]
+        yield from (Path(base, name) for name in names if name.endswith(".py"))
