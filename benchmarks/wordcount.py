@@ -14,9 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from agentflow.runtime.executors.ray import RayExecutor
-
 from agentflow import Engine, load
+from agentflow.runtime.executors.ray import RayExecutor
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 5
@@ -60,7 +59,7 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 def by_hand(ray: Any) -> Callable[[str], Any]:
     """The program: eight chunks of files of like size per CPU, counted in tasks, merged here."""
 
-    @ray.remote(max_retries=0)
+    @ray.remote(max_retries=0)  # type: ignore[untyped-decorator]  # ray is imported late
     def count(paths: list[str]) -> tuple[Counter[str], list[tuple[str, int]]]:
         words: Counter[bytes] = Counter()
         lengths = []
@@ -71,14 +70,7 @@ def by_hand(ray: Any) -> Callable[[str], Any]:
         return Counter({w.decode(): n for w, n in words.items()}), lengths
 
     def program(folder: str) -> Any:
-        files = sorted(
-            (
-                (path.stat().st_size, str(path))
-                for path in Path(folder).rglob("*.py")
-                if _ours(path)
-            ),
-            reverse=True,
-        )
+        files = sorted(((path.stat().st_size, str(path)) for path in _files(folder)), reverse=True)
         number = 8 * int(ray.cluster_resources()["CPU"])
         parts = ray.get([count.remote([p for _, p in files[i::number]]) for i in range(number)])
         words: Counter[str] = Counter()
