@@ -1,0 +1,175 @@
+"""A simulated process: a real host, and the doors through which it reaches the world.
+
+Every door is a place to die: before and after a write, before each COMMIT within it, before and
+between the calls that are handed to workers, and before every step of a coroutine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from agentflow.errors import Unavailable
+from agentflow.runtime.host import Host
+from agentflow.runtime.logs import LogBook
+from agentflow.runtime.notices import Notice
+from tests.simulation.loop import Crash, Life
+from tests.simulation.workers import Port
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+EPOCH = 1_700_000_000.0
+"""What the clocks show when a simulation begins, apart from their skew."""
+
+
+class Gone(Exception):
+    """The process died before it could answer."""
+
+
+class Process:
+    """One incarnation of an orchestrator's process."""
+
+    def __init__(self, world: World, name: str, slot: int) -> None:
+        self.world = world
+        self.name = name
+        self.slot = slot
+        self.journal = world.store.journals[slot]
+        self.owner = f"{name}:1:simulated"
+        self.skew = world.rng.uniform(-1, 1) * world.weather.skew
+        self.frozen_until = 0.0
+        self.life = Life(lambda: self.point("step"))
+        self.port = Port(self, world.workers, world.rng.randint(1, 3))
+        self.host: Host
+        self._closing = False
+
+    def boot(self) -> None:
+        """Come to life."""
+        self.world.note(f"{self.name} boots")
+        self.life.spawn(self._run())
+
+    async def _run(self) -> None:
+        self.host = Host(
+            self.journal,
+            self.port,
+            LogBook(Path("unused"), _unwatched),
+            _unwatched,
+            self.port.parallel,
+            blocking=Door(self),
+            clock=self.clock,
+        )
+        self.host._owner = self.owner
+        serving = asyncio.get_running_loop().create_task(self.host.serve())
+        try:
+            await serving
+        except ExceptionGroup as group:
+            self.world.note(f"{self.name} gives up: {group.exceptions[0]!r}")
+            self.host.orchestrator.abandon(group.exceptions[0])
+            await asyncio.sleep(self.world.rng.random())  # what it had asked for goes on
+        finally:
+            self.kill()
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it can be asked for something."""
+        return not self.life.ended and not self._closing and hasattr(self, "host")
+
+    def clock(self) -> float:
+        """What this process takes for the time."""
+        return EPOCH + self.world.loop.now + self.skew
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if not self.life.ended:
+            self.life.end()
+            self.world.buried(self)
+
+    def close(self) -> None:
+        """End in an orderly way."""
+        self._closing = True
+
+        async def shut_down() -> None:
+            await self.host.close()
+            self.kill()
+
+        self.life.spawn(shut_down())
+
+    async def ask(self, question: Callable[[Host], Awaitable[T]]) -> T:
+        """Ask the host for something, as a user's thread or another program does.
+
+        Raises:
+            Gone: the process died before it answered.
+        """
+
+        async def put() -> T:
+            return await question(self.host)
+
+        task = self.life.spawn(put())
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise Gone
+        return task.result()
+
+    def point(self, kind: str) -> None:
+        """A place to die. Raises `Crash` when the world wants it."""
+        if not self.life.ended and self.world.kills(self, kind):
+            self.life.end()
+            self.world.buried(self)
+            raise Crash
+
+
+class Door:
+    """The way to the journal: one write after another, any of which may fail."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._order = asyncio.Lock()
+
+    async def write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call that writes."""
+        process, world = self._process, self._process.world
+        async with self._order:
+            await self._wait()
+            process.point("write")
+            if world.chance(world.weather.write_refused):
+                world.count("write refused")
+                raise Unavailable("simulated: not written")
+            with world.store.committing(process):
+                result = work(*args, **kwargs)
+            process.point("written")
+            await self._wait()
+            if world.chance(world.weather.write_unanswered):
+                world.count("write unanswered")
+                raise Unavailable("simulated: written, but nobody said so")
+            return result
+
+    async def read(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a call that only reads."""
+        world = self._process.world
+        await self._wait()
+        if world.chance(world.weather.read_refused):
+            world.count("read refused")
+            raise Unavailable("simulated: not read")
+        return work(*args, **kwargs)
+
+    def close(self) -> None:
+        """Nothing runs in the background."""
+
+    async def _wait(self) -> None:
+        """Take some time; if the process is frozen, until it thaws. Others act meanwhile."""
+        world = self._process.world
+        if world.weather.latency:
+            await asyncio.sleep(world.rng.random() * world.weather.latency)
+        while self._process.frozen_until > world.loop.now:
+            await asyncio.sleep(self._process.frozen_until - world.loop.now)
+        if self._process.life.ended:
+            raise asyncio.CancelledError
+
+
+def _unwatched(notice: Notice) -> None:
+    """Nobody watches."""

@@ -1,0 +1,88 @@
+"""What a seed is: its executions without faults first, then the same in its weather, then judged."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from tests.simulation.checks import violations
+from tests.simulation.shapes import Outcome
+from tests.simulation.store import Store
+from tests.simulation.weather import FAIR, forecast
+from tests.simulation.world import Case, World, draw_cases
+
+HANG_SECONDS = 60
+"""Real seconds after which a seed is taken for an endless loop; they take some 0.1 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a seed."""
+
+    seed: int
+    executions: int = 0
+    crashes: int = 0
+    points: int = 0
+    """Places at which a process could have died."""
+    faults: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    digest: str = ""
+    trace: list[str] = field(default_factory=list)
+
+
+def run_seed(seed: int, store: Store, *, keeps_trace: bool = False) -> Verdict:
+    """Simulate a seed and judge it."""
+    cases = draw_cases(seed)
+    weather = forecast(random.Random(f"weather {seed}"))
+    try:
+        with _limit():
+            references = reference(seed, store, cases)
+            return judged(
+                World(seed, store, cases, weather, keeps_trace=keeps_trace), references
+            )
+    except TimeoutError:
+        return Verdict(seed, len(cases), problems=[f"does not end within {HANG_SECONDS} s"])
+
+
+def reference(seed: int, store: Store, cases: list[Case]) -> dict[str, Outcome]:
+    """What executions come to without faults."""
+    world = World(seed, store, cases, FAIR, keeps_trace=False)
+    world.run()
+    if world.problems:
+        raise AssertionError(f"seed {seed} goes wrong without any fault: {world.problems}")
+    return world.told.outcomes
+
+
+def judged(world: World, references: dict[str, Outcome]) -> Verdict:
+    """Let a world happen, and compare it with the outcomes it must have."""
+    world.run()
+    return Verdict(
+        world.seed,
+        len(world.cases),
+        world.crashes,
+        world.points,
+        world.faults,
+        violations(world, references),
+        world.digest,
+        world.trace,
+    )
+
+
+@contextmanager
+def _limit() -> Iterator[None]:
+    """Raise `TimeoutError` where a simulation goes round in circles."""
+
+    def ring(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(HANG_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
