@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from agentflow.runtime.journal.protocol import Message, Record, StoredExecution, StoredSpec
 from agentflow.runtime.journal.store import Journal
@@ -47,10 +50,35 @@ def message(name: str, ident: str, to: str | None = None, data: Any = None) -> M
     return Message(id=ident, name=name, correlation=None, data=data, at=102.0, execution=to)
 
 
-def tamper(root: Path, *statements: str) -> None:
-    """Change the store behind the journal's back."""
-    connection = sqlite3.connect(root / ".agentflow/journal.db")
-    with connection:
-        for statement in statements:
-            connection.execute(statement)
-    connection.close()
+@dataclass(frozen=True)
+class Store:
+    """Where a journal is: the project's own file, or a database of a server."""
+
+    root: Path
+    url: str | None
+
+    def open(self, **options: Any) -> Journal:
+        return Journal.open(self.url, self.root, **options)
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """What the database itself answers."""
+        if self.url is not None:
+            with psycopg.connect(self.url) as server:
+                return server.execute(statement.encode()).fetchall()
+        file = sqlite3.connect(self.root / ".agentflow/journal.db")
+        answer = file.execute(statement).fetchall()
+        file.close()
+        return answer
+
+    def tamper(self, *statements: str) -> None:
+        """Change it behind the journal's back."""
+        if self.url is not None:
+            with psycopg.connect(self.url) as server:
+                for statement in statements:
+                    server.execute(statement.encode())
+            return
+        file = sqlite3.connect(self.root / ".agentflow/journal.db")
+        with file:
+            for statement in statements:
+                file.execute(statement)
+        file.close()

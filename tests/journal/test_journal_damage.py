@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journal_examples import SPEC, begin, completed, tamper
 
 from agentflow.errors import AgentFlowError
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.protocol import Change, Record
 from agentflow.runtime.journal.store import Journal
+from tests.journal.journal_examples import SPEC, Store, begin, completed
 
 EVENT = "events WHERE execution_id = 'e' AND seq"
 SWAP = tuple(
@@ -32,17 +32,13 @@ DAMAGES: list[tuple[str, tuple[str, ...], int]] = [
     ("data edited", edit("""data = '{"value":1}'"""), 4),
     ("data of the first edited", edit("data = '{}'", 1), 1),
     ("data of the last edited", edit("data = '{}'", 8), 8),
-    ("data of another type", edit("data = x'00ff'"), 4),
-    ("data that is no UTF-8", edit("data = CAST(x'22ff22' AS TEXT)"), 0),
     ("type edited", edit("type = 'call.failed'"), 4),
     ("step edited", edit("step = 'other', completes = 'other'"), 4),
     ("attempt edited", edit("attempt = 2"), 4),
     ("time edited", edit("at = 101.25"), 4),
-    ("time of another type", edit("at = 'noon'"), 0),
-    ("hash edited", edit("hash = zeroblob(32)"), 4),
-    ("hash of another type", edit("hash = 'none'"), 0),
-    ("set aside", edit("superseded = 1"), 4),
-    ("no longer set aside", edit("superseded = 0", 6), 6),
+    ("hash edited", edit(f"hash = (SELECT hash FROM {EVENT} = 5)"), 4),
+    ("set aside", edit("superseded = true"), 4),
+    ("no longer set aside", edit("superseded = false", 6), 6),
     ("first removed", (f"DELETE FROM {EVENT} = 1",), 1),
     ("middle removed", (f"DELETE FROM {EVENT} = 4",), 4),
     ("last removed", (f"DELETE FROM {EVENT} = 8",), 8),
@@ -52,7 +48,7 @@ DAMAGES: list[tuple[str, tuple[str, ...], int]] = [
     (
         "one added at the end",
         (
-            f"INSERT INTO events SELECT 'e', 9, type, 'new', 1, at, data, hash, NULL, 0 FROM {EVENT} = 8",
+            f"INSERT INTO events SELECT 'e', 9, type, 'new', 1, at, data, hash, NULL, false FROM {EVENT} = 8",
         ),
         9,
     ),
@@ -85,32 +81,43 @@ def write(journal: Journal) -> None:
     ("statements", "seq"), [row[1:] for row in DAMAGES], ids=[row[0] for row in DAMAGES]
 )
 def test_damage_is_found_and_the_first_wrong_event_named(
-    journal: Journal, tmp_path: Path, statements: tuple[str, ...], seq: int
+    journal: Journal, store: Store, statements: tuple[str, ...], seq: int
 ) -> None:
     write(journal)
-    tamper(tmp_path, *statements)
+    store.tamper(*statements)
     with pytest.raises(Corrupt) as found:
         journal.history("e")
-    if seq:  # 0: the database's driver already refuses the value
-        assert found.value.seq == seq
-        assert f"event {seq} " in str(found.value)
+    assert found.value.seq == seq
+    assert f"event {seq} " in str(found.value)
 
 
-def test_a_damaged_execution_does_not_stop_its_neighbours(journal: Journal, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "assignment",
+    ["data = x'00ff'", "data = CAST(x'22ff22' AS TEXT)", "at = 'noon'", "hash = 'none'"],
+)
+def test_a_value_of_another_type_is_found(
+    file_journal: Journal, tmp_path: Path, assignment: str
+) -> None:
+    write(file_journal)
+    Store(tmp_path, None).tamper(*edit(assignment))
+    with pytest.raises(Corrupt):
+        file_journal.history("e")
+
+
+def test_a_damaged_execution_does_not_stop_its_neighbours(journal: Journal, store: Store) -> None:
     write(journal)
-    tamper(tmp_path, *edit("data = '{}'"))
+    store.tamper(*edit("data = '{}'"))
     with pytest.raises(Corrupt):
         journal.replay("e")
     assert len(journal.replay("twin")) == 6
 
 
 def test_an_event_slipped_in_after_the_end_stops_the_next_commit(
-    journal: Journal, tmp_path: Path
+    journal: Journal, store: Store
 ) -> None:
     begin(journal, "e")
-    tamper(
-        tmp_path,
-        f"INSERT INTO events SELECT 'e', 2, type, 'new', 1, at, data, hash, NULL, 0 FROM {EVENT} = 1",
+    store.tamper(
+        f"INSERT INTO events SELECT 'e', 2, type, 'new', 1, at, data, hash, NULL, false FROM {EVENT} = 1",
     )
     with pytest.raises(Corrupt, match="beyond the end"):
         journal.append([completed("e", 2)], [], {"e": 1})
@@ -153,9 +160,9 @@ def _history(root: Path) -> list[Record]:
         journal.close()
 
 
-def test_the_head_of_a_row_is_not_json(journal: Journal, tmp_path: Path) -> None:
+def test_the_head_of_a_row_is_not_json(journal: Journal, store: Store) -> None:
     begin(journal, "e")
-    tamper(tmp_path, "UPDATE executions SET input = '{' WHERE id = 'e'")
+    store.tamper("UPDATE executions SET input = '{' WHERE id = 'e'")
     with pytest.raises(Corrupt, match="is not JSON"):
         journal.execution("e")
 
@@ -172,4 +179,4 @@ def test_a_page_of_rubbish_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(Corrupt, match=r"journal\.db is damaged"):
         Journal.open(None, tmp_path)
     with pytest.raises(sqlite3.DatabaseError):
-        tamper(tmp_path, "SELECT * FROM events")
+        Store(tmp_path, None).ask("SELECT * FROM events")

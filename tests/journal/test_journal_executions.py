@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from journal_examples import SPEC, begin, completed, execution, started
 
 from agentflow.errors import AgentFlowError, Conflict, NotFound, UsageError
 from agentflow.runtime.journal.protocol import Change
 from agentflow.runtime.journal.store import Journal
+from tests.journal.journal_examples import SPEC, begin, completed, execution, started
 
 
 def test_a_spec_comes_back_as_it_was_registered(journal: Journal) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journal_examples import SPEC, begin, completed, message, started
 
 from agentflow.errors import Fault, NotFound
 from agentflow.runtime.journal import rows
 from agentflow.runtime.journal.errors import AlreadyRecorded, Fenced
 from agentflow.runtime.journal.protocol import CANCEL, Change, Record
 from agentflow.runtime.journal.store import Journal
+from tests.journal.journal_examples import begin, completed, message, started
+
+_numbers = itertools.count()
 
 json_values = st.recursive(
     st.none()
@@ -41,29 +42,31 @@ def test_a_time_given_as_a_whole_number_keeps_its_hash(journal: Journal) -> None
     assert journal.history("e")[1].at == 7
 
 
-@settings(max_examples=25, deadline=None)
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has ids of its own
+)
 @given(data=st.data(), values=st.lists(json_values, max_size=25))
-def test_any_grouping_of_appends_gives_the_same_history(data: st.DataObject, values: Any) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        journal = Journal.open(None, Path(folder))
-        journal.register(SPEC)
-        names = [begin(journal, name) for name in ("a", "b", "c")]
-        expected: dict[str, list[Record]] = {name: [started(name)] for name in names}
-        waiting: list[Record] = []
-        for value in values:
-            name = data.draw(st.sampled_from(names))
-            record = completed(name, len(expected[name]) + 1, value=value)
-            expected[name].append(record)
-            waiting.append(record)
-            if data.draw(st.booleans()):
-                journal.append(waiting, [], dict.fromkeys(names, 1))
-                waiting = []
-        journal.append(waiting, [], dict.fromkeys(names, 1))
-        assert {name: journal.history(name) for name in names} == expected
-        assert {name: journal.execution(name).head for name in names} == {
-            name: len(records) for name, records in expected.items()
-        }
-        journal.close()
+def test_any_grouping_of_appends_gives_the_same_history(
+    journal: Journal, data: st.DataObject, values: Any
+) -> None:
+    names = [begin(journal, f"{name}{next(_numbers)}") for name in ("a", "b", "c")]
+    expected: dict[str, list[Record]] = {name: [started(name)] for name in names}
+    waiting: list[Record] = []
+    for value in values:
+        name = names[data.draw(st.integers(0, 2))]
+        record = completed(name, len(expected[name]) + 1, value=value)
+        expected[name].append(record)
+        waiting.append(record)
+        if data.draw(st.booleans()):
+            journal.append(waiting, [], dict.fromkeys(names, 1))
+            waiting = []
+    journal.append(waiting, [], dict.fromkeys(names, 1))
+    assert {name: journal.history(name) for name in names} == expected
+    assert {name: journal.execution(name).head for name in names} == {
+        name: len(records) for name, records in expected.items()
+    }
 
 
 @pytest.mark.parametrize("seqs", [[3], [1], [2, 4], [3, 2]], ids=str)

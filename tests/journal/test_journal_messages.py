@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from journal_examples import begin, message
 
 from agentflow.errors import NotFound
 from agentflow.runtime.journal.errors import AlreadyRecorded
 from agentflow.runtime.journal.protocol import Message, Record
 from agentflow.runtime.journal.store import Journal
+from tests.journal.journal_examples import begin, message
 
 
 def take(journal: Journal, name: str, seq: int, ident: str) -> None:

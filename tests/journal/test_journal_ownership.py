@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
-from journal_examples import LIVE, begin, completed
 
 from agentflow.errors import Conflict, NotFound
 from agentflow.runtime.journal.errors import Fenced
 from agentflow.runtime.journal.owner import Owner, is_alive, owner_id
 from agentflow.runtime.journal.store import Journal
+from tests.journal.journal_examples import LIVE, begin, completed
 
 
 def dead_owner() -> str:
-    """An owner whose process has ended but is not yet waited for: its pid is still taken."""
-    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as ended:
-        assert ended.stdout is not None
-        ended.stdout.read()
+    """An owner whose process has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
     mine = Owner.parse(owner_id())
     return f"{mine.host}:{ended.pid}:{mine.birth}"
 
@@ -39,7 +39,7 @@ def test_a_process_that_ended_is_dead_even_if_nobody_waited_for_it() -> None:
     owner = ended.stdout.readline().strip()
     assert is_alive(owner)
     ended.kill()
-    ended.stdout.read()  # the pipe closes when the process is gone
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it is gone, and nobody waited for it
     assert not is_alive(owner)
     ended.wait()
     ended.stdout.close()

@@ -10,20 +10,20 @@ import threading
 from pathlib import Path
 
 import pytest
-from journal_examples import SPEC, begin, completed, message
 
 from agentflow.errors import Unavailable
 from agentflow.runtime.journal.owner import owner_id
 from agentflow.runtime.journal.protocol import CANCEL
 from agentflow.runtime.journal.store import Journal
+from tests.journal.journal_examples import SPEC, Store, begin, completed, message
 
 PROGRAM = Path(__file__).with_name("writer_process.py")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
-def writer(root: Path, name: str, commits: int, group: int) -> subprocess.Popen[str]:
+def writer(store: Store, name: str, commits: int, group: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, PROGRAM, root, name, str(commits), str(group)],
+        [sys.executable, PROGRAM, store.root, store.url or "", name, str(commits), str(group)],
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         text=True,
@@ -31,13 +31,13 @@ def writer(root: Path, name: str, commits: int, group: int) -> subprocess.Popen[
 
 
 @pytest.mark.slow
-def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_two_processes_that_write_at_once_lose_nothing(store: Store) -> None:
     commits, group = 300, 5
-    writers = [writer(tmp_path, name, commits, group) for name in ("a", "b")]
+    writers = [writer(store, name, commits, group) for name in ("a", "b")]
     for process in writers:
         process.communicate()
         assert process.returncode == 0
-    journal = Journal.open(None, tmp_path)
+    journal = store.open()
     for name in ("a", "b"):
         assert len(journal.history(name)) == 1 + commits * group
     posted = journal.inbox(0)
@@ -48,17 +48,17 @@ def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("commits", [1, 7, 40, 150])
-def test_what_was_acknowledged_survives_a_kill_at_any_moment(tmp_path: Path, commits: int) -> None:
+def test_what_was_acknowledged_survives_a_kill_at_any_moment(store: Store, commits: int) -> None:
     # A second process keeps the store in use, so that nobody tidies up after the killed one.
-    journal = Journal.open(None, tmp_path)
-    process = writer(tmp_path, "e", 10**6, 3)
+    journal = store.open()
+    process = writer(store, "e", 10**6, 3)
     assert process.stdout is not None
     printed = [process.stdout.readline() for _ in range(commits)]
     process.send_signal(signal.SIGKILL)
     acknowledged = int([*printed, *process.stdout.readlines()][-1])
     process.wait()
     process.stdout.close()
-    for opened in (journal, Journal.open(None, tmp_path)):
+    for opened in (journal, store.open()):
         history = opened.history("e")
         # The commit under way when it was killed may be there too, but whole or not at all.
         assert len(history) in (acknowledged, acknowledged + 3)
@@ -70,8 +70,8 @@ def test_what_was_acknowledged_survives_a_kill_at_any_moment(tmp_path: Path, com
     journal.close()
 
 
-def test_a_reader_sees_commits_of_another_journal_at_once(tmp_path: Path) -> None:
-    running, asking = Journal.open(None, tmp_path), Journal.open(None, tmp_path)
+def test_a_reader_sees_commits_of_another_journal_at_once(store: Store) -> None:
+    running, asking = store.open(), store.open()
     running.register(SPEC)
     begin(running, "e")
     assert asking.execution("e").status == "running"

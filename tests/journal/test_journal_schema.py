@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from journal_examples import SPEC, begin, tamper
 from sqlalchemy import Connection, create_engine
 
 from agentflow.errors import Unavailable
@@ -16,6 +15,7 @@ from agentflow.runtime.journal import schema
 from agentflow.runtime.journal.database import open_database
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.journal.tables import METADATA, REVISION
+from tests.journal.journal_examples import SPEC, Store, begin
 
 
 def _described(connection: Connection) -> object:
@@ -46,14 +46,13 @@ def test_the_migrations_build_what_the_tables_say(tmp_path: Path) -> None:
         ).scalars().all() == [REVISION]
     database = open_database("sqlite:///fresh.db", tmp_path, wait_seconds=1)
     schema.ensure(database)
-    with database.read() as connection:
-        assert _described(connection) == migrated
+    assert database.read(_described) == migrated
     database.close()
 
 
-def test_a_new_store_is_at_the_newest_revision(tmp_path: Path) -> None:
-    Journal.open(None, tmp_path).close()
-    assert _revision(tmp_path) == REVISION
+def test_a_new_store_is_at_the_newest_revision(store: Store) -> None:
+    store.open().close()
+    assert _revision(store) == REVISION
 
 
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:
@@ -63,16 +62,16 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / ".agentflow/journal.db").read_bytes() == before
 
 
-def test_a_store_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None:
-    journal = Journal.open(None, tmp_path)
+def test_a_store_of_a_newer_version_is_refused_and_left_alone(store: Store) -> None:
+    journal = store.open()
     journal.register(SPEC)
     begin(journal, "e")
     journal.close()
-    tamper(tmp_path, f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
+    store.tamper(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
     with pytest.raises(Unavailable, match="written by a newer AgentFlow") as refused:
-        Journal.open(None, tmp_path)
+        store.open()
     assert "pip install -U" in refused.value.help
-    assert _revision(tmp_path) == "9999"
+    assert _revision(store) == "9999"
 
 
 def test_a_store_that_is_behind_is_migrated(tmp_path: Path) -> None:
@@ -87,11 +86,9 @@ def test_a_store_that_is_behind_is_migrated(tmp_path: Path) -> None:
     journal.register(SPEC)
     assert len(journal.history(begin(journal, "e"))) == 1
     journal.close()
-    assert _revision(tmp_path) == REVISION
+    assert _revision(Store(tmp_path, None)) == REVISION
 
 
-def _revision(root: Path) -> str:
-    store = sqlite3.connect(root / ".agentflow/journal.db")
-    (revision,) = store.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchone()
-    store.close()
+def _revision(store: Store) -> str:
+    ((revision,),) = store.ask(f"SELECT version_num FROM {schema.VERSION_TABLE}")
     return str(revision)

@@ -1,6 +1,6 @@
-"""A process that writes to a journal: `writer_process.py ROOT EXECUTION COMMITS GROUP`.
+"""A process that writes to a journal: `writer_process.py ROOT URL EXECUTION COMMITS GROUP`.
 
-It prints the head after each commit, which then counts as acknowledged.
+An empty URL means the project's own file. It prints the head after each commit, which then counts as acknowledged.
 """
 
 from __future__ import annotations
@@ -8,14 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from journal_examples import SPEC, completed, execution, message, started
-
 from agentflow.runtime.journal.owner import owner_id
 from agentflow.runtime.journal.store import Journal
+from tests.journal.journal_examples import SPEC, completed, execution, message, started
 
 
-def main(root: str, name: str, commits: int, group: int) -> None:
-    journal = Journal.open(None, Path(root))
+def main(root: str, url: str, name: str, commits: int, group: int) -> None:
+    journal = Journal.open(url or None, Path(root))
     journal.register(SPEC)
     journal.create(execution(name, owner=owner_id()), started(name))
     head = 1
@@ -30,4 +29,5 @@ def main(root: str, name: str, commits: int, group: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    _, of_root, of_url, of_execution, of_commits, of_group = sys.argv
+    main(of_root, of_url, of_execution, int(of_commits), int(of_group))

@@ -1,6 +1,7 @@
 """Two doors to a store: reading, and writing in one transaction. Which database it is ends here.
 
 One connection writes. It is taken under a lock between threads and, on SQLite, between processes.
+Work is given as a function, because it is done again when the database was away for a moment.
 Errors of the database leave as one clear `Unavailable` or `Corrupt`.
 """
 
@@ -10,98 +11,190 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy import ColumnElement, Connection, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from agentflow.errors import AgentFlowError, Unavailable, UsageError
-from agentflow.runtime.journal import sqlite
+from agentflow.errors import Unavailable, UsageError
+from agentflow.runtime.journal.backend import Backend, Topic
+
+T = TypeVar("T")
 
 DEFAULT_STORE = Path(".agentflow/journal.db")
 """Where a project's journal is, from the project root."""
 
-_DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
-
-
-class Lock(Protocol):
-    """Keeps other processes from writing at the same time."""
-
-    def __call__(self) -> AbstractContextManager[None]:
-        """Hold the lock for a block."""
-        ...
-
-    def close(self) -> None:
-        """Give back what the lock itself holds."""
-        ...
-
-
-class _Unlocked:
-    """For servers, which order writers themselves."""
-
-    def __call__(self) -> AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    def close(self) -> None:
-        pass
+_POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 
 
 class Database:
     """An open store."""
 
-    def __init__(
-        self,
-        writer: Engine,
-        reader: Engine,
-        *,
-        lock: Lock,
-        explain: Callable[[BaseException], AgentFlowError],
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._lock = lock
-        self._explain = explain
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._thread = threading.RLock()
+        self._connection: Connection | None = None
         self._transaction: Connection | None = None
-        with self._thread, self._lock(), self._translated():
-            self._connection = writer.connect()
+        self._afterwards: list[Callable[[], None]] = []
+        self._is_closed = False
+        self.in_doubt = False
+        """During `write`: a commit of the same work failed and may have been kept all the same."""
+        with self._translated():
+            backend.patiently(self._connect)
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection that sees one snapshot; any number of threads may read."""
-        with self._translated(), self._reader.connect() as connection:
-            yield connection
+    @property
+    def name(self) -> str:
+        """The database as messages name it."""
+        return self._backend.name
 
-    @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction: committed and durable at the end of the block, undone if it raises.
+    @property
+    def now(self) -> ColumnElement[float]:
+        """The store's clock in Unix seconds, as SQL."""
+        return self._backend.now()
 
-        A block inside a block is part of the outer transaction; if it raises, it alone is undone.
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` with a connection that sees one snapshot; any number of threads may read."""
+
+        def attempt() -> T:
+            with self._backend.reader.connect() as connection:
+                return work(connection)
+
+        with self._translated():
+            return self._backend.patiently(attempt)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` in a transaction: durable when this returns, undone if it raises.
+
+        Inside a transaction of the same thread it is part of that; if it raises, it alone is
+        undone. When the connection is lost, it is done again with a new one. If that happened
+        during the commit, `in_doubt` is true then: what it wrote may be there.
         """
         with self._thread:
             if self._transaction is not None:
-                with self._translated(), self._transaction.begin_nested():
-                    yield self._transaction
+                # Errors stay as they are: the outermost write decides whether to try again.
+                return self._nested(self._transaction, work)
+            with self._translated(), self._without_doubt():
+                return self._backend.patiently(lambda: self._attempt(work))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make one transaction of what this thread writes in a block.
+
+        A block cannot be done again: it raises `Unavailable` when the connection is lost.
+        """
+        with self._thread:
+            if self._transaction is not None:
+                with self._transaction.begin_nested():
+                    yield
                 return
-            with self._lock(), self._translated(), self._connection.begin():
-                self._transaction = self._connection
-                try:
-                    yield self._connection
-                finally:
-                    self._transaction = None
+            with self._translated(), self._without_doubt():
+                with self._begun() as connection:
+                    yield
+                    self._commit(connection)
+                self._after_commit()
+
+    def order(self, connection: Connection, topic: Topic, *, shared: bool = False) -> None:
+        """From here to its end, let no other transaction of this topic run; see `Backend`."""
+        self._backend.order(connection, topic, shared=shared)
+
+    def when_committed(self, do: Callable[[], None]) -> None:
+        """Do something after the transaction that is under way was committed, if it is."""
+        self._afterwards.append(do)
 
     def close(self) -> None:
         """Close all connections; SQLite moves its log into the file, hence under the lock."""
         with self._thread:
-            if self._connection.closed:
+            if self._is_closed:
                 return
-            self._reader.dispose()
-            with self._lock(), self._translated():
-                self._connection.close()
-                self._writer.dispose()
-            self._lock.close()
+            self._is_closed = True
+            self._backend.reader.dispose()
+            with self._translated(), self._backend.exclusively():
+                self._disconnect()
+                self._backend.writer.dispose()
+            self._backend.close()
+
+    def _nested(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+        so_far = len(self._afterwards)
+        try:
+            with connection.begin_nested():
+                return work(connection)
+        except BaseException:
+            del self._afterwards[so_far:]
+            raise
+
+    def _attempt(self, work: Callable[[Connection], T]) -> T:
+        with self._begun() as connection:
+            result = work(connection)
+            self._commit(connection)
+        self._after_commit()
+        return result
+
+    @contextlib.contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        """A transaction under the lock, rolled back unless the block commits it."""
+        with self._backend.exclusively():
+            connection = self._connection or self._connect_unlocked()
+            self._transaction = connection
+            self._afterwards.clear()
+            try:
+                connection.begin()
+                yield connection
+            except BaseException as error:
+                self._roll_back(connection, error)
+                raise
+            finally:
+                self._transaction = None
+
+    def _commit(self, connection: Connection) -> None:
+        doubted, self.in_doubt = self.in_doubt, True
+        connection.commit()
+        self.in_doubt = doubted
+
+    def _after_commit(self) -> None:
+        afterwards, self._afterwards = self._afterwards, []
+        for do in afterwards:
+            do()
+
+    @contextlib.contextmanager
+    def _without_doubt(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self.in_doubt = False
+
+    def _roll_back(self, connection: Connection, error: BaseException) -> None:
+        is_broken = self.in_doubt or isinstance(error, OperationalError | InterfaceError)
+        try:
+            connection.rollback()
+        except SQLAlchemyError:
+            is_broken = True
+        if is_broken:
+            self._disconnect()
+
+    def _connect(self) -> None:
+        with self._backend.exclusively():
+            self._connect_unlocked()
+
+    def _connect_unlocked(self) -> Connection:
+        if self._is_closed:
+            raise Unavailable(f"the journal {self.name} was closed")
+        self._connection = self._backend.writer.connect()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(SQLAlchemyError):
+                connection.close()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -110,10 +203,15 @@ class Database:
         except IntegrityError:
             raise  # a rule of the tables was broken: the caller knows which, and what it means
         except DBAPIError as error:
-            raise self._explain(error.orig or error) from error
+            raise self._backend.explain(error.orig or error) from error
         except (sqlite3.Error, UnicodeDecodeError) as error:
             # Raised by the driver itself; the latter when it quotes a damaged schema.
-            raise self._explain(error) from error
+            raise self._backend.explain(error) from error
+        except PoolTimeout as error:
+            raise Unavailable(
+                f"all connections to {self.name} have been busy for too long",
+                help="ask for less at the same time",
+            ) from error
 
 
 def open_database(url: str | None, root: Path, *, wait_seconds: float) -> Database:
@@ -123,8 +221,19 @@ def open_database(url: str | None, root: Path, *, wait_seconds: float) -> Databa
         UsageError: the URL cannot be used.
         Unavailable: the store cannot be reached.
     """
+    backend = _backend(url, root, wait_seconds)
+    try:
+        return Database(backend)
+    except BaseException:
+        backend.close()
+        raise
+
+
+def _backend(url: str | None, root: Path, wait_seconds: float) -> Backend:
+    from agentflow.runtime.journal.sqlite import Sqlite
+
     if url is None:
-        return _open_file(root.resolve() / DEFAULT_STORE, wait_seconds)
+        return Sqlite(root.resolve() / DEFAULT_STORE, wait_seconds)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -132,49 +241,20 @@ def open_database(url: str | None, root: Path, *, wait_seconds: float) -> Databa
             "DATABASE_URL is not a database's address",
             help="write postgresql://user:password@host/name or sqlite:///path",
         ) from error
-    if parsed.get_backend_name() != "sqlite":
-        return _open_server(parsed)
+    if parsed.drivername in _POSTGRES:
+        from agentflow.runtime.journal.postgres import DRIVER, Postgres
+
+        return Postgres(parsed.set(drivername=DRIVER), wait_seconds)
+    if parsed.drivername != "sqlite":
+        raise UsageError(
+            f"DATABASE_URL names a database of the kind {parsed.drivername}, which is not "
+            "supported",
+            help="write postgresql://user:password@host/name or sqlite:///path",
+        )
     if parsed.database in (None, "", ":memory:") or parsed.query:
         raise UsageError(
             f"DATABASE_URL {url} does not name a file",
             help="a journal outlives the process: write sqlite:///path, without options",
         )
     # A relative path counts from the project, so that every folder in it finds the same journal.
-    return _open_file((root / str(parsed.database)).resolve(), wait_seconds)
-
-
-def _open_file(path: Path, wait_seconds: float) -> Database:
-    sqlite.create_folder(path)
-    lock = sqlite.FileLock(path.with_suffix(".lock"), wait_seconds)
-    try:
-        return Database(
-            sqlite.writer(path),
-            sqlite.reader(path),
-            lock=lock,
-            explain=lambda error: sqlite.explain(error, path),
-        )
-    except BaseException:
-        lock.close()
-        raise
-
-
-def _open_server(url: URL) -> Database:
-    if url.drivername in _DRIVERS:
-        url = url.set(drivername=_DRIVERS[url.drivername])
-    name = url.render_as_string(hide_password=True)
-    try:
-        engine = create_engine(url, pool_pre_ping=True)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise Unavailable(
-            f"there is no driver for {name}: {error}",
-            help="pip install 'inferloop-agentflow[postgres]'",
-        ) from error
-    return Database(
-        engine,
-        # A history is read in two queries that must see the same moment.
-        engine.execution_options(isolation_level="REPEATABLE READ"),
-        lock=_Unlocked(),
-        explain=lambda error: Unavailable(
-            f"the database {name} failed: {error}", help="check that it runs and takes connections"
-        ),
-    )
+    return Sqlite((root / str(parsed.database)).resolve(), wait_seconds)

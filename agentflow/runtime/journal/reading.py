@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.errors import NotFound, UsageError
@@ -42,8 +44,8 @@ class Reader:
         Raises:
             NotFound: none is registered.
         """
-        with self._database.read() as connection:
-            row = connection.execute(select(SPECS).where(SPECS.c.digest == digest)).first()
+        query = select(SPECS).where(SPECS.c.digest == digest)
+        row = self._database.read(lambda connection: connection.execute(query).first())
         if row is None:
             raise NotFound(f"the journal holds no workflow with the digest {digest}")
         return spec_of(row)
@@ -51,8 +53,7 @@ class Reader:
     def find_spec(self, name: str) -> StoredSpec | None:
         """The workflow of this name that was registered last."""
         query = select(SPECS).where(SPECS.c.name == name).order_by(SPECS.c.rank.desc()).limit(1)
-        with self._database.read() as connection:
-            row = connection.execute(query).first()
+        row = self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else spec_of(row)
 
     def execution(self, execution_id: str) -> StoredExecution:
@@ -61,8 +62,8 @@ class Reader:
         Raises:
             NotFound: there is none.
         """
-        with self._database.read() as connection:
-            row = connection.execute(_by_id(execution_id)).first()
+        query = _by_id(execution_id)
+        row = self._database.read(lambda connection: connection.execute(query).first())
         if row is None:
             raise unknown(execution_id)
         return execution_of(row)
@@ -76,8 +77,7 @@ class Reader:
             query = query.where(EXECUTIONS.c.status == status)
         if workflow is not None:
             query = query.where(EXECUTIONS.c.workflow == workflow)
-        with self._database.read() as connection:
-            return [execution_of(row) for row in connection.execute(query)]
+        return [execution_of(row) for row in self._all(query)]
 
     def children(self, parent: str) -> list[StoredExecution]:
         """The executions that a `run` step of `parent` started, oldest first."""
@@ -86,8 +86,7 @@ class Reader:
             .where(EXECUTIONS.c.parent == parent)
             .order_by(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
         )
-        with self._database.read() as connection:
-            return [execution_of(row) for row in connection.execute(query)]
+        return [execution_of(row) for row in self._all(query)]
 
     def resolve(self, reference: str) -> str:
         """The id that `reference` means: an id, a unique prefix, `@last` or `@last-failed`.
@@ -108,8 +107,7 @@ class Reader:
             .order_by(EXECUTIONS.c.id)
             .limit(_CANDIDATES + 1)
         )
-        with self._database.read() as connection:
-            found: list[str] = list(connection.scalars(query))
+        found = [str(row.id) for row in self._all(query)]
         if not reference or not found:
             raise self._not_found(reference)
         if len(found) > 1 and found[0] != reference:
@@ -133,11 +131,15 @@ class Reader:
             .where(EVENTS.c.execution_id == execution_id)
             .order_by(EVENTS.c.seq)
         )
-        with self._database.read() as connection:
+
+        def read(connection: Connection) -> tuple[Row[Any], Sequence[Row[Any]]]:
             row = connection.execute(_by_id(execution_id)).first()
             if row is None:
                 raise unknown(execution_id)
-            stored = [StoredEvent._make(event) for event in connection.execute(events)]
+            return row, connection.execute(events).all()
+
+        row, rows = self._database.read(read)
+        stored = [StoredEvent._make(event) for event in rows]
         return verified(execution_id, stored, head=row.head, head_hash=row.head_hash)
 
     def replay(self, execution_id: str) -> list[Record]:
@@ -146,8 +148,8 @@ class Reader:
 
     def cursor(self) -> int:
         """The position of the newest message, to begin reading `inbox` from."""
-        with self._database.read() as connection:
-            return connection.scalar(select(newest_message())) or 0
+        query = select(newest_message())
+        return self._database.read(lambda connection: connection.scalar(query)) or 0
 
     def inbox(self, after: int, *, limit: int = 1000) -> list[tuple[int, Message]]:
         """The messages that arrived after a cursor, each with its own, oldest first.
@@ -157,8 +159,7 @@ class Reader:
         when somebody begins to listen.
         """
         query = select(MESSAGES).where(MESSAGES.c.cursor > after)
-        with self._database.read() as connection:
-            rows = connection.execute(query.order_by(MESSAGES.c.cursor).limit(limit)).all()
+        rows = self._all(query.order_by(MESSAGES.c.cursor).limit(limit))
         return [(row.cursor, message_of(row)) for row in rows]
 
     def messages_for(self, execution_id: str, name: str) -> list[Message]:
@@ -173,15 +174,16 @@ class Reader:
             .where(MESSAGES.c.name == name, concerns_execution(), not_delivered())
             .order_by(MESSAGES.c.cursor)
         )
-        with self._database.read() as connection:
-            return [message_of(row) for row in connection.execute(query)]
+        return [message_of(row) for row in self._all(query)]
+
+    def _all(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        return self._database.read(lambda connection: connection.execute(query).all())
 
     def _last(self, reference: str) -> str:
         query = select(EXECUTIONS.c.id).order_by(*_NEWEST_FIRST).limit(1)
         if reference == LAST_FAILED:
             query = query.where(EXECUTIONS.c.status == "failed")
-        with self._database.read() as connection:
-            found: str | None = connection.scalar(query)
+        found: str | None = self._database.read(lambda connection: connection.scalar(query))
         if found is None:
             what = "has failed" if reference == LAST_FAILED else "has been started"
             raise NotFound(f"{reference}: no execution in this store {what} yet")
@@ -189,8 +191,8 @@ class Reader:
 
     def _not_found(self, reference: str) -> NotFound:
         query = select(EXECUTIONS.c.id).order_by(*_NEWEST_FIRST).limit(200)
-        with self._database.read() as connection:
-            close = difflib.get_close_matches(reference, list(connection.scalars(query)), n=3)
+        known = [str(row.id) for row in self._all(query)]
+        close = difflib.get_close_matches(reference, known, n=3)
         return unknown(reference, f"did you mean {' or '.join(close)}?" if close else "")
 
 
@@ -226,5 +228,5 @@ def not_delivered() -> ColumnElement[bool]:
     )
 
 
-def _by_id(execution_id: str) -> Select[tuple[object, ...]]:
+def _by_id(execution_id: str) -> Select[Any]:
     return select(EXECUTIONS).where(EXECUTIONS.c.id == execution_id)

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
 
 from agentflow.errors import Unavailable
+from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.database import Database
 from agentflow.runtime.journal.tables import METADATA, REVISION
 
@@ -31,15 +32,17 @@ def ensure(database: Database) -> None:
     Raises:
         Unavailable: the store was written by a newer AgentFlow, or holds something else.
     """
-    with database.read() as connection:
-        if _revision(connection) == REVISION:
-            return
-    with database.write() as connection:
-        revision = _revision(connection)  # again: another process may have been faster
-        if revision is None:
-            _create(connection)
-        elif revision != REVISION:
-            migrate(connection, revision)
+    if database.read(_revision) != REVISION:
+        database.write(lambda connection: _bring_up(database, connection))
+
+
+def _bring_up(database: Database, connection: Connection) -> None:
+    database.order(connection, Topic.SCHEMA)
+    revision = _revision(connection)  # again: another process may have been faster
+    if revision is None:
+        _create(connection)
+    elif revision != REVISION:
+        migrate(connection, revision)
 
 
 def migrate(connection: Connection, revision: str) -> None:

@@ -15,12 +15,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import ColumnElement, Connection, Engine, NullPool, create_engine, event, literal
 
 from agentflow.errors import AgentFlowError, Unavailable
+from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.errors import Corrupt
+
+T = TypeVar("T")
 
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -33,6 +38,41 @@ _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA wal_autocheckpoint = 0")
 _POLL_SECONDS = 0.001
 _FOREIGN_LOCK_SECONDS = 5
 """Our own processes wait for the lock file; only a foreign tool makes SQLite itself wait."""
+
+
+class Sqlite:
+    """A database in a file."""
+
+    def __init__(self, path: Path, wait_seconds: float) -> None:
+        create_folder(path)
+        self.path = path
+        self.name = str(path)
+        self.writer = writer(path)
+        self.reader = reader(path)
+        self._lock = FileLock(path.with_suffix(".lock"), wait_seconds)
+
+    def exclusively(self) -> AbstractContextManager[None]:
+        """Keep other processes from writing, and from opening and closing, for a block."""
+        return self._lock()
+
+    def order(self, connection: Connection, topic: Topic, *, shared: bool = False) -> None:
+        """Nothing to do: there is one writer at a time."""
+
+    def now(self) -> ColumnElement[float]:
+        """This machine's clock."""
+        return literal(time.time())
+
+    def patiently(self, attempt: Callable[[], T]) -> T:
+        """Once: there is no connection that could break, and locks have a wait of their own."""
+        return attempt()
+
+    def explain(self, error: BaseException) -> AgentFlowError:
+        """What an error means for the person who can fix it."""
+        return explain(error, self.path)
+
+    def close(self) -> None:
+        """Close the lock's file."""
+        self._lock.close()
 
 
 def create_folder(path: Path) -> None:
@@ -80,7 +120,8 @@ def _engine(path: Path, mode: str, begin: str, pragmas: tuple[str, ...]) -> Engi
             raise
         return connection
 
-    engine = create_engine(f"sqlite:///{path}", creator=connect)
+    pool = NullPool if mode == "rwc" else None  # the one that writes is kept by the `Database`
+    engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=pool)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 

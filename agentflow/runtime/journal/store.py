@@ -8,15 +8,16 @@ writes nothing, and a step is completed once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
     Executable,
+    Insert,
     Row,
     bindparam,
     delete,
@@ -26,15 +27,17 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.errors import AgentFlowError, Conflict, NotFound
 from agentflow.runtime.journal import schema
+from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.chain import GENESIS, RETRIED, completes
 from agentflow.runtime.journal.database import open_database
 from agentflow.runtime.journal.errors import AlreadyRecorded, Corrupt, Fenced
-from agentflow.runtime.journal.owner import Owner, is_alive
+from agentflow.runtime.journal.ownership import Ownership, locked
 from agentflow.runtime.journal.protocol import (
     CANCEL,
     ENDED,
@@ -46,7 +49,6 @@ from agentflow.runtime.journal.protocol import (
     StoredSpec,
 )
 from agentflow.runtime.journal.reading import (
-    Reader,
     concerns_execution,
     newest_message,
     not_delivered,
@@ -58,34 +60,32 @@ from agentflow.runtime.journal.rows import (
     execution_of,
     execution_row,
     head_row,
+    message_of,
     message_row,
     same,
     spec_row,
 )
 from agentflow.runtime.journal.tables import DELIVERIES, EVENTS, EXECUTIONS, MESSAGES, SPECS
 
-_CHUNK = 1000
-"""Ids in one query; databases bound the number of parameters."""
+T = TypeVar("T")
 
 _OPEN: frozenset[Status] = frozenset({"running", "waiting"})
 
 # Statements that every commit runs are built once: that takes longer than running them.
 _FIND = select(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
-_LOCK = (
-    select(
-        *(EXECUTIONS.c[name] for name in ("id", "owner", "epoch", "status", "head", "head_hash"))
-    )
-    .where(EXECUTIONS.c.id.in_(bindparam("ids", expanding=True)))
-    .with_for_update()
-)
 _UPDATE = update(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
-_CREATE = insert(EXECUTIONS)
+_CREATE: dict[str, Insert] = {
+    name: dialect.insert(EXECUTIONS)
+    .on_conflict_do_nothing()
+    .execution_options(preserve_rowcount=True)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 _RECORD = insert(EVENTS)
 _DELIVER = insert(DELIVERIES)
 _NEWEST_MESSAGE = select(newest_message())
 
 
-class Journal(Reader):
+class Journal(Ownership):
     """An open journal."""
 
     @classmethod
@@ -117,8 +117,15 @@ class Journal(Reader):
 
         A write that raises is undone alone if the block catches it; else all of them are.
         """
-        with self._database.write():
+        with self._database.transaction():
             yield
+
+    def atomically(self, write: Callable[[], T]) -> T:
+        """Make one transaction of all that `write` writes, and give its result.
+
+        Unlike a `group` it is done again when the connection to the database was lost.
+        """
+        return self._database.write(lambda connection: write())
 
     def register(self, spec: StoredSpec) -> None:
         """Keep a workflow's text and make it the latest of its name. Doing so again is free."""
@@ -126,10 +133,14 @@ class Journal(Reader):
             return
         rank = select(func.coalesce(func.max(SPECS.c.rank), 0) + 1).scalar_subquery()
         values = {**spec_row(spec), "rank": rank}
-        with self._database.write() as connection:
-            known = update(SPECS).where(SPECS.c.digest == spec.digest).values(values)
+        known = update(SPECS).where(SPECS.c.digest == spec.digest).values(values)
+
+        def write(connection: Connection) -> None:
+            self._database.order(connection, Topic.SPECS)
             if connection.execute(known).rowcount == 0:
                 connection.execute(insert(SPECS).values(values))
+
+        self._database.write(write)
 
     def create(self, execution: StoredExecution, first: Record) -> tuple[StoredExecution, bool]:
         """Start an execution with its first event, or give the one that was started so before.
@@ -142,41 +153,25 @@ class Journal(Reader):
         new = replace(execution, head=first.seq)
         (event,) = event_rows([first], GENESIS)
         row = {**execution_row(new), "head_hash": event["hash"]}
-        with self._database.write() as connection:
+
+        def write(connection: Connection) -> Row[Any] | None:
             found = connection.execute(_FIND, {"of": execution.id}).first()
             if found is None:
                 row["deaf_until"] = connection.scalar(_NEWEST_MESSAGE) or 0
-                connection.execute(_CREATE, row)
-                connection.execute(_RECORD, event)
-                return new, True
+                if connection.execute(_CREATE[connection.dialect.name], row).rowcount:
+                    connection.execute(_RECORD, event)
+                    return None
+                found = connection.execute(_FIND, {"of": execution.id}).one()
+            if self._database.in_doubt and _is_own(found, new):
+                return None
+            return found
+
+        found = self._database.write(write)
+        if found is None:
+            return new, True
         stored = execution_of(found)
         _require_same(stored, new)
         return stored, False
-
-    def claim(self, execution_id: str, owner: str) -> int:
-        """Take an execution over and give its new epoch; whoever had it can no longer write.
-
-        Raises:
-            NotFound: there is no such execution.
-            Conflict: a process that is alive, or on another machine, owns it.
-        """
-        with self._database.write() as connection:
-            row = _locked(connection, [execution_id]).get(execution_id)
-            if row is None:
-                raise unknown(execution_id)
-            if row.owner not in (None, owner) and is_alive(row.owner):
-                raise _owned_elsewhere(execution_id, Owner.parse(row.owner))
-            values = {"owner": owner, "epoch": row.epoch + 1}
-            connection.execute(
-                update(EXECUTIONS).where(EXECUTIONS.c.id == execution_id).values(values)
-            )
-        return int(values["epoch"])
-
-    def release(self, execution_id: str, owner: str) -> None:
-        """Give an execution up; nothing happens if `owner` does not have it."""
-        owned = (EXECUTIONS.c.id == execution_id) & (EXECUTIONS.c.owner == owner)
-        with self._database.write() as connection:
-            connection.execute(update(EXECUTIONS).where(owned).values(owner=None))
 
     def append(
         self,
@@ -190,6 +185,8 @@ class Journal(Reader):
         `epochs` has the epoch under which each of the executions is owned. `consumed` holds
         `(message id, execution, key)` of the messages that were taken. An execution whose change
         ends it has no owner any more.
+
+        Doing it again changes nothing: whoever does not know whether a commit was kept repeats it.
 
         Raises:
             Fenced: executions were taken over, have ended, or have events the caller lacks.
@@ -206,19 +203,25 @@ class Journal(Reader):
             {"message_id": message, "execution_id": execution, "key": key}
             for message, execution, key in consumed
         ]
+
+        def write(connection: Connection) -> None:
+            rows = locked(connection, list(histories))
+            if _is_recorded(connection, rows, histories, epochs):
+                return
+            _require_owned(rows, histories, epochs, _OPEN)
+            chains = [
+                event_rows(following, rows[execution].head_hash)
+                for execution, following in histories.items()
+                if following
+            ]
+            _execute(connection, _RECORD, [row for chain in chains for row in chain])
+            _execute(connection, _DELIVER, deliveries)
+            _execute(connection, _UPDATE, [head_row(chain[-1]) for chain in chains])
+            ends = [change_row(change, rows[change.execution].owner) for change in changes]
+            _execute(connection, _UPDATE, ends)
+
         try:
-            with self._database.write() as connection:
-                owned = _owned(connection, histories, epochs, _OPEN)
-                chains = [
-                    event_rows(following, owned[execution].head_hash)
-                    for execution, following in histories.items()
-                    if following
-                ]
-                _execute(connection, _RECORD, [row for chain in chains for row in chain])
-                _execute(connection, _DELIVER, deliveries)
-                _execute(connection, _UPDATE, [head_row(chain[-1]) for chain in chains])
-                ends = [change_row(change, owned[change.execution].owner) for change in changes]
-                _execute(connection, _UPDATE, ends)
+            self._database.write(write)
         except IntegrityError as error:
             raise self._refusal(records, consumed) from error
 
@@ -242,9 +245,14 @@ class Journal(Reader):
             concerns_execution(),
             not_delivered(),
         )
-        with self._database.write() as connection:
-            owned = _owned(connection, {execution_id: [record]}, {execution_id: epoch}, ENDED)
-            (event,) = event_rows([record], owned[execution_id].head_hash)
+
+        def write(connection: Connection) -> None:
+            history, epochs = {execution_id: [record]}, {execution_id: epoch}
+            rows = locked(connection, [execution_id])
+            if _is_recorded(connection, rows, history, epochs):
+                return
+            _require_owned(rows, history, epochs, ENDED)
+            (event,) = event_rows([record], rows[execution_id].head_hash)
             connection.execute(
                 delete(DELIVERIES).where(
                     DELIVERIES.c.execution_id == execution_id, DELIVERIES.c.key.in_(undone)
@@ -256,8 +264,10 @@ class Journal(Reader):
             connection.execute(update(EVENTS).where(aside).values(superseded=True))
             connection.execute(_RECORD, event)
             _execute(connection, _UPDATE, [head_row(event)])
-            running = change_row(Change(execution_id, "running"), owned[execution_id].owner)
+            running = change_row(Change(execution_id, "running"), rows[execution_id].owner)
             _execute(connection, _UPDATE, [running])
+
+        self._database.write(write)
 
     def post(self, message: Message) -> bool:
         """Keep a message for whom it concerns; `False` if its id is known already.
@@ -266,22 +276,27 @@ class Journal(Reader):
             NotFound: it is addressed to an execution that does not exist.
         """
         row = message_row(message)
-        with self._database.write() as connection:
-            known = select(MESSAGES.c.id).where(MESSAGES.c.id == message.id)
-            if connection.scalar(known) is not None:
-                return False
+
+        def write(connection: Connection) -> bool:
+            self._database.order(connection, Topic.MESSAGES)
+            known = connection.execute(select(MESSAGES).where(MESSAGES.c.id == message.id)).first()
+            if known is not None:
+                return self._database.in_doubt and message_of(known) == message
             if message.execution is not None:
-                addressee = select(EXECUTIONS.c.id).where(EXECUTIONS.c.id == message.execution)
-                if connection.scalar(addressee) is None:
+                addressee = EXECUTIONS.c.id == message.execution
+                if not _exists(connection, addressee):
                     raise unknown(message.execution)
             connection.execute(insert(MESSAGES), row)
-        return True
+            return True
+
+        return self._database.write(write)
 
     def _refusal(
         self, records: Sequence[Record], consumed: Sequence[tuple[str, str, str]]
     ) -> AgentFlowError:
         """Which of the tables' rules a commit broke, looked up after it was undone."""
-        with self._database.write() as connection:
+
+        def look(connection: Connection) -> AgentFlowError:
             seen = set()
             for record in records:
                 key = completes(record)
@@ -297,7 +312,9 @@ class Journal(Reader):
                 if (message, execution) in seen or _is_delivered(connection, message, execution):
                     return AlreadyRecorded(execution, key, f"message '{message}'")
                 seen.add((message, execution))
-        return Corrupt("the store holds events beyond the end of a history")
+            return Corrupt("the store holds events beyond the end of a history")
+
+        return self._database.write(look)
 
 
 def _execute(connection: Connection, statement: Executable, rows: list[dict[str, Any]]) -> None:
@@ -326,23 +343,13 @@ def _is_delivered(connection: Connection, message: str, execution: str) -> bool:
     )
 
 
-def _locked(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    """Where executions stand; a server keeps the rows from others until the commit."""
-    return {
-        row.id: row
-        for start in range(0, len(ids), _CHUNK)
-        for row in connection.execute(_LOCK, {"ids": ids[start : start + _CHUNK]})
-    }
-
-
-def _owned(
-    connection: Connection,
+def _require_owned(
+    rows: Mapping[str, Row[Any]],
     histories: Mapping[str, Sequence[Record]],
     epochs: Mapping[str, int],
     allowed: frozenset[Status],
-) -> dict[str, Row[Any]]:
-    """The rows of executions whose owner may write these events, in one of these states."""
-    rows = _locked(connection, list(histories))
+) -> None:
+    """Refuse unless the executions' owner writes the events that follow, in one of these states."""
     reasons = {}
     for execution, records in histories.items():
         row = rows.get(execution)
@@ -356,7 +363,43 @@ def _owned(
             reasons[execution] = f"has {row.head} events, these do not follow"
     if reasons:
         raise Fenced(reasons)
-    return rows
+
+
+def _is_recorded(
+    connection: Connection,
+    rows: Mapping[str, Row[Any]],
+    histories: Mapping[str, Sequence[Record]],
+    epochs: Mapping[str, int],
+) -> bool:
+    """Whether a commit with these events was kept already, under these epochs."""
+    written = {execution: records for execution, records in histories.items() if records}
+    for execution, records in written.items():
+        row = rows.get(execution)
+        if row is None or row.epoch != epochs[execution] or row.head < records[-1].seq:
+            return False
+    return bool(written) and all(
+        _are_recorded(connection, execution, records) for execution, records in written.items()
+    )
+
+
+def _are_recorded(connection: Connection, execution: str, records: Sequence[Record]) -> bool:
+    columns = ("seq", "type", "step", "attempt", "at", "data")
+    found = connection.execute(
+        select(*(EVENTS.c[name] for name in columns))
+        .where(
+            EVENTS.c.execution_id == execution,
+            EVENTS.c.seq.between(records[0].seq, records[-1].seq),
+        )
+        .order_by(EVENTS.c.seq)
+    )
+    wanted = [tuple(row[name] for name in columns) for row in event_rows(records, GENESIS)]
+    return [tuple(row) for row in found] == wanted
+
+
+def _is_own(found: Row[Any], new: StoredExecution) -> bool:
+    """Whether a row is the one that this process has written: owners and times are unique."""
+    written = (found.owner, found.epoch, found.started_at, found.workflow, found.digest)
+    return written == (new.owner, new.epoch, new.started_at, new.workflow, new.digest)
 
 
 def _require_same(stored: StoredExecution, asked: StoredExecution) -> None:
@@ -371,17 +414,4 @@ def _require_same(stored: StoredExecution, asked: StoredExecution) -> None:
     raise Conflict(
         f"the id {stored.id} is taken by an execution {what}",
         help=f"choose another id; `agentflow show {stored.id}` shows the one that has it",
-    )
-
-
-def _owned_elsewhere(execution_id: str, owner: Owner) -> Conflict:
-    if owner.is_local:
-        return Conflict(
-            f"execution {execution_id} is run by process {owner.pid}",
-            help=f"wait for it, or stop it with `agentflow cancel {execution_id}`",
-        )
-    return Conflict(
-        f"execution {execution_id} is run by process {owner.pid} on machine {owner.host}, and "
-        "nobody here can tell whether that still runs",
-        help=f"continue it on {owner.host}",
     )

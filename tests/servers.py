@@ -1,0 +1,228 @@
+"""Private servers for tests: PostgreSQL and Redis on this machine, each in a folder of its own.
+
+They listen on 127.0.0.1 at a port that was free, know nothing of other servers, and can be killed,
+frozen and started again with what they had kept. Durability is as in production: fsync is on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+START_SECONDS = 30
+"""How long a server may take until it answers."""
+
+USER = "agentflow"
+
+
+class Server:
+    """A server process, its folder and its port."""
+
+    def __init__(self, folder: Path, port: int, command: list[str], user: str | None) -> None:
+        self.folder = folder
+        self.port = port
+        self._command = command
+        self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the server's first process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, again with what it had kept, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                group=self._user,
+                extra_groups=[] if self._user else None,
+                start_new_session=True,  # a group of its own, to be killed as one
+                cwd=self.folder,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                text = (self.folder / "log").read_text(errors="replace")
+                raise RuntimeError(f"{self._command[0]} did not start:\n{text[-2000:]}")
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        """Whether it takes requests."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill all of its processes at once: what it had not made durable is gone."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Kill it and start it again."""
+        self.kill()
+        self.start()
+
+    def freeze(self) -> None:
+        """Stop all of its processes where they are; connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on after `freeze`."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        if number is signal.SIGKILL:
+            self._signal(number)
+        elif self._process.poll() is None:
+            self._process.send_signal(number)
+        self._process.wait()
+        self._signal(signal.SIGKILL)  # whoever outlived the first process
+        self._process = None
+
+
+class PostgresServer(Server):
+    """A PostgreSQL cluster."""
+
+    url: str
+    """Of the database that exists from the start."""
+
+    def answers(self) -> bool:
+        """Whether it takes requests."""
+        import psycopg
+
+        try:
+            psycopg.connect(self._address("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def database(self, name: str) -> str:
+        """Make an empty database and give its URL."""
+        import psycopg
+
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return self._address(name)
+
+    def _address(self, name: str) -> str:
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{name}"
+
+
+class RedisServer(Server):
+    """A Redis server that keeps nothing."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def answers(self) -> bool:
+        """Whether it takes requests."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """A fresh PostgreSQL cluster with one empty database; skips the test where there is none."""
+    initdb, postgres = _program("initdb"), _program("postgres")
+    # It refuses to run as root.
+    user = "postgres" if os.geteuid() == 0 else None
+    with _folder(user) as folder:
+        data = folder / "data"
+        subprocess.run(
+            [initdb, "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N"],
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
+            cwd=folder,
+            check=True,
+            capture_output=True,
+        )
+        port = _free_port()
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": folder,
+            "fsync": "on",
+            "shared_buffers": "32MB",
+            "max_connections": 200,
+            "max_wal_size": "256MB",
+        }
+        settings = [f"-c{name}={value}" for name, value in options.items()]
+        server = PostgresServer(folder, port, [postgres, "-D", str(data), *settings], user)
+        server.start()
+        try:
+            server.url = server.database(USER)
+            yield server
+        finally:
+            server.kill()
+
+
+@contextlib.contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """An empty Redis server; skips the test where there is none."""
+    program = _program("redis-server")
+    with _folder(None) as folder:
+        port = _free_port()
+        options = ("--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no")
+        server = RedisServer(folder, port, [program, *options], None)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@contextlib.contextmanager
+def _folder(user: str | None) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="agentflow-"))
+    if user:
+        shutil.chown(folder, user, user)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _program(name: str) -> str:
+    # Debian keeps PostgreSQL's programs of each version in a folder that is not on the PATH.
+    places = [str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
+    found = shutil.which(name, path=os.pathsep.join([*places, os.environ.get("PATH", "")]))
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
