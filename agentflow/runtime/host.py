@@ -7,6 +7,7 @@ the way to other executions.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
 from agentflow.runtime.blocking import Blocking, InThreads
+from agentflow.runtime.bus import Bus, NoBus
 from agentflow.runtime.catalog import Catalog
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.forking import check_same, prefix, renamed
@@ -45,6 +47,8 @@ from agentflow.runtime.recovery import RETRIED, rebuild, retry_point
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded
 
+log = logging.getLogger(__name__)
+
 INBOX_SECONDS = 0.2
 """How often messages from other processes are looked for: one indexed read."""
 
@@ -69,12 +73,15 @@ class Host:
         watch: Watcher,
         parallel: int | None,
         *,
+        bus: Bus | None = None,
         blocking: Blocking | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._journal = journal
         self._executor = executor
         self._watch = watch
+        self._bus = bus or NoBus()
+        self._look = asyncio.Event()
         self._blocking = blocking or InThreads()
         self._clock = clock
         self._parallel = parallel or os.cpu_count() or 1
@@ -96,10 +103,14 @@ class Host:
     ) -> None:
         """Write one group of events, in the writer's thread."""
         await self._blocking.write(self._journal.append, records, changes, epochs, consumed)
+        for execution in epochs:
+            self._bus.send({"kind": "events", "execution": execution})
 
     async def post(self, message: Message) -> bool:
         """Keep a message, in the writer's thread."""
-        return await self._blocking.write(self._journal.post, message)
+        new = await self._blocking.write(self._journal.post, message)
+        self._bus.send({"kind": "message"})
+        return new
 
     async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> Live | None:
         """The child execution of a `run` step; None when it has ended already."""
@@ -340,11 +351,25 @@ class Host:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.orchestrator.serve())
             group.create_task(self._read_inbox())
+            group.create_task(self._carry_hints())
+
+    async def _carry_hints(self) -> None:
+        """Without hints everything is found by looking, a little later."""
+        try:
+            await self._bus.run(self._hinted)
+        except Exception:
+            log.exception("hints are no longer carried")
+
+    def _hinted(self, hint: dict[str, Json]) -> None:
+        if hint.get("kind") in {"message", "connected"}:
+            self._look.set()
 
     async def _read_inbox(self) -> None:
         cursor = self._journal.cursor()
         while True:
-            await asyncio.sleep(INBOX_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), INBOX_SECONDS)
+            self._look.clear()
             if not self.orchestrator.lives:
                 continue
             for position, message in self._journal.inbox(cursor):
