@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from executor_bench import Bench, PoolExecutor
 
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.ray import RayExecutor
+from tests.executors.executor_bench import Bench, PoolExecutor
 
 os.environ["TRIALS_SECRET"] = "hush"
+os.environ["AGENTFLOW_TRIALS"] = str(os.getpid())
 
 
 @pytest_asyncio.fixture(loop_scope="session")

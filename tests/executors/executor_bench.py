@@ -125,3 +125,16 @@ async def exists(path: Path) -> None:
     """Wait until a function has written to a file."""
     while not path.exists() or not path.stat().st_size:
         await asyncio.sleep(0.005)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process has ended."""
+    while is_alive(pid):
+        await asyncio.sleep(0.005)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_bench import PROJECT, Bench, batch, call, stream
 
 from agentflow.runtime.executors.protocol import Task
+from tests.executors.executor_bench import PROJECT, Bench, batch, call, stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

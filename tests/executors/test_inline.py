@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_bench import Bench, batch, call, exists, stream
 
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Report
+from tests.executors.executor_bench import Bench, batch, call, exists, stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

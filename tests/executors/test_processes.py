@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from executor_bench import PROJECT, Bench, batch, call, exists, stream
 
 from agentflow.runtime.executors.protocol import Report, Task
+from tests.executors.executor_bench import (
+    PROJECT,
+    Bench,
+    batch,
+    call,
+    exists,
+    gone,
+    is_alive,
+    stream,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -20,19 +28,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 def bench(request: pytest.FixtureRequest) -> Bench:
     found: Bench = request.getfixturevalue(request.param)
     return found
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-async def gone(pid: int) -> None:
-    """Wait until a process has ended."""
-    while is_alive(pid):  # noqa: ASYNC110  # another process can only be watched
-        await asyncio.sleep(0.005)
 
 
 CRASHES = [

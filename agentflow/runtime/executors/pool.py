@@ -69,7 +69,8 @@ class WorkerPool:
         self._check_timer: asyncio.TimerHandle | None = None
         self._stillborn = 0
         self._broken = ""
-        self._folder = Path(tempfile.mkdtemp(prefix="agentflow-jobs-"))
+        self._folder: Path | None = None
+        """Where arguments lie that are too long for a message."""
 
     @property
     def outstanding(self) -> int:
@@ -134,7 +135,8 @@ class WorkerPool:
             process.bury()
         self._shared.clear()
         self._apart.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     # --- giving out ---
 
@@ -241,6 +243,8 @@ class WorkerPool:
         return record
 
     def _file(self, id: int) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="agentflow-jobs-"))
         return self._folder / str(id)
 
     def _holder(self, id: int) -> Process | None:

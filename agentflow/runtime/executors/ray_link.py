@@ -123,19 +123,21 @@ class Link:
 
     async def _listen(self) -> None:
         """Read answers in the order of the exchanges, as long as something is outstanding."""
-        try:
-            while self._answers:
+        while self._answers:
+            try:
                 answer = await asyncio.wait_for(_bytes(self._answers.popleft()), SILENCE)
-                if self.given and not self._answers:
-                    self._exchange()
-                await self._take(answer)
-            self._listener = None
-        except asyncio.CancelledError:
-            raise
-        except TimeoutError:
-            self._lose(f"it has not answered for {SILENCE:g} s")
-        except Exception as error:  # noqa: BLE001  # Ray raises whatever it raises
-            self._lose(f"{type(error).__name__} from Ray")
+            except TimeoutError:
+                self._lose(f"it has not answered for {SILENCE:g} s")
+                return
+            except Exception as error:  # noqa: BLE001  # Ray raises whatever it raises
+                self._lose(f"{type(error).__name__} from Ray")
+                return
+            if len(answer) >= _LONG_ANSWER and not self._answers:
+                self._exchange()  # the host need not wait until all this is read
+            await self._take(answer)
+            if self.given and not self._answers:
+                self._exchange()
+        self._listener = None
 
     async def _take(self, answer: bytes) -> None:
         found = [(self.given.get(id), kind, payload) for kind, id, payload in frames(answer)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ from agentflow.errors import Unavailable
 
 _QUIET = 40
 """`logging.ERROR`, which Ray's logger is set to."""
+_PROBE = 10.0
+"""Seconds that a Ray at an address has to take a connection."""
 _LONGEST_FOLDER = 40
 """Ray puts sockets below its folder, and the system bounds their paths to 107 bytes."""
 
@@ -96,6 +99,10 @@ def _enter(address: str | None) -> Callable[[], None]:
 
 
 def _attach(ray: Any, address: str) -> Callable[[], None]:
+    host, _, port = address.rpartition(":")
+    if port.isdigit() and "://" not in address:
+        # Ray ends the whole process if it finds nobody there.
+        socket.create_connection((host, int(port)), timeout=_PROBE).close()
     ray.init(address=address, log_to_driver=False, logging_level=_QUIET)
     return ray.shutdown  # type: ignore[no-any-return]  # ray has no types here
 
@@ -128,7 +135,10 @@ def _private_folder() -> Path:
     """A folder that only this user can enter, with a short path."""
     usual = tempfile.gettempdir()
     place = usual if len(usual) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108  # made safely below
-    return Path(tempfile.mkdtemp(prefix="agentflow-ray-", dir=place))
+    for left in Path(place).glob("agentflow-ray-*-*"):
+        if not Path("/proc", left.name.split("-")[2]).exists():  # its process was killed
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"agentflow-ray-{os.getpid()}-", dir=place))
 
 
 @contextmanager

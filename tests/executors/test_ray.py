@@ -1,0 +1,430 @@
+"""What is special about Ray: its start, its retries, its noise, its ports, its losses."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+import agentflow
+from agentflow.errors import Json
+from agentflow.runtime.executors.protocol import Task
+from agentflow.spec.model import Resources
+from tests.executors.executor_bench import PROJECT, Bench, batch, call, exists, gone, stream
+
+pytestmark = pytest.mark.slow
+in_session = pytest.mark.asyncio(loop_scope="session")
+
+
+def heavy(task: Task, **resources: Json) -> Task:
+    """The same task, asking for resources."""
+    return replace(task, resources=Resources(**resources))
+
+
+# --- resources ---
+
+
+@in_session
+class TestResources:
+    async def test_a_call_runs_as_a_task_of_its_own(self, ray: Bench) -> None:
+        report = await ray.outcome(heavy(call("add", a=1), num_cpus=1))
+        assert report.value == 2
+
+    async def test_a_batch_runs_as_one_task(self, ray: Bench) -> None:
+        task = heavy(batch("refuse_some", [{"x": x} for x in range(4)]), num_cpus=1)
+        report = await ray.outcome(task)
+        assert report.values is not None
+        assert [v.get("value", v.get("error", {}).get("name")) for v in report.values] == [
+            "Refused", 1, 2, "Refused",
+        ]  # fmt: skip
+
+    async def test_a_stream_keeps_to_the_demand(self, ray: Bench) -> None:
+        ray.executor.submit([heavy(stream("numbers", 2, n=5), num_cpus=1)])
+        await ray.until(lambda: ray.values() == [0, 1])
+        ray.executor.demand("e1", "p", 10)
+        await ray.until(lambda: "p" in ray.ended())
+        assert ray.values() == [0, 1, 2, 3, 4]
+
+    async def test_a_runtime_environment_is_passed_on(self, ray: Bench) -> None:
+        task = Task("e1", "s", 1, "call", "heavy.variable", [{"name": "TRIAL_ENV"}], PROJECT)
+        report = await ray.outcome(heavy(task, runtime_env={"env_vars": {"TRIAL_ENV": "here"}}))
+        assert report.value == "here"
+
+    async def test_what_it_prints_is_reported(self, ray: Bench) -> None:
+        await ray.run(heavy(call("talk", text="one"), num_cpus=1))
+        assert ray.printed("s") == ["one", "and more"]
+
+    @pytest.mark.parametrize(
+        ("function", "name"),
+        [("exit_now", "WorkerLost"), ("crash", "WorkerLost"), ("refuse", "InvalidInput")],
+    )
+    async def test_whatever_it_does_is_named_and_happens_once(
+        self, ray: Bench, tmp_path: Path, function: str, name: str
+    ) -> None:
+        ledger = tmp_path / "ledger"
+        report = await ray.outcome(heavy(call(function, ledger=str(ledger)), num_cpus=1))
+        assert report.error["name"] == name
+        assert not ledger.exists() or len(ledger.read_text().splitlines()) == 1
+
+    async def test_a_loop_in_c_times_out(self, ray: Bench) -> None:
+        report = await ray.outcome(heavy(call("hang_in_c", timeout=0.4), num_cpus=1))
+        assert report.error["name"] == "Timeout"
+
+    async def test_a_withdrawn_call_is_killed(self, ray: Bench, tmp_path: Path) -> None:
+        ledger = tmp_path / "ledger"
+        ray.executor.submit([heavy(call("hang_in_c", ledger=str(ledger)), num_cpus=1)])
+        await exists(ledger)
+        ray.executor.withdraw("e1", "s")
+        pid = int(ledger.read_text())
+        await gone(pid)
+        assert (await ray.outcome(call("add", "after", a=1))).value == 2
+
+
+@in_session
+async def test_a_function_may_use_ray_itself(ray: Bench) -> None:
+    task = Task("e1", "s", 1, "call", "heavy.nested", [{"x": 4}], PROJECT)
+    report = await ray.outcome(task)
+    assert report.value == 8
+
+
+# --- losses ---
+
+
+def host_pids() -> list[int]:
+    """Ray's worker processes that host our pools and descend from this process's Ray."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and b"ray::Host" in read(entry / "cmdline"):
+            environ = read(entry / "environ")
+            if f"AGENTFLOW_TRIALS={os.getpid()}".encode() in environ:
+                found.append(int(entry.name))
+    return found
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@in_session
+class TestLostHost:
+    async def test_calls_are_made_once_more_and_the_rest_goes_on(
+        self, ray: Bench, tmp_path: Path
+    ) -> None:
+        gate, ledger = tmp_path / "gate", tmp_path / "ledger"
+        tasks = [call("held", f"h[{n}]", path=str(gate), ledger=str(ledger)) for n in range(2)] + [
+            call("add", f"m[{n}]", a=n) for n in range(20)
+        ]
+        items = batch("held", [{"path": str(gate)}])
+        ray.executor.submit([*tasks, items])
+        await exists(ledger)
+        (pid,) = host_pids()
+        os.kill(pid, signal.SIGKILL)
+        await ray.until(lambda: items.key in ray.ended())
+        gate.touch()
+        await ray.until(lambda: len(ray.ended()) == 23)
+        ended = ray.ended()
+        assert ended[items.key].error["name"] == "WorkerLost"
+        assert {ended[f"h[{n}]"].value for n in range(2)} == {"released"}
+        assert [ended[f"m[{n}]"].value for n in range(20)] == [n + 1 for n in range(20)]
+
+    async def test_a_call_whose_host_is_lost_twice_is_lost(
+        self, ray: Bench, tmp_path: Path
+    ) -> None:
+        ledger = tmp_path / "ledger"
+        ray.executor.submit([call("hang", ledger=str(ledger))])
+        for times in (1, 2):
+            while len(read(ledger).split()) < times:  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.01)
+            for pid in host_pids():
+                os.kill(pid, signal.SIGKILL)
+        await ray.until(lambda: "s" in ray.ended())
+        assert ray.ended()["s"].error["name"] == "WorkerLost"
+        assert "host was lost" in ray.ended()["s"].error["message"]
+        assert len(ledger.read_text().split()) == 2
+
+
+# --- retries ---
+
+
+def remote_sites(path: Path) -> list[tuple[str, ast.Call]]:
+    """Calls of `ray.remote(…)`, `.options(…)` and `@ray.remote` of a file."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            by_name = isinstance(owner, ast.Name) and owner.id == "ray"
+            if node.func.attr == "options" or (node.func.attr == "remote" and by_name):
+                found.append((f"{path.name}:{node.lineno}", node))
+        for decorator in getattr(node, "decorator_list", []):
+            assert "ray.remote" not in ast.unparse(decorator), f"{path}: bare @ray.remote"
+    return found
+
+
+def test_every_task_and_actor_is_declared_with_rays_retries_off() -> None:
+    package = Path(agentflow.__file__).parent
+    sites = [
+        site for path in package.rglob("*.py") if "ray" in path.name for site in remote_sites(path)
+    ]
+    assert len(sites) >= 4
+    for place, node in sites:
+        said = {
+            keyword.arg: keyword.value.value
+            for keyword in node.keywords
+            if isinstance(keyword.value, ast.Constant)
+        }
+        as_task = said.get("max_retries") == 0 and said.get("retry_exceptions") is False
+        as_actor = said.get("max_restarts") == 0 and said.get("max_task_retries") == 0
+        assert as_task or as_actor, f"{place} does not turn Ray's retries off"
+
+
+def test_no_other_module_talks_to_ray() -> None:
+    package = Path(agentflow.__file__).parent
+    users = {
+        path.name
+        for path in package.rglob("*.py")
+        if re.search(r"^\s*(import|from) ray\b", path.read_text(), re.MULTILINE)
+    }
+    assert users <= {"ray.py", "ray_host.py", "ray_link.py", "ray_start.py", "doctor.py"}
+
+
+# --- whole lives, each in a process of its own ---
+
+PRELUDE = f"""
+import asyncio, contextlib, os, subprocess, sys, time
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.executors.executor_bench import Bench, call
+from agentflow.errors import Unavailable
+from agentflow.runtime.executors.ray import RayExecutor
+
+async def started(**options):
+    executor = RayExecutor(parallel=1, **options)
+    bench = Bench(executor)
+    await executor.start(bench.take)
+    return bench
+
+def family():
+    mark = ("AGENTFLOW_LIFE=" + os.environ["AGENTFLOW_LIFE"]).encode()
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{{pid}}/environ", "rb") as environ:
+                if int(pid) != os.getpid() and mark in environ.read():
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+"""
+
+
+def live(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script with a Ray of its own."""
+    code = PRELUDE + dedent(script)
+    name = str(abs(hash(code)))
+    environment = {**os.environ, "AGENTFLOW_LIFE": name, **variables}
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        check=False, capture_output=True, text=True, env=environment, timeout=110,
+    )  # fmt: skip
+
+
+def test_a_whole_life_is_silent_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = live(
+        """
+        async def main():
+            bench = await started()
+            tasks = [call("talk", "a", text="hidden"), call("crash", "b"), call("exit_now", "c")]
+            ended = await bench.run(*tasks, call("hang", "d", timeout=0.2))
+            print(*(ended[key].kind for key in "abcd"))
+            assert family()
+            await bench.executor.close()
+            await asyncio.sleep(0.2)
+            print(family())
+        asyncio.run(main())
+        """,
+        TMPDIR=str(tmp_path),
+    )
+    assert done.stderr == ""
+    assert done.stdout == "completed failed failed failed\n[]\n"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("agentflow-")]
+
+
+def test_a_process_that_is_killed_takes_its_workers_with_it(tmp_path: Path) -> None:
+    done = live(
+        """
+        def working():  # Ray's own agents look for their cluster for a minute before they end
+            for pid in family():
+                with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as command:
+                    if b"Agent" not in command.read():
+                        yield pid
+
+        child = os.fork()
+        if child == 0:
+            async def main():
+                bench = await started()
+                bench.executor.submit([call("hang_in_c", ledger=os.environ["LEDGER"])])
+                while not os.path.exists(os.environ["LEDGER"]):
+                    await asyncio.sleep(0.01)
+                os.kill(os.getpid(), 9)
+            asyncio.run(main())
+        os.waitpid(child, 0)
+        until = time.time() + 30
+        while list(working()) and time.time() < until:
+            time.sleep(0.05)
+        print(list(working()))
+        """,
+        LEDGER=str(tmp_path / "ledger"),
+    )
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_it_listens_on_loopback_and_refuses_whoever_has_no_token() -> None:
+    done = live(
+        """
+        import json, pathlib, stat, urllib.request, urllib.error
+        def listeners():
+            own = {os.readlink(f"/proc/{pid}/fd/{fd}")
+                   for pid in [os.getpid(), *family()]
+                   for fd in os.listdir(f"/proc/{pid}/fd")
+                   if os.path.lexists(f"/proc/{pid}/fd/{fd}")}
+            for table in ("tcp", "tcp6"):
+                for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                    fields = line.split()
+                    if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
+                        address, port = fields[1].rsplit(":", 1)
+                        yield table, address, int(port, 16)
+        LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F",
+                    "00000000000000000000000001000000"}
+        async def main():
+            bench = await started()
+            found = list(listeners())
+            assert len(found) >= 4, found
+            outside = [entry for entry in found if entry[1] not in LOOPBACK]
+            answered = []
+            for _, _, port in found:
+                for path in ("/api/jobs/", "/get_runtime_envs_info"):
+                    try:
+                        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=3) as r:
+                            body = r.read()
+                            if b"# HELP" not in body[:200]:  # counters may be read
+                                answered.append((port, path, body[:80]))
+                    except urllib.error.HTTPError as error:
+                        assert error.code in (401, 404, 405), error
+                    except Exception:
+                        pass  # not HTTP
+            import ray
+            address = ray.get_runtime_context().gcs_address
+            token = pathlib.Path(ray._private.worker._global_node.get_session_dir_path())
+            token = token.parent.parent / "token"
+            modes = [oct(stat.S_IMODE(p.stat().st_mode)) for p in (token, token.parent)]
+            other = "import sys, ray; ray._raylet.GcsClient(address=sys.argv[1])"
+            refused = [
+                "InvalidAuthToken" in subprocess.run(
+                    [sys.executable, "-c", other, address], capture_output=True, text=True,
+                    env={**os.environ, **variables}).stderr
+                for variables in ({}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64})
+            ]
+            print(json.dumps([outside, answered, modes, refused]))
+            await bench.executor.close()
+        asyncio.run(main())
+        """
+    )
+    assert done.stdout == '[[], [], ["0o600", "0o700"], [true, true]]\n', done.stderr
+
+
+def test_a_ray_that_is_there_is_used_and_left_alone() -> None:
+    done = live(
+        """
+        import ray
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=50)
+        async def main():
+            bench = await started()
+            print((await bench.outcome(call("add", a=1))).value)
+            await bench.executor.close()
+            print(ray.is_initialized())
+        asyncio.run(main())
+        ray.shutdown()
+        """
+    )
+    assert done.stdout == "2\nTrue\n", done.stderr
+
+
+def test_several_nodes_share_the_work_and_relieve_each_other(tmp_path: Path) -> None:
+    done = live(
+        """
+        from ray.cluster_utils import Cluster
+        async def main():
+            cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+            cluster.add_node(num_cpus=1)
+            executor = RayExecutor(address=cluster.address)
+            bench = Bench(executor)
+            await executor.start(bench.take)
+            print(executor.parallel)
+            gate = os.environ["GATE"]
+            fast = [call("add", f"m[{n}]", a=n) for n in range(200)]
+            executor.submit([call("held", "slow", path=gate), *fast])
+            await bench.until(lambda: len(bench.ended()) == 200)
+            print("slow" in bench.ended())
+            open(gate, "w").close()
+            await bench.until(lambda: "slow" in bench.ended())
+            await executor.close()
+            cluster.shutdown()
+        asyncio.run(main())
+        """,
+        GATE=str(tmp_path / "gate"),
+        RAY_AUTH_MODE="disabled",
+        PYTHONWARNINGS="ignore",
+    )
+    assert done.stdout == "2\nFalse\n", done.stderr
+
+
+def test_it_starts_again_after_it_was_closed() -> None:
+    done = live(
+        """
+        async def main():
+            for _ in range(2):
+                bench = await started()
+                print((await bench.outcome(call("add", a=1))).value)
+                await bench.executor.close()
+        asyncio.run(main())
+        """
+    )
+    assert done.stdout == "2\n2\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "prepare", "message"),
+    [
+        ({"address": "127.0.0.1:1"}, "", "Ray at 127.0.0.1:1 cannot be reached"),
+        ({}, "sys.modules['ray'] = None", "Ray is not installed"),
+    ],
+    ids=["nobody at the address", "not installed"],
+)
+def test_what_keeps_it_from_starting_is_said(
+    options: dict[str, Any], prepare: str, message: str
+) -> None:
+    done = live(
+        f"""
+        {prepare}
+        async def main():
+            try:
+                await started(**{options!r})
+            except Unavailable as error:
+                print(error.message.partition(": ")[0], "|", error.help)
+        asyncio.run(main())
+        """,
+    )
+    assert done.stdout.startswith(message), done.stderr
+    assert "inline" in done.stdout
