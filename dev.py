@@ -34,8 +34,13 @@ REQUIREMENTS = ROOT / "requirements"
 STAMP = VENV / "agentflow-dev-stamp"
 OLDEST_PYTHON = (3, 11)
 
-SYSTEM_PACKAGES: dict[str, str] = {}
-"""Program → Debian package, for what the tests start besides Python. None is needed yet."""
+SYSTEM_PACKAGES = {
+    "/usr/lib/postgresql/*/bin/initdb": "postgresql",
+    "/usr/bin/redis-server": "redis-server",
+}
+"""Program → Debian package, for the servers that tests start on ports of their own."""
+SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
+"""Debian asks this program whether an installation may start its service."""
 
 
 def main() -> int:
@@ -172,15 +177,29 @@ def fingerprint() -> str:
 
 def install_system_packages() -> None:
     """Install what the tests start, when it is missing and we may; else say what is missing."""
-    missing = [package for name, package in SYSTEM_PACKAGES.items() if not shutil.which(name)]
+    root = Path("/")
+    missing = [
+        package
+        for program, package in SYSTEM_PACKAGES.items()
+        if not any(root.glob(program.removeprefix("/")))
+    ]
     if not missing:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         say(f"missing: {' '.join(missing)} (install them; the tests that need them will skip)")
         return
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-        subprocess.run(["apt-get", "-qq", *command], check=True, env=quiet)
+    say(f"installing {' '.join(missing)} …")
+    refuses = not SERVICE_POLICY.exists()
+    if refuses:
+        SERVICE_POLICY.write_text("#!/bin/sh\nexit 101\n")
+        SERVICE_POLICY.chmod(0o755)
+    try:
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
+            subprocess.run(["apt-get", "-qq", *command], check=True, env=quiet)
+    finally:
+        if refuses:
+            SERVICE_POLICY.unlink()
 
 
 def present(output: dict[str, Any]) -> str:
