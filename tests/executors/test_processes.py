@@ -217,3 +217,25 @@ async def test_functions_of_two_projects_do_not_meet(bench: Bench, tmp_path: Pat
         ended: dict[str, Report] = await bench.run(other, call("add", a=1))
         assert (ended["o"].value, ended["s"].value) == ("another project", 2)
     assert str(tmp_path) != PROJECT
+
+
+async def test_a_worker_that_was_stopped_is_not_waited_for(bench: Bench, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    bench.executor.submit([call("hang", ledger=str(ledger))])
+    await exists(ledger)
+    os.kill(int(ledger.read_text()), signal.SIGSTOP)
+    await bench.until(lambda: "s" in bench.ended())
+    assert bench.ended()["s"].error["name"] == "WorkerLost"
+
+
+async def test_arguments_of_a_call_that_is_given_out_again_are_not_lost(
+    bench: Bench, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    text = "z" * 500_000
+    bench.reports.clear()
+    bench.executor.submit([call("exit_after", f"x[{n}]", path=str(gate)) for n in range(2)])
+    bench.executor.submit([call("echo", f"m[{n}]", value=text) for n in range(6)])
+    gate.touch()
+    await bench.until(lambda: len(bench.ended()) == 8)
+    assert [bench.ended()[f"m[{n}]"].value for n in range(6)] == [text] * 6

@@ -40,6 +40,8 @@ AHEAD = 64
 """Jobs a worker may hold beyond what it runs, so that it never waits for the next one."""
 GRACE = 1.0
 """Seconds a coroutine may take to end after it was cancelled; then its worker is killed."""
+WATCH = 5.0
+"""Seconds between two looks at the workers; one that was stopped at both is killed."""
 _STILLBORN = 3
 """Workers that die before they are ready, one after another, until the pool gives up."""
 _SOON = 0.02
@@ -62,7 +64,9 @@ class WorkerPool:
         self._environment = environment
         self._queue: deque[Job] = deque()
         self._shared: list[Process] = []
+        self._apart_queue: deque[Job] = deque()
         self._apart: list[Process] = []
+        self._streams: list[Process] = []
         self._jobs: dict[int, Record] = {}
         self._timeouts: Counter[float] = Counter()
         self._next_check = math.inf
@@ -80,13 +84,14 @@ class WorkerPool:
     @property
     def pids(self) -> list[int]:
         """Process ids of the workers."""
-        return [process.pid for process in (*self._shared, *self._apart)]
+        return [process.pid for process in self._processes()]
 
     def start(self) -> None:
         """Start the workers; jobs may be given before they are ready."""
         self._loop = asyncio.get_running_loop()
         for _ in range(self._size):
             self._shared.append(self._new_process())
+        self._watch_timer = self._loop.call_later(WATCH, self._watch)
 
     def submit(self, job: Job) -> None:
         """Carry out a job."""
@@ -129,25 +134,38 @@ class WorkerPool:
         """Kill all workers, and what they have started."""
         self._jobs.clear()
         self._queue.clear()
+        self._watch_timer.cancel()
         if self._check_timer is not None:
             self._check_timer.cancel()
-        for process in (*self._shared, *self._apart):
+        for process in self._processes():
             process.bury()
-        self._shared.clear()
-        self._apart.clear()
+        for kin in (self._shared, self._apart, self._streams):
+            kin.clear()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     # --- giving out ---
 
     def _enqueue(self, job: Job) -> None:
-        if job.apart or job.shape is Shape.STREAM:
-            process = self._new_process()
-            self._apart.append(process)
-            self._give(process, job)
+        if job.shape is Shape.STREAM:
+            self._begin_alone(self._streams, job)
+        elif job.apart:
+            self._apart_queue.append(job)
+            self._feed_apart()
         else:
             self._queue.append(job)
             self._feed()
+
+    def _begin_alone(self, kin: list[Process], job: Job) -> None:
+        process = self._new_process()
+        kin.append(process)
+        self._give(process, job)
+
+    def _feed_apart(self) -> None:
+        while self._apart_queue and len(self._apart) < max(1, self._size):
+            job = self._apart_queue.popleft()
+            if job.id in self._jobs:
+                self._begin_alone(self._apart, job)
 
     def _new_process(self) -> Process:
         return Process(
@@ -206,7 +224,7 @@ class WorkerPool:
                 process.aside.discard(id)
                 if record is not None:
                     self._answer(kind, id, record.merge(payload) if kind is Kind.BATCH else payload)
-                if process in self._apart:
+                if process not in self._shared:
                     self._loop.call_soon(self._retire, process)
                 self._feed()
             case Kind.ITEM if record is not None:
@@ -248,12 +266,22 @@ class WorkerPool:
         return self._folder / str(id)
 
     def _holder(self, id: int) -> Process | None:
-        return next((p for p in (*self._shared, *self._apart) if id in p.held), None)
+        return next((p for p in self._processes() if id in p.held), None)
 
     def _retire(self, process: Process) -> None:
-        if process in self._apart:
-            self._apart.remove(process)
+        if self._remove(process):
             process.bury()
+            self._feed_apart()
+
+    def _remove(self, process: Process) -> bool:
+        for kin in (self._shared, self._apart, self._streams):
+            if process in kin:
+                kin.remove(process)
+                return True
+        return False
+
+    def _processes(self) -> list[Process]:
+        return [*self._shared, *self._apart, *self._streams]
 
     # --- time ---
 
@@ -270,7 +298,7 @@ class WorkerPool:
         self._next_check = math.inf
         self._check_timer = None
         now = time.monotonic()
-        for process in (*self._shared, *self._apart):
+        for process in self._processes():
             for running in process.cells.running():
                 limit = self._limit(running)
                 if limit <= now and process.guilty is None:
@@ -279,6 +307,12 @@ class WorkerPool:
                     self._check_by(limit)
         if self._timeouts:  # some may begin now
             self._check_by(now + min(self._timeouts))
+
+    def _watch(self) -> None:
+        """Kill workers that someone has stopped and not continued: they would never answer."""
+        for process in self._processes():
+            process.kill_if_frozen()
+        self._watch_timer = self._loop.call_later(WATCH, self._watch)
 
     def _limit(self, running: Running) -> float:
         record = self._jobs.get(running.id)
@@ -311,20 +345,22 @@ class WorkerPool:
             process.kill(lambda running: running.id == id)
 
     def _take_death(self, process: Process) -> None:
-        (self._shared if process in self._shared else self._apart).remove(process)
+        self._remove(process)
         waiting = process.take_back(len(process.held))
         held, running = process.held, process.cells.running()
         process.bury()
         begun = {r.id: r for r in running if r.id in held and r.id in self._jobs}
         waiting += [job for id, job in held.items() if id not in begun]
+        waiting = [job for job in waiting if job.id in self._jobs]
         self._settle(process, list(begun.values()))
         self._replace(process)
         for job in reversed(waiting):
-            if job.id in self._jobs and not job.apart and job.shape is not Shape.STREAM:
-                self._queue.appendleft(job)
-            elif job.id in self._jobs:
+            if job.apart or job.shape is Shape.STREAM:
                 self._enqueue(job)
+            else:
+                self._queue.appendleft(job)
         self._feed()
+        self._feed_apart()
 
     def _settle(self, process: Process, begun: list[Running]) -> None:
         """Decide about what ran in a process that has died."""

@@ -59,6 +59,7 @@ class Process:
         self._on_line = on_line
         self._on_death = on_death
         self._frames = Frames()
+        self._is_stopped = False
         self._allowed = 0
         self._tail = b""
         self._line = b""
@@ -205,6 +206,13 @@ class Process:
         self.guilty = found
         self._kill_group()
         return True
+
+    def kill_if_frozen(self) -> None:
+        """Kill the process if it was stopped (SIGSTOP) at this look and at the one before."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text()
+        was_stopped, self._is_stopped = self._is_stopped, stat.rpartition(") ")[2][:1] == "T"
+        if was_stopped and self._is_stopped:
+            self._kill_group()
 
     def _await_stop(self) -> None:
         until = time.monotonic() + _STOPPING

@@ -4,9 +4,9 @@ Ray places processes and carries bytes; it decides nothing. Its retries are off 
 site, it is never asked for an object a function made, and whether a call is done is known from
 frames that our own code wrote.
 
-When a host is lost with its node, nobody can say what had begun there. Its calls are then made
-once more, each in a process of its own; one that is lost again is reported as `WorkerLost`, and
-so are batches and streams, which the machine splits or reopens.
+When a host is lost with its node, nobody can say what had begun there. Its calls are then given to
+another host; one that was lost with three of them is reported as `WorkerLost`. Batches and streams
+are reported at once: the machine splits or reopens them.
 """
 
 from __future__ import annotations
@@ -18,15 +18,19 @@ from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from agentflow.errors import Unavailable
+from agentflow.errors import Json, Unavailable, fault_value
 from agentflow.runtime.executors.calls import lost_error
 from agentflow.runtime.executors.protocol import Report, Reporter, Task
 from agentflow.runtime.executors.ray_host import alone_function, host_class
-from agentflow.runtime.executors.ray_link import Given, Link
+from agentflow.runtime.executors.ray_link import Given, Link, said
 from agentflow.runtime.executors.ray_start import RaySession
 from agentflow.runtime.executors.reports import job_of, joined, report_of
 from agentflow.runtime.executors.wire import Shape, frames
+from agentflow.spec.model import Resources
 
+_LOSSES = 3
+"""Hosts that may be lost with a call until it is not given to another one."""
+_RESOURCES = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
 _AHEAD = 32
 """Tasks per worker that one of several hosts is given ahead of time."""
 
@@ -62,7 +66,8 @@ class RayExecutor:
         self._report = report
         self._loop = asyncio.get_running_loop()
         await asyncio.wrap_future(self._session.open())
-        shares = _shares(self._wanted)
+        self._nodes = _nodes()
+        shares = _shares(self._nodes, self._wanted)
         self.parallel = sum(size for _, size in shares)
         self._links = [self._link(size, node=node) for node, size in shares]
         try:
@@ -83,6 +88,8 @@ class RayExecutor:
             given = Given(id, task, job_of(id, task))
             if task.resources is None:
                 self._queue.append(given)
+            elif missing := self._missing(task.resources):
+                self.fail(task, fault_value("ResourcesUnavailable", missing))
             elif task.kind == "stream":
                 self._give(self._own_link(task), given)
             else:
@@ -202,19 +209,32 @@ class RayExecutor:
         for given in link.given.values():
             if not self._is_wanted(given):
                 continue
-            if given.job.shape is not Shape.CALL or given.lost or is_own:
+            given.losses += 1
+            if given.job.shape is not Shape.CALL or given.losses >= _LOSSES:
                 self.lose(given, f"its host was lost: {reason}")
             else:
-                given.lost = given.job.apart = True
                 self._queue.append(given)
         self._distribute()
 
     def lose(self, given: Given, reason: str) -> None:
         """Report a task as lost."""
-        task = given.task
-        error = lost_error(reason)
-        lost = Report(task.execution, task.key, task.attempt, "failed", error=error, trace=[])
-        self.tell([lost])
+        self.fail(given.task, lost_error(reason))
+
+    def fail(self, task: Task, error: Json) -> None:
+        """Report a task as failed for a reason of the executor's own."""
+        about = (task.execution, task.key, task.attempt)
+        self.tell([Report(*about, "failed", error=error, trace=[])])
+
+    def _missing(self, asked: Resources) -> str:
+        """What no node of a Ray of our own has, in words; a cluster may still grow."""
+        if not self._session.is_own:
+            return ""
+        for name, resource in _RESOURCES.items():
+            wanted = getattr(asked, name) or 0
+            most = max(node.get(resource, 0.0) for _, node in self._nodes)
+            if wanted > most:
+                return f"the call asks for {name} {wanted:g}, and this machine has {most:g}"
+        return ""
 
 
 class Alone:
@@ -246,7 +266,7 @@ class Alone:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001  # Ray raises whatever it raises
-            self._executor.lose(self.given, f"{type(error).__name__} from Ray")
+            self._executor.lose(self.given, said(error))
             return
         self._executor.tell(
             [report_of(self.given.task, kind, payload) for kind, _, payload in frames(answer)]
@@ -266,28 +286,36 @@ def resource_options(task: Task) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _shares(wanted: int | None) -> list[tuple[str, int]]:
-    """How many workers each node gets, in proportion to its CPUs."""
+def _nodes() -> list[tuple[str, dict[str, float]]]:
+    """The ids of nodes with CPUs, and what they have."""
     import ray
 
-    cpus = {
-        node["NodeID"]: int(node["Resources"].get("CPU", 0))
+    nodes = [
+        (node["NodeID"], node["Resources"])
         for node in ray.nodes()  # type: ignore[no-untyped-call]  # ray has no types here
         if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
-    }
-    if not cpus:
+    ]
+    if not nodes:
         raise Unavailable("Ray has no CPUs", help="add a node to the cluster")
-    total = sum(cpus.values())
+    return nodes
+
+
+def _shares(
+    nodes: Sequence[tuple[str, dict[str, float]]], wanted: int | None
+) -> list[tuple[str, int]]:
+    """How many workers each node gets, in proportion to its CPUs."""
+    cpus = [(id, int(resources["CPU"])) for id, resources in nodes]
     if wanted is None:
-        return list(cpus.items())
+        return cpus
+    total = sum(own for _, own in cpus)
     shares: list[tuple[str, int]] = []
     given = seen = 0
-    for node, own in cpus.items():
+    for id, own in cpus:
         seen += own
         share = round(wanted * seen / total) - given
         given += share
         if share:
-            shares.append((node, share))
+            shares.append((id, share))
     return shares
 
 

@@ -13,8 +13,8 @@ from agentflow.runtime.executors.ray_host import HEARTBEAT
 from agentflow.runtime.executors.reports import report_of
 from agentflow.runtime.executors.wire import COUNT, Job, Kind, frame, frames
 
-SILENCE = 6 * HEARTBEAT
-"""Seconds without an answer after which a host counts as lost."""
+SILENT_BEATS = 6
+"""Heartbeats without an answer after which a host counts as lost."""
 _LONG_ANSWER = 1024 * 1024
 """Bytes of an answer that are worth reading in another thread."""
 
@@ -26,14 +26,14 @@ _LAST = frozenset({Kind.COMPLETED, Kind.FAILED, Kind.BATCH, Kind.RETURNED})
 class Given:
     """A task that was given to a host."""
 
-    __slots__ = ("id", "job", "lost", "task")
+    __slots__ = ("id", "job", "losses", "task")
 
     def __init__(self, id: int, task: Task, job: Job) -> None:
         self.id = id
         self.task = task
         self.job = job
-        self.lost = False
-        """Whether a host was lost with it before."""
+        self.losses = 0
+        """How many hosts were lost with it."""
 
 
 class Link:
@@ -125,12 +125,9 @@ class Link:
         """Read answers in the order of the exchanges, as long as something is outstanding."""
         while self._answers:
             try:
-                answer = await asyncio.wait_for(_bytes(self._answers.popleft()), SILENCE)
-            except TimeoutError:
-                self._lose(f"it has not answered for {SILENCE:g} s")
-                return
+                answer = await _answer(self._answers.popleft())
             except Exception as error:  # noqa: BLE001  # Ray raises whatever it raises
-                self._lose(f"{type(error).__name__} from Ray")
+                self._lose(said(error))
                 return
             if len(answer) >= _LONG_ANSWER and not self._answers:
                 self._exchange()  # the host need not wait until all this is read
@@ -161,6 +158,31 @@ class Link:
         with suppress(Exception):
             ray.kill(self.actor)
         self._on_loss(self, reason)
+
+
+def said(error: Exception) -> str:
+    """What Ray says about a failure of its own, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
+
+
+async def _answer(reference: Any) -> bytes:
+    """Wait for an exchange, several beats long.
+
+    Beats are waited for one by one, so that a process that was stopped itself (Ctrl-Z) does not
+    take its own pause for the host's.
+
+    Raises:
+        TimeoutError: the host is silent.
+    """
+    waiting = asyncio.ensure_future(_bytes(reference))
+    try:
+        for _ in range(SILENT_BEATS):
+            done, _ = await asyncio.wait({waiting}, timeout=HEARTBEAT + 1)
+            if done:
+                return waiting.result()
+    finally:
+        waiting.cancel()
+    raise TimeoutError(f"no answer for {SILENT_BEATS * HEARTBEAT:g} s")
 
 
 async def _bytes(reference: Any) -> bytes:

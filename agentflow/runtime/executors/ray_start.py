@@ -48,6 +48,8 @@ class RaySession:
 
     def __init__(self, address: str | None = None) -> None:
         self._address = address or os.environ.get("RAY_ADDRESS") or None
+        self.is_own = False
+        """Whether Ray was started here: then its size is known and stays as it is."""
         self._opened: Future[None] = Future()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="agentflow-ray", daemon=True)
@@ -65,7 +67,7 @@ class RaySession:
 
     def _serve(self) -> None:
         try:
-            leave = _enter(self._address)
+            leave = self._enter()
         except Unavailable as error:
             self._opened.set_exception(error)
             return
@@ -73,29 +75,30 @@ class RaySession:
         self._closing.wait()
         leave()
 
-
-def _enter(address: str | None) -> Callable[[], None]:
-    """Connect to Ray; gives what undoes it."""
-    with _environment({} if address else _ENVIRONMENT):
-        try:
-            import ray
-        except ImportError as error:
-            raise Unavailable(
-                "Ray is not installed",
-                help="pip install 'inferloop-agentflow[ray]', or run with --executor inline",
-            ) from error
-        if ray.is_initialized():
-            return _nothing
-        try:
-            return _attach(ray, address) if address else _start(ray)
-        except Exception as error:  # Ray raises whatever its parts raise
-            where = f"Ray at {address} cannot be reached" if address else "Ray did not start"
-            with suppress(Exception):
-                ray.shutdown()
-            raise Unavailable(
-                f"{where}: {_first_line(error)}",
-                help="agentflow doctor shows what is missing; --executor inline needs no Ray",
-            ) from error
+    def _enter(self) -> Callable[[], None]:
+        """Connect to Ray; gives what undoes it."""
+        address = self._address
+        with _environment({} if address else _ENVIRONMENT):
+            try:
+                import ray
+            except ImportError as error:
+                raise Unavailable(
+                    "Ray is not installed",
+                    help="pip install 'inferloop-agentflow[ray]', or run with --executor inline",
+                ) from error
+            if ray.is_initialized():
+                return _nothing
+            self.is_own = address is None
+            try:
+                return _attach(ray, address) if address else _start(ray)
+            except Exception as error:  # Ray raises whatever its parts raise
+                where = f"Ray at {address} cannot be reached" if address else "Ray did not start"
+                with suppress(Exception):
+                    ray.shutdown()
+                raise Unavailable(
+                    f"{where}: {_first_line(error)}",
+                    help="agentflow doctor shows what is missing; --executor inline needs no Ray",
+                ) from error
 
 
 def _attach(ray: Any, address: str) -> Callable[[], None]:

@@ -234,6 +234,11 @@ def exit_now(ledger: str | None = None, code: int = 9):
     os._exit(code)
 
 
+def exit_after(path: str):
+    wait_for(path)
+    os._exit(9)
+
+
 def exit_at(x: int, at: int) -> int:
     if x == at:
         os._exit(9)
