@@ -10,9 +10,10 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
 from agentflow.runtime.blocking import Blocking, InThreads
@@ -52,6 +53,8 @@ log = logging.getLogger(__name__)
 INBOX_SECONDS = 0.2
 """How often messages from other processes are looked for: one indexed read."""
 
+_TAKES_MESSAGE = frozenset({"message.received", "cancel.requested"})
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -88,6 +91,7 @@ class Host:
         self._catalog = Catalog(journal)
         self._owner = owner_id()
         self._starting = asyncio.Lock()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._is_started = False
         self.orchestrator = Orchestrator(
             self, executor, self, watch=watch, printed=logs.printed, clock=clock
@@ -112,22 +116,29 @@ class Host:
         self._bus.send({"kind": "message"})
         return new
 
-    async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> Live | None:
-        """The child execution of a `run` step; None when it has ended already."""
+    async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> bool:
+        """See to it that the child execution of a `run` step runs; False when it has ended."""
         loaded = parent.spec.children[workflow]
         value = check_input(loaded.workflow, input)
         id = child_id(parent.id, key)
-        stored, event, created = await self._record_start(
-            loaded, value, id, owner=self._owner, parent=(parent.id, key)
-        )
-        if stored.status in ENDED:
-            return None
-        live = self.orchestrator.live(id)
-        if live is not None:
-            return live
-        if not created:
-            return await self._take_over(stored)
-        return self._begin(loaded, stored, event)
+        async with self._alone(id):
+            stored, event, created = await self._record_start(
+                loaded, value, id, owner=self._owner, parent=(parent.id, key)
+            )
+            if created:
+                self._begin(loaded, stored, event)
+            elif stored.status not in ENDED and not self._runs_elsewhere(stored):
+                with suppress(Conflict):  # another process was faster
+                    await self._take_over(stored)
+            return stored.status not in ENDED
+
+    async def cancel_child(self, child: str, reason: str) -> None:
+        """Unwind the child execution of a `run` step, unless it has ended."""
+        if self.orchestrator.live(child) is not None:
+            self.orchestrator.cancel(child, reason)
+            return
+        with suppress(Conflict):
+            await self.cancel(child, reason)
 
     def child_ended(self, child: str, key: str, at: float) -> ChildEnded:
         """How a child ended, as the event of its parent's step."""
@@ -139,18 +150,18 @@ class Host:
     async def start(self, loaded: Loaded, input: Json, id: str | None) -> Held:
         """Start an execution, or find the one with this id."""
         await self._start_executor()
-        stored, event, created = await self._record_start(loaded, input, id, owner=self._owner)
-        if created:
-            live = self._begin(loaded, stored, event)
-            return Held(stored, live, created=True)
-        held = self.held(stored)
-        if held.live is None and stored.status not in ENDED and not _is_owned(stored):
-            held = Held(stored, await self._take_over(stored))
-        return held
+        id = id or new_id()
+        async with self._alone(id):
+            stored, event, created = await self._record_start(loaded, input, id, owner=self._owner)
+            if created:
+                return Held(stored, self._begin(loaded, stored, event), created=True)
+            if stored.status in ENDED or self._runs_elsewhere(stored):
+                return self.held(stored)
+            return Held(stored, await self._take_over(stored))
 
     async def create(self, loaded: Loaded, input: Json, id: str | None) -> Held:
         """Write an execution's start, for whoever will run it."""
-        stored, _, created = await self._record_start(loaded, input, id, owner=None)
+        stored, _, created = await self._record_start(loaded, input, id or new_id(), owner=None)
         return Held(stored, None, created)
 
     def held(self, stored: StoredExecution) -> Held:
@@ -161,13 +172,12 @@ class Host:
         self,
         loaded: Loaded,
         input: Json,
-        id: str | None,
+        id: str,
         *,
         owner: str | None,
         parent: tuple[str, str] | None = None,
     ) -> tuple[StoredExecution, Started, bool]:
         """Write an execution's first event, unless it has one."""
-        id = id or new_id()
         event = Started(self._clock(), id, input, self._parallel)
         execution = replace(
             self._start_row(loaded, input, id, event.at),
@@ -184,6 +194,14 @@ class Host:
 
         stored, created = await self._blocking.write(write)
         return stored, event, created
+
+    def _runs_elsewhere(self, stored: StoredExecution) -> bool:
+        """Whether another process that is alive runs it."""
+        return stored.owner not in (None, self._owner) and is_alive(stored.owner)
+
+    def _alone(self, id: str) -> asyncio.Lock:
+        """Held while an execution begins to be served here, so that it begins once."""
+        return self._locks.setdefault(id, asyncio.Lock())
 
     def _start_row(self, loaded: Loaded, input: Json, id: str, at: float) -> StoredExecution:
         """The row of a new execution that nobody owns yet."""
@@ -215,20 +233,18 @@ class Host:
 
     async def resume(self, id: str) -> Held:
         """Go on with an execution that nobody runs."""
-        stored = self._journal.execution(id)
-        live = self.orchestrator.live(id)
-        if live is None:
-            if stored.status in ENDED:
-                raise Conflict(
-                    f"execution {id} has already {stored.status}",
-                    help=f"agentflow show {id}",
-                )
-            await self._start_executor()
-            live = await self._take_over(stored)
-        return Held(stored, live)
+        _require_open(self._journal.execution(id))
+        await self._start_executor()
+        async with self._alone(id):
+            stored = self._journal.execution(id)
+            _require_open(stored)
+            return Held(stored, await self._take_over(stored))
 
     async def _take_over(self, stored: StoredExecution) -> Live:
         """Own an execution that nobody runs, and ask again for what it waits for."""
+        live = self.orchestrator.live(stored.id)
+        if live is not None:
+            return live
         live = await self._claim(stored)
         self.orchestrator.adopt(live)
         self.orchestrator.post(live.id, Resumed(self._clock()))
@@ -237,19 +253,41 @@ class Host:
         return live
 
     async def _claim(self, stored: StoredExecution) -> Live:
-        epoch = await self._blocking.write(self._journal.claim, stored.id, self._owner)
+        async with self._or_given_back(stored.id):
+            epoch = await self._blocking.write(self._journal.claim, stored.id, self._owner)
+            records = await self._blocking.read(self._journal.history, stored.id)
+            return self._restored(stored, epoch, records)
+
+    @asynccontextmanager
+    async def _or_given_back(self, id: str) -> AsyncIterator[None]:
+        """If the block fails, give up what it claimed.
+
+        Owned and not served, an execution is out of everybody's reach while this process lives.
+        """
+        try:
+            yield
+        except AgentFlowError:
+            with suppress(AgentFlowError):
+                await self._blocking.write(self._journal.release, id, self._owner)
+            raise
+
+    def _restored(self, stored: StoredExecution, epoch: int, records: list[Record]) -> Live:
         loaded = self._catalog.started_with(stored)
-        records = await self._blocking.read(self._journal.history, stored.id)
-        machine = rebuild(self._catalog.program(loaded), records)
-        return Live(
+        live = Live(
             stored.id,
             loaded,
-            machine,
+            rebuild(self._catalog.program(loaded), records),
             epoch,
             records[-1].seq,
             status=stored.status,
             parent=_parent(stored),
         )
+        live.received.update(
+            record.data["message"]
+            for record in records
+            if record.type in _TAKES_MESSAGE and not record.superseded
+        )
+        return live
 
     async def retry(self, id: str) -> Held:
         """Go on with an execution from where it failed or was cancelled."""
@@ -259,12 +297,13 @@ class Host:
         await self._start_executor()
         if point.child is not None:
             await self.retry(child_id(id, point.child))
-        epoch = await self._blocking.write(self._journal.claim, id, self._owner)
-        record = Record(
-            id, records[-1].seq + 1, RETRIED, self._clock(), data={"forgives": point.forgives}
-        )
-        await self._blocking.write(self._journal.supersede, id, point.from_seq, epoch, record)
-        live = await self._take_over(self._journal.execution(id))
+        async with self._alone(id), self._or_given_back(id):
+            epoch = await self._blocking.write(self._journal.claim, id, self._owner)
+            record = Record(
+                id, records[-1].seq + 1, RETRIED, self._clock(), data={"forgives": point.forgives}
+            )
+            await self._blocking.write(self._journal.supersede, id, point.from_seq, epoch, record)
+            live = await self._take_over(self._journal.execution(id))
         return Held(stored, live)
 
     async def fork(self, id: str, step: str, input: Json, spec: Loaded | None) -> Held:
@@ -301,16 +340,15 @@ class Host:
     async def cancel(self, id: str, reason: str) -> Held:
         """Unwind an execution, or ask the process that runs it to do so."""
         stored = self._journal.execution(id)
-        if stored.status in ENDED:
-            raise Conflict(f"execution {id} has already {stored.status}")
-        live = self.orchestrator.live(id)
-        if live is None and _is_owned(stored):
-            ask = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, self._clock(), id)
-            await self.post(ask)
-            return Held(stored, None)
-        if live is None:
-            live = await self._take_over_to_cancel(stored)
-        self.orchestrator.cancel(id, reason)
+        _require_open(stored)
+        # The request is kept first: it must not be lost when its taker dies.
+        request = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, self._clock(), id)
+        await self.post(request)
+        async with self._alone(id):
+            live = self.orchestrator.live(id)
+            if live is None and not self._runs_elsewhere(stored):
+                live = await self._take_over_to_cancel(stored)
+        self.orchestrator.deliver(request)
         return Held(stored, live)
 
     async def _take_over_to_cancel(self, stored: StoredExecution) -> Live:
@@ -364,6 +402,15 @@ class Host:
         if hint.get("kind") in {"message", "connected"}:
             self._look.set()
 
+    def _look_for_children(self) -> None:
+        """Children that other processes run tell their parents nothing when they end."""
+        for live in self.orchestrator.lives:
+            for key, child in live.children.items():
+                if self.orchestrator.live(child) is not None:
+                    continue
+                if self._journal.execution(child).status in ENDED:
+                    self.orchestrator.tell_parent(live.id, key, child)
+
     async def _read_inbox(self) -> None:
         cursor = self._journal.cursor()
         while True:
@@ -375,6 +422,7 @@ class Host:
             for position, message in self._journal.inbox(cursor):
                 self.orchestrator.deliver(message)
                 cursor = position
+            self._look_for_children()
 
     async def close(self) -> None:
         """Give every execution up, so that any engine can resume it, and stop the executor."""
@@ -390,8 +438,12 @@ class Host:
         self._blocking.close()
 
 
-def _is_owned(stored: StoredExecution) -> bool:
-    return stored.owner is not None and is_alive(stored.owner)
+def _require_open(stored: StoredExecution) -> None:
+    if stored.status in ENDED:
+        raise Conflict(
+            f"execution {stored.id} has already {stored.status}",
+            help=f"agentflow show {stored.id}",
+        )
 
 
 def _parent(stored: StoredExecution) -> tuple[str, str] | None:

@@ -18,6 +18,7 @@ from typing import Any, Protocol, assert_never
 
 from agentflow.errors import AgentFlowError, Json, Unavailable
 from agentflow.runtime.executors.protocol import Executor, Report, Task
+from agentflow.runtime.journal.errors import AlreadyRecorded, Fenced
 from agentflow.runtime.journal.protocol import CANCEL, Change, Message, Record
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine.protocol import (
@@ -76,12 +77,17 @@ class Store(Protocol):
 class Children(Protocol):
     """Starts and finds child executions; the engine is one."""
 
-    async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> Live | None:
-        """The child, owned and not yet begun; None when it has ended already.
+    async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> bool:
+        """See to it that a child runs, here or in another process; False when it has ended.
 
         Raises:
+            Unavailable: the journal cannot be used, so nobody knows whether it runs.
             AgentFlowError: the child cannot start.
         """
+        ...
+
+    async def cancel_child(self, child: str, reason: str) -> None:
+        """Unwind a child, whoever runs it, unless it has ended."""
         ...
 
     def child_ended(self, child: str, key: str, at: float) -> ChildEnded:
@@ -98,6 +104,16 @@ class Group:
     epochs: dict[str, int] = field(default_factory=dict)
     consumed: list[tuple[str, str, str]] = field(default_factory=list)
     lives: dict[str, tuple[Live, list[Event], list[Command]]] = field(default_factory=dict)
+
+    def leave_out(self, executions: Sequence[str]) -> None:
+        """Take everything of these executions out."""
+        gone = set(executions)
+        self.records = [r for r in self.records if r.execution not in gone]
+        self.changes = [c for c in self.changes if c.execution not in gone]
+        self.consumed = [c for c in self.consumed if c[1] not in gone]
+        for execution in gone:
+            self.epochs.pop(execution, None)
+            self.lives.pop(execution, None)
 
 
 class Orchestrator:
@@ -125,6 +141,8 @@ class Orchestrator:
         self._timers: list[tuple[float, str, str]] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._broken: Unavailable | None = None
+        """Why the journal cannot be used, found out beside the turns."""
         self.mailbox = Mailbox(self.post, clock)
 
     @property
@@ -164,9 +182,12 @@ class Orchestrator:
         """Somebody sent a message: to whom it concerns, if this process owns them."""
         if message.name != CANCEL:
             self.mailbox.deliver(message)
-        elif message.execution in self._lives:
+            return
+        live = None if message.execution is None else self._lives.get(message.execution)
+        if live is not None and message.id not in live.received:
+            live.received.add(message.id)
             reason = message.data if isinstance(message.data, str) else ""
-            self.cancel(message.execution, reason, message.id)
+            self.cancel(live.id, reason, message.id)
 
     def take_reports(self, reports: Sequence[Report]) -> None:
         """What an executor reports."""
@@ -192,9 +213,10 @@ class Orchestrator:
             await self._wake.wait()
             self._wake.clear()
             arrived, self._arrived = self._arrived, []
+            if self._broken is not None:
+                raise self._broken
             group = self._take(arrived)
-            if group.records:
-                await self._commit(group)
+            await self._commit(group)
             self._carry_out(list(group.lives.values()))
 
     def abandon(self, error: BaseException | None) -> None:
@@ -252,23 +274,18 @@ class Orchestrator:
         group.epochs[live.id] = live.epoch
 
     async def _commit(self, group: Group) -> None:
-        try:
-            await self._store.append(group.records, group.changes, group.epochs, group.consumed)
-        except Unavailable:
-            raise
-        except AgentFlowError as error:
-            self._drop(getattr(error, "executions", list(group.lives)), error)
-            for execution in list(group.lives):
-                if execution not in self._lives:
-                    del group.lives[execution]
-            survivors = Group(
-                [r for r in group.records if r.execution in group.lives],
-                [c for c in group.changes if c.execution in group.lives],
-                {e: epoch for e, epoch in group.epochs.items() if e in group.lives},
-                [c for c in group.consumed if c[1] in group.lives],
-            )
-            if survivors.records:
-                await self._commit(survivors)
+        """Write a group; without the executions that others have taken over."""
+        while group.records:
+            try:
+                await self._store.append(group.records, group.changes, group.epochs, group.consumed)
+            except Unavailable:
+                raise
+            except AgentFlowError as error:
+                lost = _concerned(error) or list(group.epochs)
+                self._drop(lost, error)
+                group.leave_out(lost)
+            else:
+                return
 
     def _drop(self, executions: Sequence[str], error: AgentFlowError) -> None:
         """Another orchestrator took these over: stop working for them."""
@@ -327,7 +344,7 @@ class Orchestrator:
             self.mailbox.forget(live, listener)
         child = live.children.pop(key, None)
         if child is not None:
-            self.cancel(child, f"no longer wanted by {live.id}")
+            self._spawn(self._children.cancel_child(child, f"no longer wanted by {live.id}"))
         self._executor.withdraw(live.id, key)
 
     def _end(self, live: Live) -> None:
@@ -339,20 +356,23 @@ class Orchestrator:
             live.ended.set_result(None)
 
     async def _start_child(self, live: Live, command: StartChild) -> None:
+        child = child_id(live.id, command.key)
         try:
-            child = await self._children.start_child(
+            runs = await self._children.start_child(
                 live, command.key, command.workflow, command.input
             )
+        except Unavailable:
+            raise
         except AgentFlowError as error:
             value = {"name": "InvalidInput", "message": error.message, "data": None, "cause": None}
             self.post(live.id, ChildEnded(self._clock(), command.key, "failed", error=value))
             return
-        if child is None:
-            self.tell_parent(live.id, command.key, child_id(live.id, command.key))
-            return
-        live.children[command.key] = child.id
-        if command.key not in live.working:
-            self.cancel(child.id, f"no longer wanted by {live.id}")
+        if not runs:
+            self.tell_parent(live.id, command.key, child)
+        elif command.key in live.working:
+            live.children[command.key] = child
+        else:
+            await self._children.cancel_child(child, f"no longer wanted by {live.id}")
 
     def tell_parent(self, parent: str, key: str, child: str) -> None:
         """A child execution has ended: its parent goes on, if this process owns it."""
@@ -378,8 +398,12 @@ class Orchestrator:
 
     def _reaped(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("carrying out a command failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Unavailable):
+            self._broken = error
+            self._wake.set()
+        elif error is not None:
+            log.error("carrying out a command failed", exc_info=error)
 
     # --- timers -------------------------------------------------------------------------------
 
@@ -405,6 +429,13 @@ class Orchestrator:
 def child_id(parent: str, key: str) -> str:
     """The id of the execution that a `run` step starts: the same however often it is started."""
     return f"{parent}-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}"
+
+
+def _concerned(error: AgentFlowError) -> list[str]:
+    """The executions because of which a commit was refused."""
+    if isinstance(error, AlreadyRecorded):
+        return [error.execution]
+    return list(error.executions) if isinstance(error, Fenced) else []
 
 
 def _event_of(report: Report, at: float) -> Event:

@@ -1,8 +1,9 @@
 """A workflow, events as short texts, and the commands that must follow as short texts.
 
 Events: `start`, `KEY = JSON` (completed), `KEY ! NAME` (failed), `KEY : [JSON, …]` (batch outcomes,
-`!NAME` strings are errors), `KEY < [JSON]` (stream values), `KEY > JSON` (message),
-`KEY child JSON` / `KEY child! NAME`, `KEY emitted`, `KEY started`, `fire KEY`, `cancel`, `resume`.
+`!NAME` strings are errors), `KEY < [JSON]` (stream values; `KEY #N < [JSON]`: of attempt N),
+`KEY > JSON` (message), `KEY child JSON` / `KEY child! NAME`, `KEY emitted`, `KEY started`,
+`fire KEY`, `cancel`, `resume`.
 """
 
 from __future__ import annotations
@@ -69,7 +70,11 @@ class Play:
                 outcomes = [outcome(value) for value in json.loads(values)]
                 return p.BatchCompleted(at, key, 1, outcomes, elapsed=0.2)
             case [key, "<", values]:
-                return p.StreamYielded(at, key, 1, json.loads(values))
+                return p.StreamYielded(at, key, self.attempts.get(key, 1), json.loads(values))
+            case [key, attempt, values] if attempt.startswith("#"):
+                return p.StreamYielded(
+                    at, key, int(attempt[1:]), json.loads(values.removeprefix("< "))
+                )
             case [key, ">", value]:
                 return p.MessageReceived(at, key, "m1", json.loads(value))
             case [key, "child", value]:

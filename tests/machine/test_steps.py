@@ -870,6 +870,32 @@ p.from ! WorkerLost
 -> stream p.from demand 2 skip 1
 """,
     ),
+    "values of a stream that was given up are not taken": Row(
+        """
+  - id: p
+    pipeline:
+      from: {call: f.source}
+      buffer: 2
+      stages: [{id: a, call: f.a, with: {x: "${ item }"}}]
+""",
+        """
+start
+-> stream p.from demand 2 skip 0
+p.from < [1]
+-> demand p.from 1
+-> invoke p[0].a {"x": 1}
+p.from ! WorkerLost
+-> stream p.from demand 2 skip 1
+p.from #1 < [2]
+p.from < [2]
+-> demand p.from 1
+p.from = null
+p[0].a = 10
+-> invoke p[1].a {"x": 2}
+p[1].a = 20
+-> done [10, 20]
+""",
+    ),
     "an item that fails stops the pipeline": Row(
         """
   - id: p

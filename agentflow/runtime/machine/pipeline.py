@@ -108,6 +108,10 @@ class PipelineFrame(Parallel):
     def receive(self, machine: Machine, event: Event) -> Outcome | None:
         source = self._source
         assert isinstance(source, StreamSource)
+        assert isinstance(event, StreamYielded | CallCompleted | CallFailed)
+        if event.attempt != source.attempt:
+            machine.ignored += 1
+            return None
         match event:
             case StreamYielded():
                 source.accept(event.values)
@@ -243,14 +247,14 @@ class ListSource:
 class StreamSource:
     """A function as source: it gives values when there is demand, and `flow` takes them."""
 
-    __slots__ = ("_attempt", "_buffered", "_call", "_demand", "_given", "_key", "_scope", "ended")
+    __slots__ = ("_buffered", "_call", "_demand", "_given", "_key", "_scope", "attempt", "ended")
 
     def __init__(self, call: CallNode, key: str, scope: Scope, demand: int) -> None:
         self._call = call
         self._key = key
         self._scope = scope
         self._demand = demand
-        self._attempt = 1
+        self.attempt = 1
         self._given = 0
         self._buffered: deque[Json] = deque()
         self.ended = False
@@ -284,10 +288,10 @@ class StreamSource:
     def reopens(self, error: Json) -> bool:
         """Whether a stream that broke is opened once more, where it broke."""
         policy = self._call.policy
-        lost = error["name"] == "WorkerLost" and self._attempt < CRASH_BUDGET
-        if not lost and (policy is None or not policy.allows(error, self._attempt)):
+        lost = error["name"] == "WorkerLost" and self.attempt < CRASH_BUDGET
+        if not lost and (policy is None or not policy.allows(error, self.attempt)):
             return False
-        self._attempt += 1
+        self.attempt += 1
         return True
 
     def command(self) -> OpenStream:
@@ -295,7 +299,7 @@ class StreamSource:
         call = self._call
         return OpenStream(
             self._key,
-            self._attempt,
+            self.attempt,
             call.function,
             call.arguments(self._scope),
             self._demand,

@@ -1,0 +1,226 @@
+"""Executions that change hands: between processes, between moments, between life and death.
+
+Each was found by the simulation (`python -m tests.simulation`); here it is on its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentflow import Engine, Unavailable
+from agentflow.runtime.blocking import InThreads
+from agentflow.runtime.executors.inline import InlineExecutor
+from agentflow.runtime.executors.protocol import Report
+from agentflow.runtime.host import Host
+from agentflow.runtime.journal.protocol import Change, Message, Record
+from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.logs import LogBook
+from agentflow.runtime.orchestrator import child_id
+from agentflow.spec.load import Loaded
+
+Spec = Callable[..., Loaded]
+
+ELSEWHERE = "another-machine:1:x"
+"""An owner of whom nobody here can tell whether it lives: it counts as alive."""
+
+
+class Unreliable(InThreads):
+    """A journal whose calls with these names fail once."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.names = list(names)
+
+    async def write(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        self._perhaps(work)
+        return await super().write(work, *args, **kwargs)
+
+    async def read(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        self._perhaps(work)
+        return await super().read(work, *args, **kwargs)
+
+    def _perhaps(self, work: Any) -> None:
+        name = getattr(work, "__name__", "")
+        if name in self.names:
+            self.names.remove(name)
+            raise Unavailable("the database is away")
+
+
+class Idle:
+    """An executor whose workers never answer: the test reports for them."""
+
+    parallel = 4
+    phase = None
+
+    async def start(self, report: Callable[[list[Report]], None]) -> None:
+        self.report = report
+
+    def submit(self, tasks: object) -> None: ...
+
+    def withdraw(self, execution: str, key: str) -> None: ...
+
+    def demand(self, execution: str, key: str, count: int) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@asynccontextmanager
+async def serving(root: Path, **options: Any) -> AsyncIterator[tuple[Host, Journal]]:
+    """A host that serves, on the project's journal; it stops when the block ends."""
+    journal = Journal.open(None, root)
+    executor = options.pop("executor", None) or InlineExecutor()
+    host = Host(journal, executor, LogBook(root / "logs", print), lambda _: None, 4, **options)
+    work = asyncio.create_task(host.serve())
+    try:
+        yield host, journal
+    finally:
+        work.cancel()
+        with suppress(asyncio.CancelledError, ExceptionGroup):
+            await work
+        await host.close()
+        journal.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let others run until something is so."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
+            await asyncio.sleep(0.001)
+
+
+def test_a_cancellation_is_kept_before_it_is_acknowledged(engine: Engine, spec: Spec) -> None:
+    execution = engine.start(spec("  - {id: l, listen: never}"))
+    engine.cancel(execution.id, "enough")
+    kept = [m for _, m in engine.journal.inbox(0) if m.execution == execution.id]
+    assert [message.data for message in kept] == ["enough"]
+
+
+async def test_a_message_is_taken_once_also_by_the_next_owner(project: Path, spec: Spec) -> None:
+    loaded = spec("""
+  - {id: l, listen: go}
+  - {id: m, listen: go}
+  - {id: r, return: ["${ l }", "${ m }"]}
+""")
+    first = Message("m1", "go", None, 1, 0.0, "e1")
+    async with serving(project) as (host, journal):
+        await host.start(loaded, None, "e1")
+        await host.post(first)
+        await until(lambda: len(journal.history("e1")) == 2)
+    async with serving(project) as (host, journal):
+        held = await host.resume("e1")
+        await until(lambda: host.orchestrator.mailbox._listeners)
+        host.orchestrator.deliver(first)  # it stands in the inbox, which is read from any point on
+        await host.post(Message("m2", "go", None, 2, 0.0, "e1"))
+        assert held.live is not None
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        assert journal.execution("e1").output == [1, 2]
+
+
+async def test_resuming_twice_at_once_takes_over_once(project: Path, spec: Spec) -> None:
+    async with serving(project) as (host, journal):
+        created = await host.create(spec("  - {id: l, listen: never}"), None, "e1")
+        held = await asyncio.gather(*(host.resume("e1") for _ in range(3)))
+        assert len({id(h.live) for h in held}) == 1
+        assert journal.execution("e1").epoch == created.stored.epoch + 1
+
+
+@pytest.mark.parametrize("name", ["claim", "history"])
+async def test_a_take_over_that_fails_leaves_the_execution_to_others(
+    project: Path, spec: Spec, name: str
+) -> None:
+    async with serving(project, blocking=Unreliable(name)) as (host, journal):
+        await host.create(spec("  - {id: l, listen: never}"), None, "e1")
+        with pytest.raises(Unavailable):
+            await host.resume("e1")
+        assert journal.execution("e1").owner is None
+        assert (await host.resume("e1")).live is not None
+
+
+async def test_a_child_that_another_process_runs_is_waited_for(project: Path, spec: Spec) -> None:
+    child = spec("  - {id: l, listen: never}", name="child")
+    parent = spec("  - {id: c, run: child}")
+    async with serving(project) as (host, journal):
+        await host.create(parent, None, "e1")
+        id = child_id("e1", "c")
+        await host._record_start(child, {}, id, owner=ELSEWHERE, parent=("e1", "c"))
+        held = await host.resume("e1")
+        assert held.live is not None
+        await until(lambda: held.live is not None and held.live.children)
+        ended = Record(id, 2, "execution.ended", 1.0, data={"status": "succeeded"})
+        journal.append([ended], [Change(id, "succeeded", output=7, ended_at=1.0)], {id: 1})
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        assert journal.execution("e1").output == 7
+
+
+async def test_cancelling_a_parent_reaches_a_child_of_another_process(
+    project: Path, spec: Spec
+) -> None:
+    child = spec("  - {id: l, listen: never}", name="child")
+    parent = spec("  - {id: c, run: child}")
+    async with serving(project) as (host, journal):
+        await host.create(parent, None, "e1")
+        id = child_id("e1", "c")
+        await host._record_start(child, {}, id, owner=ELSEWHERE, parent=("e1", "c"))
+        held = await host.resume("e1")
+        await until(lambda: held.live is not None and held.live.children)
+        await host.cancel("e1", "enough")
+        await until(lambda: [m for _, m in journal.inbox(0) if m.execution == id])
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("post", "  - {id: e, emit: {type: t, data: 1}}"),
+        ("write", "  - {id: c, run: child}"),
+    ],
+    ids=["an event is not published", "a child is not started"],
+)
+async def test_a_journal_that_fails_beside_the_turns_ends_them(
+    project: Path, spec: Spec, name: str, step: str
+) -> None:
+    spec("  - {id: l, listen: never}", name="child")
+    journal = Journal.open(None, project)
+    blocking = Unreliable()
+    host = Host(
+        journal, InlineExecutor(), LogBook(project, print), lambda _: None, 4, blocking=blocking
+    )
+    await host.create(spec(step), None, "e1")
+    await host.resume("e1")
+    blocking.names.append(name)
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(host.serve(), 20)
+    assert caught.group_contains(Unavailable)
+    await host.close()
+    journal.close()
+
+
+async def test_a_refused_result_does_not_get_lost_beside_a_fenced_execution(
+    project: Path, spec: Spec
+) -> None:
+    idle = Idle()
+    loaded = spec("  - {id: a, call: work.double, with: {x: 1}}\n  - {id: l, listen: go}")
+    async with serving(project, executor=idle) as (host, journal):
+        mine = await host.start(loaded, None, "mine")
+        lost = await host.start(loaded, None, "lost")
+        assert mine.live is not None
+        assert lost.live is not None
+        journal.claim("lost", host._owner)  # as if another process had it now
+        idle.report(
+            [
+                Report("mine", "a", 9, "completed", value=0),
+                Report("lost", "a", 1, "completed", value=2),
+            ]
+        )
+        with pytest.raises(Exception, match="taken over"):
+            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 20)
+        idle.report([Report("mine", "a", 1, "completed", value=2)])
+        await host.post(Message("m1", "go", None, 1, 0.0, "mine"))
+        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 20)
+        types = [record.type for record in journal.history("mine")]
+        assert types[:3] == ["execution.started", "result.refused", "call.completed"]
