@@ -8,35 +8,52 @@ waits and never fails; a Redis that is gone, slow or flushed is left alone and t
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import orjson
 
-from agentflow.errors import Json, Unavailable
+from agentflow.errors import Json, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+    from redis.asyncio.client import PubSub
+    from tenacity import RetryCallState
 
 log = logging.getLogger(__name__)
 
 QUEUED = 10_000
 """Hints that may wait to be sent; beyond, they are dropped."""
-PATIENCE = 0.25
-"""Seconds that one send may take."""
+TOGETHER = 500
+"""Hints that share a round trip."""
+LARGEST = 10_000
+"""Bytes of a hint that is still read; ours are far smaller."""
+PATIENCE = 1.0
+"""Seconds that Redis may take to answer. Nobody but the bus itself waits for it."""
+QUIET = 5.0
+"""Seconds without a hint until the connection is probed: one that broke may never say so."""
 PAUSE_MAX = 5.0
 """Seconds between tries to reach a Redis that is gone, at most."""
 
+CONNECTED = "connected"
+"""The kind of hint that the bus itself gives: what was sent before was not heard."""
+
 Receive = Callable[[dict[str, Json]], None]
+T = TypeVar("T")
 
 
 class Bus(Protocol):
     """Carries hints, best effort."""
 
     def send(self, hint: dict[str, Json]) -> None:
-        """Send a hint to every orchestrator of the same store, this one included; returns at once."""
+        """Send a hint to every orchestrator of the same store, this one included; returns at once.
+
+        Its `kind` is a text. One that waits to be sent already is not sent twice.
+        """
         ...
 
     async def run(self, receive: Receive) -> None:
@@ -56,58 +73,182 @@ class NoBus:
 
 
 class RedisBus:
-    """Redis publish/subscribe on one channel per store."""
+    """Redis publish/subscribe, on one channel for each store.
 
-    def __init__(self, url: str, namespace: str) -> None:
-        try:
-            from redis.asyncio import Redis
-        except ImportError:
-            raise Unavailable(
-                "REDIS_URL is set, but the redis client is not installed",
-                help="pip install 'inferloop-agentflow[redis]'",
-            ) from None
-        self._client: Redis = Redis.from_url(url, socket_connect_timeout=1, health_check_interval=5)
-        self._channel = f"agentflow:{namespace}"
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUED)
+    Args:
+        url: `redis://host:6379/0`, `rediss://…` for TLS, `unix:///path`.
+        store: What all orchestrators of a store call it; its hash names the channel.
+
+    Raises:
+        UsageError: the URL is none of a Redis.
+        Unavailable: the client is not installed.
+    """
+
+    def __init__(self, url: str, store: str) -> None:
+        self._client = _client(url)
+        name = hashlib.blake2b(store.encode(), digest_size=8).hexdigest()
+        self._channel = f"agentflow:{name}"
+        self._unsent: dict[bytes, None] = {}
+        self._has_unsent = asyncio.Event()
+        self._is_away = False
 
     def send(self, hint: dict[str, Json]) -> None:
-        """Queue a hint; dropped when Redis has been too slow for too long."""
-        with suppress(asyncio.QueueFull):
-            self._queue.put_nowait(orjson.dumps(hint))
+        """Queue a hint; dropped when Redis has been away for too long."""
+        if len(self._unsent) < QUEUED:
+            self._unsent[orjson.dumps(hint)] = None
+            self._has_unsent.set()
 
     async def run(self, receive: Receive) -> None:
         """Send and receive until cancelled, whatever becomes of Redis meanwhile."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._again_and_again(self._send_all))
-                group.create_task(self._again_and_again(lambda: self._receive_all(receive)))
+                group.create_task(self._send_all())
+                group.create_task(self._receive_all(receive))
         finally:
             with suppress(Exception):
-                await asyncio.wait_for(self._client.aclose(), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await self._client.aclose()
 
-    async def _again_and_again(self, work: Callable[[], Json]) -> None:
-        from redis.exceptions import RedisError
-        from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
-
-        tries = AsyncRetrying(
-            retry=retry_if_exception_type((RedisError, OSError, TimeoutError)),
-            wait=wait_random_exponential(multiplier=0.1, max=PAUSE_MAX),
-        )
-        async for attempt in tries:
-            with attempt:
-                await work()
+    # --- sending ------------------------------------------------------------------------------
 
     async def _send_all(self) -> None:
         while True:
-            hint = await self._queue.get()
-            await asyncio.wait_for(self._client.publish(self._channel, hint), PATIENCE)
+            await self._has_unsent.wait()
+            await self._patiently(self._send_some)
+            if not self._unsent:
+                self._has_unsent.clear()
+
+    async def _send_some(self) -> None:
+        """Send the oldest hints; they wait again, before the others, if that fails."""
+        # Taken out first: a hint like one of them that is given meanwhile tells of something newer.
+        some = list(islice(self._unsent, TOGETHER))
+        for hint in some:
+            del self._unsent[hint]
+        try:
+            async with asyncio.timeout(PATIENCE), self._client.pipeline(transaction=False) as batch:
+                for hint in some:
+                    batch.publish(self._channel, hint)
+                await batch.execute()
+        except BaseException:
+            self._unsent = dict.fromkeys([*some, *self._unsent])
+            raise
+
+    # --- receiving ----------------------------------------------------------------------------
 
     async def _receive_all(self, receive: Receive) -> None:
-        async with self._client.pubsub(ignore_subscribe_messages=True) as channel:
-            await channel.subscribe(self._channel)
-            receive({"kind": "connected"})
-            async for message in channel.listen():
-                with suppress(orjson.JSONDecodeError):
-                    hint = orjson.loads(message["data"])
-                    if isinstance(hint, dict):
-                        receive(hint)
+        while True:
+            channel = await self._patiently(self._subscribe)
+            receive({"kind": CONNECTED})
+            try:
+                await _listen(channel, receive)
+            except _failures() as error:
+                log.debug("Redis no longer sends: %s", error)
+            finally:
+                await channel.aclose()  # type: ignore[no-untyped-call]  # of redis-py
+
+    async def _subscribe(self) -> PubSub:
+        """Listen to the channel: what is sent from here on is heard."""
+        channel = self._client.pubsub()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await channel.subscribe(self._channel)
+                while not await channel.get_message(timeout=PATIENCE):
+                    pass
+        except BaseException:
+            await channel.aclose()  # type: ignore[no-untyped-call]  # of redis-py
+            raise
+        return channel
+
+    # --- patience -----------------------------------------------------------------------------
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works; the log says once that Redis is away."""
+        from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+        trying = AsyncRetrying(
+            retry=retry_if_exception_type(_failures()),
+            wait=wait_random_exponential(multiplier=0.1, max=PAUSE_MAX),
+            before_sleep=self._missed,
+        )
+        result: T = await trying(attempt)
+        if self._is_away:
+            self._is_away = False
+            log.info("Redis is back")
+        return result
+
+    def _missed(self, state: RetryCallState) -> None:
+        if not self._is_away and state.outcome is not None:
+            self._is_away = True
+            error = state.outcome.exception()
+            log.warning(
+                "Redis does not answer (%s); executions go on, "
+                "other processes notice their changes a little later",
+                error if str(error) else type(error).__name__,
+            )
+
+
+async def _listen(channel: PubSub, receive: Receive) -> None:
+    """Give hints as they come, until the connection is lost."""
+    is_probed = False
+    while True:
+        async with asyncio.timeout(QUIET + PATIENCE):
+            message = await channel.get_message(timeout=QUIET)
+        if message is not None:
+            is_probed = False
+            hint = _hint(message)
+            if hint is not None:
+                receive(hint)
+        elif is_probed:
+            raise TimeoutError("a probe was not answered")
+        else:
+            async with asyncio.timeout(PATIENCE):
+                await channel.ping()
+            is_probed = True
+
+
+def _hint(message: dict[str, Json]) -> dict[str, Json] | None:
+    """What a message of the channel says; `None` if it is none of ours."""
+    data = message["data"]
+    if message["type"] != "message" or len(data) > LARGEST:
+        return None
+    try:
+        hint = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return None
+    return hint if isinstance(hint, dict) and isinstance(hint.get("kind"), str) else None
+
+
+def _client(url: str) -> Redis:
+    try:
+        import tenacity  # noqa: F401 - to miss it now rather than when hints are carried
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+    except ImportError as error:
+        raise Unavailable(
+            f"REDIS_URL is set, but the package {error.name} is not installed",
+            help="pip install 'inferloop-agentflow[redis]'",
+        ) from None
+    try:
+        client: Redis = Redis.from_url(
+            url,
+            # The bus counts the time itself: the client's own way (`wait_for`) may lose a
+            # cancellation in Python 3.11. It tries again itself too, without a bound.
+            socket_connect_timeout=PATIENCE,
+            socket_timeout=None,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError:
+        # The address stays out of the message: it may hold a password.
+        raise UsageError(
+            "REDIS_URL is not the address of a Redis",
+            help="write redis://host:6379/0, or rediss://… for TLS",
+        ) from None
+    return client
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What may pass."""
+    from redis.exceptions import RedisError
+
+    return RedisError, OSError, TimeoutError

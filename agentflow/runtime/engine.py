@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from agentflow.errors import AgentFlowError, Json, UsageError
+from agentflow.runtime.bus import Bus, NoBus, RedisBus
 from agentflow.runtime.execution import Execution
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.host import Held, Host
@@ -59,7 +60,9 @@ class Engine:
         self._executor = _make_executor(executor, parallel)
         self._parallel = parallel
         self._watch: Callable[[Notice], None] = watch or (lambda notice: None)
-        self.journal = Journal.open(store or load_settings().database_url, self.root)
+        settings = load_settings()
+        self.journal = Journal.open(store or settings.database_url, self.root)
+        self._bus = self._make_bus(settings.redis_url)
         self._logs = LogBook(self.root / ".agentflow" / "logs", self._watch)
         self._host: Host
         self._error: Exception | None = None
@@ -198,9 +201,18 @@ class Engine:
 
     # --- the thread ---------------------------------------------------------------------------
 
+    def _make_bus(self, url: str | None) -> Bus:
+        try:
+            return NoBus() if url is None else RedisBus(url, self.journal.name)
+        except AgentFlowError:
+            self.journal.close()
+            raise
+
     def _serve(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
-        self._host = Host(self.journal, self._executor, self._logs, self._watch, self._parallel)
+        self._host = Host(
+            self.journal, self._executor, self._logs, self._watch, self._parallel, bus=self._bus
+        )
         self._serving = self._loop.create_task(self._guard())
         ready.set()
         self._loop.run_forever()

@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
     """Where the journal is; by default `.agentflow/journal.db` in the project root."""
 
+    redis_url: str | None = Field(default=None, validation_alias="REDIS_URL", repr=False)
+    """A Redis that carries hints between processes; without one they notice news a little later."""
+
     executor: Literal["ray", "inline"] = "ray"
     """What carries out calls where the command line does not say: `AGENTFLOW_EXECUTOR`."""
 

@@ -38,6 +38,11 @@ class Reader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def name(self) -> str:
+        """What every process calls this store: a file, or an address without its password."""
+        return self._database.name
+
     def spec(self, digest: str) -> StoredSpec:
         """The workflow with this digest.
 
