@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -279,11 +280,15 @@ async def test_without_redis_there_is_nothing_to_do() -> None:
 
 
 @pytest.fixture
-def hinted(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
-    """Engines that hear hints, and would never look by themselves."""
+def redis_url(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines find Redis."""
     monkeypatch.setenv("REDIS_URL", redis.url)
+
+
+@pytest.fixture
+def hinted(redis_url: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines hear hints, and those of this process would never look by themselves."""
     monkeypatch.setattr(host, "INBOX_SECONDS", 3600)
-    return redis
 
 
 LISTENER = """
@@ -294,48 +299,47 @@ LISTENER = """
 """
 
 
-def test_a_cancellation_by_another_engine_arrives_by_hint(
-    hinted: RedisServer, project: Path, spec: Spec, ledger: Ledger
+def agentflow(*arguments: str) -> None:
+    """What another process does with the same store and the same Redis."""
+    subprocess.run(
+        [sys.executable, "-m", "agentflow", *arguments, "--executor", "inline"],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+
+
+@pytest.mark.slow
+def test_a_cancellation_by_another_process_arrives_by_hint(
+    hinted: None, engine: Engine, spec: Spec, ledger: Ledger
 ) -> None:
-    with (
-        Engine(executor="inline", root=project) as one,
-        Engine(executor="inline", root=project) as two,
-    ):
-        execution = one.start(spec(LISTENER))
-        two.cancel(execution.id, "enough")
-        with pytest.raises(ExecutionCancelled):
-            execution.result(PATIENCE)
+    execution = engine.start(spec(LISTENER))
+    agentflow("cancel", execution.id)
+    with pytest.raises(ExecutionCancelled):
+        execution.result(PATIENCE)
     assert ledger() == ["cleaned"]
 
 
-def test_an_event_emitted_in_another_engine_arrives_by_hint(
-    hinted: RedisServer, project: Path, spec: Spec
+@pytest.mark.slow
+def test_an_event_emitted_by_another_process_arrives_by_hint(
+    hinted: None, engine: Engine, spec: Spec
 ) -> None:
-    emitter = spec("  - {id: e, emit: {type: paid, subject: o-1, data: 7}}", name="emitter")
-    listener = spec("  - {id: l, listen: paid, correlation: o-1}")
-    with (
-        Engine(executor="inline", root=project) as one,
-        Engine(executor="inline", root=project) as two,
-    ):
-        execution = one.start(listener)
-        two.start(emitter).result(PATIENCE)
-        assert execution.result(PATIENCE) == 7
+    spec("  - {id: e, emit: {type: paid, subject: o-1, data: 7}}", name="emitter")
+    execution = engine.start(spec("  - {id: l, listen: paid, correlation: o-1}"))
+    agentflow("run", "emitter.yaml")
+    assert execution.result(PATIENCE) == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fate", ["kill", "freeze"])
 def test_without_an_answering_redis_a_message_is_found_by_looking(
-    redis: RedisServer, project: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch, fate: str
+    redis_url: None, redis: RedisServer, engine: Engine, spec: Spec, fate: str
 ) -> None:
-    monkeypatch.setenv("REDIS_URL", redis.url)
-    with (
-        Engine(executor="inline", root=project) as one,
-        Engine(executor="inline", root=project) as two,
-    ):
-        execution = one.start(spec(LISTENER))
-        getattr(redis, fate)()
-        two.cancel(execution.id)
-        with pytest.raises(ExecutionCancelled):
-            execution.result(PATIENCE)
+    execution = engine.start(spec(LISTENER))
+    getattr(redis, fate)()
+    agentflow("cancel", execution.id)
+    with pytest.raises(ExecutionCancelled):
+        execution.result(PATIENCE)
 
 
 def test_an_engine_starts_where_redis_is_away(
