@@ -30,6 +30,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 
 @pytest.fixture
+def another(store: Store, request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """A second empty store of the same kind."""
+    if store.url is None:
+        return Store(tmp_path / "another", None)
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return Store(tmp_path / "another", server.database(f"store{next(_numbers)}"))
+
+
+@pytest.fixture
 def journal(store: Store) -> Iterator[Journal]:
     """A journal that knows one workflow, in a store of each kind."""
     opened = store.open()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -214,14 +215,18 @@ class Database:
             ) from error
 
 
-def open_database(url: str | None, root: Path, *, wait_seconds: float) -> Database:
+def open_database(
+    url: str | None, root: Path, *, wait_seconds: float, clock: Callable[[], float] = time.time
+) -> Database:
     """Open the store at `url`, by default the project's own file.
+
+    `clock` is the clock of a file; a server has its own.
 
     Raises:
         UsageError: the URL cannot be used.
         Unavailable: the store cannot be reached.
     """
-    backend = _backend(url, root, wait_seconds)
+    backend = _backend(url, root, wait_seconds, clock)
     try:
         return Database(backend)
     except BaseException:
@@ -229,11 +234,13 @@ def open_database(url: str | None, root: Path, *, wait_seconds: float) -> Databa
         raise
 
 
-def _backend(url: str | None, root: Path, wait_seconds: float) -> Backend:
+def _backend(
+    url: str | None, root: Path, wait_seconds: float, clock: Callable[[], float]
+) -> Backend:
     from agentflow.runtime.journal.sqlite import Sqlite
 
     if url is None:
-        return Sqlite(root.resolve() / DEFAULT_STORE, wait_seconds)
+        return Sqlite(root.resolve() / DEFAULT_STORE, wait_seconds, clock)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -257,4 +264,4 @@ def _backend(url: str | None, root: Path, wait_seconds: float) -> Backend:
             help="a journal outlives the process: write sqlite:///path, without options",
         )
     # A relative path counts from the project, so that every folder in it finds the same journal.
-    return Sqlite((root / str(parsed.database)).resolve(), wait_seconds)
+    return Sqlite((root / str(parsed.database)).resolve(), wait_seconds, clock)

@@ -6,14 +6,25 @@ then is alembic imported, which takes longer than a short workflow.
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+)
 
 from agentflow.errors import Unavailable
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.database import Database
-from agentflow.runtime.journal.tables import METADATA, REVISION
+from agentflow.runtime.journal.tables import COMPATIBLE_FROM, METADATA, REVISION, STORE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -23,7 +34,12 @@ VERSION_TABLE = "agentflow_revision"
 BASE = "base"
 """Alembic's word for a store before the first migration."""
 
-_VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+_VERSION = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),  # as alembic makes it
+)
 
 
 def ensure(database: Database) -> None:
@@ -32,8 +48,19 @@ def ensure(database: Database) -> None:
     Raises:
         Unavailable: the store was written by a newer AgentFlow, or holds something else.
     """
-    if database.read(_revision) != REVISION:
+    if not database.read(_is_usable):
         database.write(lambda connection: _bring_up(database, connection))
+
+
+def _is_usable(connection: Connection) -> bool:
+    """Whether the schema is this code's, or a newer one that says this code may use it."""
+    revision = _revision(connection)
+    if revision in (None, BASE, REVISION) or str(revision) < REVISION:
+        return revision == REVISION
+    compatible_from = None
+    if inspect(connection).has_table(STORE.name):
+        compatible_from = connection.scalar(select(STORE.c.compatible_from))
+    return compatible_from is not None and compatible_from <= REVISION
 
 
 def _bring_up(database: Database, connection: Connection) -> None:
@@ -45,8 +72,8 @@ def _bring_up(database: Database, connection: Connection) -> None:
         migrate(connection, revision)
 
 
-def migrate(connection: Connection, revision: str) -> None:
-    """Run the migrations that come after `revision`, in the transaction of `connection`.
+def migrate(connection: Connection, revision: str, to: str = "head") -> None:
+    """Run the migrations after `revision` up to `to`, in the transaction of `connection`.
 
     Raises:
         Unavailable: there is no such revision here, so the store is newer than this code.
@@ -66,7 +93,7 @@ def migrate(connection: Connection, revision: str) -> None:
             help="update with `pip install -U inferloop-agentflow`, or set DATABASE_URL to "
             "another store",
         )
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -86,3 +113,5 @@ def _create(connection: Connection) -> None:
     METADATA.create_all(connection, checkfirst=False)
     _VERSION.create(connection)
     connection.execute(insert(_VERSION).values(version_num=REVISION))
+    store = {"id": uuid.uuid4().hex, "compatible_from": COMPATIBLE_FROM, "pruned_until": 0.0}
+    connection.execute(insert(STORE).values(store))

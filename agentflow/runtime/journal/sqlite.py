@@ -43,9 +43,10 @@ _FOREIGN_LOCK_SECONDS = 5
 class Sqlite:
     """A database in a file."""
 
-    def __init__(self, path: Path, wait_seconds: float) -> None:
+    def __init__(self, path: Path, wait_seconds: float, clock: Callable[[], float]) -> None:
         create_folder(path)
         self.path = path
+        self._clock = clock
         self.name = str(path)
         self.writer = writer(path)
         self.reader = reader(path)
@@ -60,7 +61,7 @@ class Sqlite:
 
     def now(self) -> ColumnElement[float]:
         """This machine's clock."""
-        return literal(time.time())
+        return literal(self._clock())
 
     def patiently(self, attempt: Callable[[], T]) -> T:
         """Once: there is no connection that could break, and locks have a wait of their own."""

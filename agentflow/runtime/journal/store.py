@@ -8,6 +8,7 @@ writes nothing, and a step is completed once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -89,17 +90,25 @@ class Journal(Ownership):
     """An open journal."""
 
     @classmethod
-    def open(cls, url: str | None, root: Path, *, wait_seconds: float = 30) -> Journal:
+    def open(
+        cls,
+        url: str | None,
+        root: Path,
+        *,
+        wait_seconds: float = 30,
+        clock: Callable[[], float] = time.time,
+    ) -> Journal:
         """Open the store at `url`, by default `.agentflow/journal.db` in the project `root`.
 
         It is created, or migrated, if need be. `wait_seconds` bounds the wait for other processes
-        that write to the same file.
+        that write to the same file, and for a server that is away. `clock` is what leases are
+        measured by in a file; a server has its own clock.
 
         Raises:
             UsageError: `url` cannot be used.
             Unavailable: the store cannot be reached or written, or is newer than this code.
         """
-        database = open_database(url, root, wait_seconds=wait_seconds)
+        database = open_database(url, root, wait_seconds=wait_seconds, clock=clock)
         try:
             schema.ensure(database)
         except BaseException:

@@ -8,6 +8,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+_ID = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+_COUNTER = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 _ONE_COMPLETION = sa.text("completes IS NOT NULL AND NOT superseded")
 
 
@@ -26,7 +28,7 @@ def upgrade() -> None:
     op.create_index("specs_by_name", "specs", ["name", "rank"])
     op.create_table(
         "executions",
-        sa.Column("id", sa.String(), primary_key=True),
+        sa.Column("id", _ID, primary_key=True),
         sa.Column("workflow", sa.String(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("digest", sa.String(), sa.ForeignKey("specs.digest"), nullable=False),
@@ -42,10 +44,10 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("head", sa.Integer(), nullable=False),
         sa.Column("head_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("parent", sa.String(), sa.ForeignKey("executions.id")),
+        sa.Column("parent", _ID, sa.ForeignKey("executions.id")),
         sa.Column("parent_key", sa.String()),
         sa.Column("labels", sa.Text(), nullable=False),
-        sa.Column("deaf_until", sa.Integer(), nullable=False),
+        sa.Column("deaf_until", _COUNTER, nullable=False),
     )
     op.create_index("executions_by_start", "executions", ["started_at"])
     op.create_index("executions_by_status", "executions", ["status", "started_at"])
@@ -53,7 +55,7 @@ def upgrade() -> None:
     op.create_index("executions_by_parent", "executions", ["parent"])
     op.create_table(
         "events",
-        sa.Column("execution_id", sa.String(), sa.ForeignKey("executions.id"), primary_key=True),
+        sa.Column("execution_id", _ID, sa.ForeignKey("executions.id"), primary_key=True),
         sa.Column("seq", sa.Integer(), primary_key=True),
         sa.Column("type", sa.String(), nullable=False),
         sa.Column("step", sa.String()),
@@ -74,9 +76,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "messages",
-        sa.Column("cursor", sa.Integer(), primary_key=True),
+        sa.Column("cursor", _COUNTER, primary_key=True),
         sa.Column("id", sa.String(), unique=True, nullable=False),
-        sa.Column("execution_id", sa.String(), sa.ForeignKey("executions.id")),
+        sa.Column("execution_id", _ID, sa.ForeignKey("executions.id")),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("correlation", sa.Text(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),
@@ -87,6 +89,6 @@ def upgrade() -> None:
     op.create_table(
         "deliveries",
         sa.Column("message_id", sa.String(), sa.ForeignKey("messages.id"), primary_key=True),
-        sa.Column("execution_id", sa.String(), sa.ForeignKey("executions.id"), primary_key=True),
+        sa.Column("execution_id", _ID, sa.ForeignKey("executions.id"), primary_key=True),
         sa.Column("key", sa.String(), nullable=False),
     )
