@@ -7,7 +7,6 @@ says that is not known here (a protocol, an array type) is not checked.
 
 from __future__ import annotations
 
-import sys
 import types
 import typing
 from collections import abc
@@ -21,6 +20,7 @@ from typing import Any, Literal, TypeAlias, Union
 from uuid import UUID
 
 from agentflow.errors import Json
+from agentflow.functions import models
 from agentflow.functions.suggestions import did_you_mean
 
 Problems: TypeAlias = "list[dict[str, str]]"
@@ -62,8 +62,8 @@ def converter(annotation: Any) -> Converter | None:
     """
     if annotation is Any or annotation is object or isinstance(annotation, (typing.TypeVar, str)):
         return None
-    if _of_pydantic(annotation):
-        return _by_pydantic(annotation)
+    if models.concerns(annotation):
+        return models.converter(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return converter(arguments[0])
@@ -81,7 +81,9 @@ def is_record(annotation: Any) -> bool:
     """Whether the annotation names fields: a pydantic model, a dataclass, a TypedDict."""
     if not isinstance(annotation, type):
         return False
-    return is_dataclass(annotation) or typing.is_typeddict(annotation) or _is_model(annotation)
+    return (
+        is_dataclass(annotation) or typing.is_typeddict(annotation) or models.is_model(annotation)
+    )
 
 
 def shown(value: Json) -> str:
@@ -372,48 +374,3 @@ def _bare(hint: Any) -> Any:
     if typing.get_origin(hint) in (typing.Required, typing.NotRequired):
         return typing.get_args(hint)[0]
     return hint
-
-
-# --- pydantic --------------------------------------------------------------------------------
-
-
-def _is_model(kind: type) -> bool:
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and issubclass(kind, pydantic.BaseModel)
-
-
-def _of_pydantic(annotation: Any) -> bool:
-    """Whether pydantic's own types or constraints stand anywhere in the annotation."""
-    if "pydantic" not in sys.modules:
-        return False
-    if typing.get_origin(annotation) is typing.Annotated:
-        if any(_defined_by_pydantic(extra) for extra in annotation.__metadata__):
-            return True
-    elif hasattr(annotation, "__get_pydantic_core_schema__") or hasattr(
-        annotation, "__pydantic_core_schema__"
-    ):
-        return True
-    return any(_of_pydantic(argument) for argument in typing.get_args(annotation))
-
-
-def _defined_by_pydantic(extra: Any) -> bool:
-    module = type(extra).__module__.partition(".")[0]
-    return module in {"pydantic", "annotated_types"} or hasattr(
-        extra, "__get_pydantic_core_schema__"
-    )
-
-
-def _by_pydantic(annotation: Any) -> Converter:
-    pydantic = sys.modules["pydantic"]
-    adapter = pydantic.TypeAdapter(annotation)
-
-    def convert(value: Json, path: str, problems: Problems) -> Any:
-        try:
-            return adapter.validate_python(value)
-        except pydantic.ValidationError as error:
-            for found in error.errors(include_url=False, include_context=False):
-                steps = (f"[{at}]" if isinstance(at, int) else f".{at}" for at in found["loc"])
-                problems.append({"path": path + "".join(steps), "problem": found["msg"]})
-            return value
-
-    return convert

@@ -239,3 +239,16 @@ async def test_arguments_of_a_call_that_is_given_out_again_are_not_lost(
     gate.touch()
     await bench.until(lambda: len(bench.ended()) == 8)
     assert [bench.ended()[f"m[{n}]"].value for n in range(6)] == [text] * 6
+
+
+async def test_long_arguments_pile_up_behind_a_slow_call_and_move_on(
+    bench: Bench, tmp_path: Path
+) -> None:
+    gate, text = tmp_path / "gate", "z" * 100_000
+    bench.reports.clear()
+    bench.executor.submit([call("held", "slow", path=str(gate))])
+    bench.executor.submit([call("echo", f"m[{n}]", value=text) for n in range(60)])
+    await bench.until(lambda: len(bench.ended()) == 60)
+    gate.touch()
+    await bench.until(lambda: "slow" in bench.ended())
+    assert {bench.ended()[f"m[{n}]"].value for n in range(60)} == {text}

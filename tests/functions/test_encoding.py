@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from agentflow.errors import MAX_INTEGER, Fault
+from agentflow.functions import encoding
 from agentflow.functions.encoding import MAX_DEPTH, decode, encode
 
 
@@ -212,3 +213,12 @@ def test_numbers_are_refused_exactly_when_json_cannot_hold_them(values: list[Any
     else:
         with pytest.raises(Fault):
             encode(values)
+
+
+@given(json_values)
+def test_without_orjson_the_same_comes_back(value: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoding, "orjson", None)
+        assert decode(encode(value)) == value
+        with pytest.raises(Fault, match="Unicode"):
+            encode(["\ud800"])

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from agentflow.errors import Json, fault_value
 from agentflow.functions.context import Context
-from agentflow.functions.invoke import Outcome
 
 _BATCH_KEY = re.compile(r"(.*)\[(\d+):(\d+)\]")
 
@@ -62,10 +61,3 @@ def lost_error(reason: str) -> dict[str, Json]:
 def failure(error: Json, trace: Json = None) -> dict[str, Json]:
     """A failed outcome of a batch's item."""
     return {"error": error, "trace": trace or []}
-
-
-def outcome_parts(outcome: Outcome) -> tuple[bytes | None, Json]:
-    """The JSON of the result, or else the failure."""
-    if outcome.error is None:
-        return outcome.value, None
-    return None, failure(outcome.error, outcome.trace)

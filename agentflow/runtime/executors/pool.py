@@ -14,17 +14,15 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import shutil
-import tempfile
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from agentflow.errors import Json
 from agentflow.functions.encoding import decode, dump
 from agentflow.runtime.executors.calls import failure, lost_error, timeout_error
 from agentflow.runtime.executors.cells import Running
+from agentflow.runtime.executors.outstanding import Outstanding, Record
 from agentflow.runtime.executors.process import Process
 from agentflow.runtime.executors.wire import (
     INDEX,
@@ -34,7 +32,6 @@ from agentflow.runtime.executors.wire import (
     Shape,
     frame,
 )
-from agentflow.runtime.executors.worker import MESSAGE_BYTES
 
 AHEAD = 64
 """Jobs a worker may hold beyond what it runs, so that it never waits for the next one."""
@@ -67,14 +64,11 @@ class WorkerPool:
         self._apart_queue: deque[Job] = deque()
         self._apart: list[Process] = []
         self._streams: list[Process] = []
-        self._jobs: dict[int, Record] = {}
-        self._timeouts: Counter[float] = Counter()
+        self._jobs = Outstanding()
         self._next_check = math.inf
         self._check_timer: asyncio.TimerHandle | None = None
         self._stillborn = 0
         self._broken = ""
-        self._folder: Path | None = None
-        """Where arguments lie that are too long for a message."""
 
     @property
     def outstanding(self) -> int:
@@ -95,17 +89,15 @@ class WorkerPool:
 
     def submit(self, job: Job) -> None:
         """Carry out a job."""
-        self._jobs[job.id] = Record(job)
+        self._jobs.add(job)
         if self._broken:
             self._fail(job.id, lost_error(self._broken))
             return
-        if job.timeout:
-            self._timeouts[job.timeout] += 1
         self._enqueue(job)
 
     def withdraw(self, id: int) -> None:
         """Stop a job for good; it is not answered."""
-        if self._forget(id) is not None:
+        if self._jobs.forget(id) is not None:
             self._stop(id)
 
     def demand(self, id: int, count: int) -> None:
@@ -113,10 +105,9 @@ class WorkerPool:
         record = self._jobs.get(id)
         if record is None:
             return
+        record.job.demand += count  # should its process die before it begins
         holder = self._holder(id)
-        if holder is None:
-            record.job.demand += count
-        else:
+        if holder is not None:
             holder.allow(id, count)
 
     def recall(self, count: int) -> list[int]:
@@ -126,7 +117,7 @@ class WorkerPool:
             taken.append(self._queue.pop())
         for process in self._shared:
             taken += process.take_back(min(count - len(taken), process.load // 2))
-        given_up = [job.id for job in taken if self._forget(job.id) is not None]
+        given_up = [job.id for job in taken if self._jobs.forget(job.id) is not None]
         self._feed()
         return given_up
 
@@ -141,8 +132,6 @@ class WorkerPool:
             process.bury()
         for kin in (self._shared, self._apart, self._streams):
             kin.clear()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
 
     # --- giving out ---
 
@@ -177,6 +166,11 @@ class WorkerPool:
 
     def _feed(self) -> None:
         """Give waiting jobs to the workers that hold the fewest; share out what has piled up."""
+        self._hand_out()
+        if any(process.load == 0 for process in self._shared) and self._relieve():
+            self._hand_out()
+
+    def _hand_out(self) -> None:
         while self._queue and self._shared:
             process = min(self._shared, key=_load)
             if process.load > AHEAD:
@@ -185,28 +179,20 @@ class WorkerPool:
             if job.id in self._jobs and not self._give(process, job):
                 self._queue.appendleft(job)
                 return
-        for idle in self._shared:
-            if idle.load == 0:
-                self._relieve(idle)
 
     def _give(self, process: Process, job: Job) -> bool:
-        file = self._file(job.id) if _is_long(job) else None
-        if file is not None:
-            file.write_bytes(job.body)
-        if not process.give(job, file):
+        if not process.give(job, self._jobs.file_for(job)):
             return False
         if job.timeout:
             self._check_by(time.monotonic() + job.timeout)
         return True
 
-    def _relieve(self, idle: Process) -> None:
-        """Take half of what waits at the busiest worker to one that has nothing to do."""
+    def _relieve(self) -> bool:
+        """Take back half of what waits at the busiest worker, for those that have nothing."""
         busiest = max(self._shared, key=_load)
-        if busiest.load < 2:
-            return
-        for job in busiest.take_back((busiest.load) // 2):
-            if job.id in self._jobs:
-                self._give(idle, job)
+        taken = busiest.take_back(busiest.load // 2)
+        self._queue.extendleft(reversed(taken))
+        return bool(taken)
 
     # --- taking in ---
 
@@ -242,28 +228,11 @@ class WorkerPool:
             self._emit(frame(Kind.PRINTED, id, line.encode()))
 
     def _answer(self, kind: Kind, id: int, payload: bytes) -> None:
-        if self._forget(id) is not None:
+        if self._jobs.forget(id) is not None:
             self._emit(frame(kind, id, payload))
 
     def _fail(self, id: int, error: Json, trace: Json = None) -> None:
         self._answer(Kind.FAILED, id, SECONDS.pack(0.0) + dump(failure(error, trace)))
-
-    def _forget(self, id: int) -> Record | None:
-        record = self._jobs.pop(id, None)
-        if record is None:
-            return None
-        if _is_long(record.job):
-            self._file(id).unlink(missing_ok=True)
-        if record.job.timeout:
-            self._timeouts[record.job.timeout] -= 1
-            if not self._timeouts[record.job.timeout]:
-                del self._timeouts[record.job.timeout]
-        return record
-
-    def _file(self, id: int) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="agentflow-jobs-"))
-        return self._folder / str(id)
 
     def _holder(self, id: int) -> Process | None:
         return next((p for p in self._processes() if id in p.held), None)
@@ -305,8 +274,9 @@ class WorkerPool:
                     process.kill(lambda r: self._limit(r) <= now)
                 elif limit < math.inf:
                     self._check_by(limit)
-        if self._timeouts:  # some may begin now
-            self._check_by(now + min(self._timeouts))
+        shortest = self._jobs.shortest_timeout()
+        if shortest is not None:  # some of those may begin right now
+            self._check_by(now + shortest)
 
     def _watch(self) -> None:
         """Kill workers that someone has stopped and not continued: they would never answer."""
@@ -332,9 +302,7 @@ class WorkerPool:
             self._loop.call_later(GRACE, self._kill_for, process, id)
             return
         if process.cells.plain() != id:
-            for job in process.take_back(len(process.held)):
-                if job.id != id:
-                    self._queue.appendleft(job)
+            self._queue.extendleft(reversed(process.take_back(len(process.held))))
             self._feed()
         if id in process.held:
             self._kill_for(process, id)
@@ -365,7 +333,8 @@ class WorkerPool:
     def _settle(self, process: Process, begun: list[Running]) -> None:
         """Decide about what ran in a process that has died."""
         for running in begun:
-            record = self._jobs[running.id]
+            record = self._jobs.get(running.id)
+            assert record is not None  # those that have begun are outstanding
             if process.guilty is not None:
                 if running.id == process.guilty.id:
                     self._time_out(running, record)
@@ -401,50 +370,11 @@ class WorkerPool:
             self._stillborn += 1
         if self._stillborn >= _STILLBORN:
             self._broken = f"workers cannot start: {process.cause_of_death()}"
-            for id in list(self._jobs):
+            for id in self._jobs.ids():
                 self._fail(id, lost_error(self._broken))
             self._queue.clear()
         elif len(self._shared) < self._size:
             self._shared.append(self._new_process())
-
-
-class Record:
-    """A job that is not answered yet, with the outcomes of a batch so far."""
-
-    __slots__ = ("elapsed", "job", "outcomes")
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.outcomes: dict[int, bytes] = {}
-        self.elapsed = 0.0
-
-    def merge(self, payload: bytes) -> bytes:
-        """The batch's last payload, together with what came before it."""
-        if not self.outcomes:
-            return payload
-        (elapsed,) = SECONDS.unpack_from(payload)
-        ordered = b",".join(self.outcomes[index] for index in sorted(self.outcomes))
-        return SECONDS.pack(self.elapsed + elapsed) + ordered
-
-    def rest(self) -> Job | None:
-        """What is left to do, as a job to run apart; `None` if nothing is."""
-        job = self.job
-        job.apart = True
-        if job.shape is not Shape.BATCH:
-            return job
-        body = decode(job.body)
-        pairs = zip(*body, strict=True) if job.indexed else enumerate(body)
-        left = [(index, call) for index, call in pairs if index not in self.outcomes]
-        if not left:
-            return None
-        job.body = dump([[index for index, _ in left], [call for _, call in left]])
-        job.indexed = True
-        return job
-
-
-def _is_long(job: Job) -> bool:
-    """Whether the arguments are too long for one message."""
-    return len(job.about) + len(job.body) > MESSAGE_BYTES - 1024
 
 
 def _load(process: Process) -> int:

@@ -21,7 +21,7 @@ SECONDS = struct.Struct("<d")
 INDEX = struct.Struct("<I")
 COUNT = struct.Struct("<I")
 
-HEADER_BYTES = _FRAME.size
+_HEADER = _FRAME.size
 
 
 class Kind(IntEnum):
@@ -125,7 +125,7 @@ def frames(data: bytes) -> Iterator[tuple[Kind, int, bytes]]:
     at = 0
     while at < len(data):
         kind, id, length = _FRAME.unpack_from(data, at)
-        at += HEADER_BYTES
+        at += _HEADER
         yield Kind(kind), id, data[at : at + length]
         at += length
 
@@ -140,11 +140,11 @@ class Frames:
         """The frames that are whole with this piece."""
         self._data += piece
         at = 0
-        while len(self._data) - at >= HEADER_BYTES:
+        while len(self._data) - at >= _HEADER:
             kind, id, length = _FRAME.unpack_from(self._data, at)
-            end = at + HEADER_BYTES + length
+            end = at + _HEADER + length
             if len(self._data) < end:
                 break
-            yield Kind(kind), id, bytes(self._data[at + HEADER_BYTES : end])
+            yield Kind(kind), id, bytes(self._data[at + _HEADER : end])
             at = end
         del self._data[:at]
