@@ -44,6 +44,8 @@ class Engine:
         root: The project root; found from the workflow's file when not given.
         store: URL of the journal; `DATABASE_URL` or `.agentflow/` in the root when not given.
         parallel: Calls at once; the executor's own choice when not given.
+        adopt: Also run what nobody runs: executions whose process died, or that were created for
+            whoever comes.
         watch: Called with notices of progress, in the engine's thread.
     """
 
@@ -54,11 +56,13 @@ class Engine:
         root: Path | None = None,
         store: str | None = None,
         parallel: int | None = None,
+        adopt: bool = False,
         watch: Watcher | None = None,
     ) -> None:
         self.root = root or find_root(Path.cwd())
         self._executor = _make_executor(executor, parallel)
         self._parallel = parallel
+        self._adopt = adopt
         self._watch: Callable[[Notice], None] = watch or (lambda notice: None)
         settings = load_settings()
         self.journal = Journal.open(store or settings.database_url, self.root)
@@ -211,7 +215,13 @@ class Engine:
     def _serve(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         self._host = Host(
-            self.journal, self._executor, self._logs, self._watch, self._parallel, bus=self._bus
+            self.journal,
+            self._executor,
+            self._logs,
+            self._watch,
+            self._parallel,
+            adopt=self._adopt,
+            bus=self._bus,
         )
         self._serving = self._loop.create_task(self._guard())
         ready.set()

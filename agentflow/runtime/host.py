@@ -7,7 +7,6 @@ the way to other executions.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,7 +21,7 @@ from agentflow.runtime.catalog import Catalog
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
-from agentflow.runtime.journal.owner import is_alive, owner_id
+from agentflow.runtime.journal.owner import owner_id
 from agentflow.runtime.journal.protocol import (
     CANCEL,
     ENDED,
@@ -45,13 +44,9 @@ from agentflow.runtime.machine.protocol import (
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator, child_id
 from agentflow.runtime.recovery import RETRIED, rebuild, retry_point
+from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded
-
-log = logging.getLogger(__name__)
-
-INBOX_SECONDS = 0.2
-"""How often messages from other processes are looked for: one indexed read."""
 
 _TAKES_MESSAGE = frozenset({"message.received", "cancel.requested"})
 
@@ -76,6 +71,7 @@ class Host:
         watch: Watcher,
         parallel: int | None,
         *,
+        adopt: bool = False,
         bus: Bus | None = None,
         blocking: Blocking | None = None,
         clock: Callable[[], float] = time.time,
@@ -84,7 +80,6 @@ class Host:
         self._executor = executor
         self._watch = watch
         self._bus = bus or NoBus()
-        self._look = asyncio.Event()
         self._blocking = blocking or InThreads()
         self._clock = clock
         self._parallel = parallel or os.cpu_count() or 1
@@ -96,6 +91,8 @@ class Host:
         self.orchestrator = Orchestrator(
             self, executor, self, watch=watch, printed=logs.printed, clock=clock
         )
+        self._adopts = adopt
+        self._upkeep = Upkeep(journal, self._blocking, self._bus, self.orchestrator, self._owner)
         self.orchestrator.mailbox.early = lambda live, name: journal.messages_for(live.id, name)
 
     async def append(
@@ -162,6 +159,7 @@ class Host:
     async def create(self, loaded: Loaded, input: Json, id: str | None) -> Held:
         """Write an execution's start, for whoever will run it."""
         stored, _, created = await self._record_start(loaded, input, id or new_id(), owner=None)
+        self._bus.send({"kind": "open"})
         return Held(stored, None, created)
 
     def held(self, stored: StoredExecution) -> Held:
@@ -188,16 +186,15 @@ class Host:
         record = Record(id, 1, "execution.started", event.at, data=payload(event))
 
         def write() -> tuple[StoredExecution, bool]:
-            with self._journal.group():
-                self._catalog.register(loaded)
-                return self._journal.create(execution, record)
+            self._catalog.register(loaded)
+            return self._journal.create(execution, record)
 
-        stored, created = await self._blocking.write(write)
+        stored, created = await self._blocking.write(self._journal.atomically, write)
         return stored, event, created
 
     def _runs_elsewhere(self, stored: StoredExecution) -> bool:
         """Whether another process that is alive runs it."""
-        return stored.owner not in (None, self._owner) and is_alive(stored.owner)
+        return stored.owner != self._owner and self._journal.is_owned(stored)
 
     def _alone(self, id: str) -> asyncio.Lock:
         """Held while an execution begins to be served here, so that it begins once."""
@@ -246,17 +243,20 @@ class Host:
         if live is not None:
             return live
         live = await self._claim(stored)
+        self._serve(live)
+        return live
+
+    def _serve(self, live: Live) -> None:
+        """Serve an execution that was brought back."""
         self.orchestrator.adopt(live)
         self.orchestrator.post(live.id, Resumed(self._clock()))
         for message in self._journal.messages_for(live.id, CANCEL):
             self.orchestrator.deliver(message)
-        return live
 
     async def _claim(self, stored: StoredExecution) -> Live:
         async with self._or_given_back(stored.id):
             epoch = await self._blocking.write(self._journal.claim, stored.id, self._owner)
-            records = await self._blocking.read(self._journal.history, stored.id)
-            return self._restored(stored, epoch, records)
+            return await self._restored(stored, epoch)
 
     @asynccontextmanager
     async def _or_given_back(self, id: str) -> AsyncIterator[None]:
@@ -271,7 +271,18 @@ class Host:
                 await self._blocking.write(self._journal.release, id, self._owner)
             raise
 
-    def _restored(self, stored: StoredExecution, epoch: int, records: list[Record]) -> Live:
+    async def _continue(self, id: str, epoch: int) -> None:
+        """Go on with an execution that was claimed."""
+        await self._start_executor()
+        async with self._alone(id):
+            live = self.orchestrator.live(id)
+            if live is None:
+                self._serve(await self._restored(self._journal.execution(id), epoch))
+            else:
+                live.epoch = max(live.epoch, epoch)
+
+    async def _restored(self, stored: StoredExecution, epoch: int) -> Live:
+        records = await self._blocking.read(self._journal.history, stored.id)
         loaded = self._catalog.started_with(stored)
         live = Live(
             stored.id,
@@ -326,15 +337,14 @@ class Host:
             owner=self._owner,
         )
 
-        def write() -> StoredExecution:
-            with self._journal.group():
-                self._catalog.register(loaded)
-                self._journal.create(start, kept[0])
-                if kept[1:]:
-                    self._journal.append(kept[1:], [], {new: start.epoch})
-            return self._journal.execution(new)
+        def write() -> None:
+            self._catalog.register(loaded)
+            self._journal.create(start, kept[0])
+            if kept[1:]:
+                self._journal.append(kept[1:], [], {new: start.epoch})
 
-        forked = await self._blocking.write(write)
+        await self._blocking.write(self._journal.atomically, write)
+        forked = self._journal.execution(new)
         return Held(forked, await self._take_over(forked), created=True)
 
     async def cancel(self, id: str, reason: str) -> Held:
@@ -381,60 +391,26 @@ class Host:
             self._is_started = True
 
     async def serve(self) -> None:
-        """Take turns, and look for messages of other processes, until cancelled.
+        """Take turns and do what an engine does beside them, until cancelled.
 
         Raises:
             AgentFlowError: the journal cannot be used any more; executions stay as recorded.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self.orchestrator.serve())
-            group.create_task(self._read_inbox())
-            group.create_task(self._carry_hints())
-
-    async def _carry_hints(self) -> None:
-        """Without hints everything is found by looking, a little later."""
-        try:
-            await self._bus.run(self._hinted)
-        except Exception:
-            log.exception("hints are no longer carried")
-
-    def _hinted(self, hint: dict[str, Json]) -> None:
-        if hint.get("kind") in {"message", "connected"}:
-            self._look.set()
-
-    def _look_for_children(self) -> None:
-        """Children that other processes run tell their parents nothing when they end."""
-        for live in self.orchestrator.lives:
-            for key, child in live.children.items():
-                if self.orchestrator.live(child) is not None:
-                    continue
-                if self._journal.execution(child).status in ENDED:
-                    self.orchestrator.tell_parent(live.id, key, child)
-
-    async def _read_inbox(self) -> None:
-        cursor = self._journal.cursor()
-        while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), INBOX_SECONDS)
-            self._look.clear()
-            if not self.orchestrator.lives:
-                continue
-            for position, message in self._journal.inbox(cursor):
-                self.orchestrator.deliver(message)
-                cursor = position
-            self._look_for_children()
+            for duty in self._upkeep.duties(self._continue if self._adopts else None):
+                group.create_task(duty)
 
     async def close(self) -> None:
         """Give every execution up, so that any engine can resume it, and stop the executor."""
-        lives = self.orchestrator.lives
         self.orchestrator.abandon(
             Unavailable("the engine was closed", help="`agentflow resume ID` goes on")
         )
         if self._is_started:
             await self._executor.close()
-        for live in lives:
-            with suppress(AgentFlowError):
-                await self._blocking.write(self._journal.release, live.id, self._owner)
+        with suppress(AgentFlowError):
+            await self._blocking.write(self._journal.retire, self._owner)
+        self._bus.send({"kind": "open"})
         self._blocking.close()
 
 

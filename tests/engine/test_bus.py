@@ -16,7 +16,7 @@ import pytest
 
 from agentflow import Engine, ExecutionCancelled, Unavailable, UsageError
 from agentflow.runtime import bus as bus_module
-from agentflow.runtime import host
+from agentflow.runtime import upkeep
 from agentflow.runtime.bus import CONNECTED, LARGEST, QUEUED, TOGETHER, NoBus, RedisBus
 from tests.engine.test_engine import Ledger, Spec
 from tests.servers import RedisServer, redis_server
@@ -288,7 +288,7 @@ def redis_url(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def hinted(redis_url: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines hear hints, and those of this process would never look by themselves."""
-    monkeypatch.setattr(host, "INBOX_SECONDS", 3600)
+    monkeypatch.setattr(upkeep, "INBOX_SECONDS", 3600)
 
 
 LISTENER = """

@@ -177,7 +177,7 @@ async def test_cancelling_a_parent_reaches_a_child_of_another_process(
     ("name", "step"),
     [
         ("post", "  - {id: e, emit: {type: t, data: 1}}"),
-        ("write", "  - {id: c, run: child}"),
+        ("atomically", "  - {id: c, run: child}"),
     ],
     ids=["an event is not published", "a child is not started"],
 )

@@ -1,0 +1,135 @@
+"""What an engine does beside its executions: stays known as alive, hears others, takes over.
+
+Each duty is a small loop. Hints make them quick where there is a Redis; without, they look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from agentflow.errors import AgentFlowError, Json
+from agentflow.runtime.blocking import Blocking
+from agentflow.runtime.bus import Bus
+from agentflow.runtime.journal.ownership import LEASE_SECONDS
+from agentflow.runtime.journal.protocol import ENDED
+from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.orchestrator import Orchestrator
+
+log = logging.getLogger(__name__)
+
+INBOX_SECONDS = 0.2
+"""How often messages from other processes are looked for: one indexed read."""
+ORPHAN_SECONDS = 1.0
+"""How often executions that nobody runs are looked for."""
+ORPHANS = 500
+"""How many are taken over at once."""
+
+Continue = Callable[[str, int], Awaitable[None]]
+"""Goes on with an execution that was claimed under an epoch."""
+
+
+class Upkeep:
+    """The duties of one engine; they run in its event loop."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        blocking: Blocking,
+        bus: Bus,
+        orchestrator: Orchestrator,
+        owner: str,
+    ) -> None:
+        self._journal = journal
+        self._blocking = blocking
+        self._bus = bus
+        self._orchestrator = orchestrator
+        self._owner = owner
+        self._inbox = asyncio.Event()
+        self._orphans = asyncio.Event()
+        self._hopeless: set[str] = set()
+        """Orphans that cannot be continued, so that one of them does not fill the log."""
+
+    def duties(self, adopt: Continue | None) -> list[Coroutine[Any, Any, None]]:
+        """The loops, to be run side by side until cancelled.
+
+        Orphans are taken over where there is an `adopt`. A loop ends with an `AgentFlowError` when
+        the journal cannot be used any more.
+        """
+        loops = [self._stay_alive(), self._read_inbox(), self._carry_hints()]
+        return loops if adopt is None else [*loops, self._adopt_orphans(adopt)]
+
+    async def _stay_alive(self) -> None:
+        """Renew the lease well before it runs out."""
+        await self._blocking.write(self._journal.enlist, self._owner)
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 4)
+            if not await self._blocking.write(self._journal.renew, self._owner):
+                log.warning("this engine was not heard of for too long; others may have taken over")
+                await self._blocking.write(self._journal.enlist, self._owner)
+
+    async def _carry_hints(self) -> None:
+        """Without hints everything is found by looking, a little later."""
+        try:
+            await self._bus.run(self._hinted)
+        except Exception:
+            log.exception("hints are no longer carried")
+
+    def _hinted(self, hint: dict[str, Json]) -> None:
+        if hint.get("kind") in {"message", "connected"}:
+            self._inbox.set()
+        if hint.get("kind") in {"open", "connected"}:
+            self._orphans.set()
+
+    async def _read_inbox(self) -> None:
+        cursor = self._journal.cursor()
+        while True:
+            await _set_or_late(self._inbox, INBOX_SECONDS)
+            if not self._orchestrator.lives:
+                continue
+            for position, message in self._journal.inbox(cursor):
+                self._orchestrator.deliver(message)
+                cursor = position
+            self._look_for_children()
+
+    def _look_for_children(self) -> None:
+        """Children that other processes run tell their parents nothing when they end."""
+        for live in self._orchestrator.lives:
+            for key, child in live.children.items():
+                if self._orchestrator.live(child) is not None:
+                    continue
+                if self._journal.execution(child).status in ENDED:
+                    self._orchestrator.tell_parent(live.id, key, child)
+
+    async def _adopt_orphans(self, adopt: Continue) -> None:
+        """Take over what nobody runs: its process died, or it was created for whoever comes."""
+        while True:
+            found = await self._blocking.read(self._journal.orphans, ORPHANS)
+            wanted = [id for id in found if self._wants(id)]
+            if wanted:
+                await self._take_over(wanted, adopt)
+            if len(wanted) < ORPHANS:
+                await _set_or_late(self._orphans, ORPHAN_SECONDS)
+
+    def _wants(self, id: str) -> bool:
+        return id not in self._hopeless and self._orchestrator.live(id) is None
+
+    async def _take_over(self, ids: list[str], adopt: Continue) -> None:
+        epochs = await self._blocking.write(self._journal.claim_many, ids, self._owner)
+        for id, epoch in epochs.items():
+            try:
+                await adopt(id, epoch)
+            except AgentFlowError as error:
+                log.warning("execution %s cannot be continued: %s", id, error.message)
+                self._hopeless.add(id)
+                await self._blocking.write(self._journal.release, id, self._owner)
+
+
+async def _set_or_late(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but not longer than that; it is unset afterwards."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    event.clear()
