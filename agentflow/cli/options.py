@@ -18,6 +18,16 @@ Reference = Annotated[
     ),
 ]
 
+Input = Annotated[
+    str | None,
+    Parameter(
+        name="--input",
+        metavar="JSON|@FILE|-",
+        allow_leading_hyphen=True,
+        help="The input: JSON, a file with JSON, or standard input.",
+    ),
+]
+
 AsJson = Annotated[
     bool,
     Parameter(

@@ -12,6 +12,7 @@ from agentflow.errors import AgentFlowError, Conflict
 from agentflow.runtime.catalog import restored
 from agentflow.runtime.journal import owner
 from agentflow.runtime.journal.protocol import ENDED
+from agentflow.runtime.live import REFUSED
 from agentflow.runtime.recovery import retry_point
 from agentflow.spec.signatures import find_root
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_REPLAY = 100_000
 """Events that are read to tell more; a longer history is told by its record alone."""
+
+_FORKED_FROM = "forked_from"
+"""The label that the engine gives a fork: `ID@STEP`."""
 
 
 class Account:
@@ -53,6 +57,11 @@ class Account:
         except AgentFlowError:
             return None
         return replaying.replay(workflow, self.record.id, self.history, self.record.origin)
+
+    @property
+    def refused(self) -> int:
+        """How many results came too late or twice, and were not taken."""
+        return sum(record.type == REFUSED for record in self.history)
 
     @property
     def awaited(self) -> Sequence[AwaitMessage]:
@@ -89,11 +98,18 @@ def described(account: Account) -> str:
     parts = [_header(record)]
     if account.replayed is not None:
         parts.append(_steps(account.replayed.progress))
+    if account.refused:
+        parts.append(f"refused  {refused_words(account.refused)}")
     if record.status == "failed":
         parts.append(account.failure())
     elif record.status == "succeeded":
         parts.append(f"output   {text.shortened(record.output, 2000)}")
     return "\n\n".join([*parts, standing(account)])
+
+
+def refused_words(number: int) -> str:
+    """What refused results are."""
+    return f"{text.counted(number, 'result')} that came twice, or from an attempt given up before"
 
 
 def standing(account: Account) -> str:
@@ -170,6 +186,8 @@ def _header(record: StoredExecution) -> str:
     lines.append(f"input    {text.shortened(record.input, 200)}")
     if record.parent is not None:
         lines.append(f"parent   {record.parent} ({record.parent_key})")
+    if _FORKED_FROM in record.labels:
+        lines.append(f"fork of  {' at '.join(record.labels[_FORKED_FROM].split('@', 1))}")
     return "\n".join(lines)
 
 

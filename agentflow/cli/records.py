@@ -14,6 +14,7 @@ from agentflow.cli.options import (
     StatusName,
 )
 from agentflow.errors import UsageError
+from agentflow.runtime.live import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +71,9 @@ def history(execution: Reference, /, *, as_json: AsJson = False) -> int:
     else:
         head = ("SEQ", "AT", "EVENT", "STEP", "TRY", "")
         terminal.result(text.columns([head, *map(_event_line, events)]))
+        refused = sum(event.type == REFUSED for event in events)
+        if refused:
+            terminal.note(f"Refused: {outcome.refused_words(refused)}.")
     return exits.OK
 
 
@@ -130,8 +134,11 @@ def _line(record: StoredExecution) -> tuple[str, ...]:
 
 def _event_json(event: Record) -> dict[str, Json]:
     mark = {"superseded": True} if event.superseded else {}
+    data = event.data or {}
+    if event.type == REFUSED:
+        data = _refusal(data)
     return {
-        **(event.data or {}),
+        **data,
         "seq": event.seq,
         "type": event.type,
         "step": event.step,
@@ -152,7 +159,14 @@ def _event_line(event: Record) -> tuple[str, ...]:
 def _essence(event: Record) -> Json:
     """The part of an event's payload that says most on one line."""
     data = {name: part for name, part in (event.data or {}).items() if part is not None}
+    if event.type == REFUSED:
+        return _refusal(data)
     for name in ("value", "error", "input", "outcomes", "values", "output"):
         if name in data:
             return data[name]
     return data
+
+
+def _refusal(data: dict[str, Json]) -> dict[str, Json]:
+    """What was refused, under a name that is not the event's own."""
+    return {"refused" if name == "type" else name: part for name, part in data.items()}

@@ -45,7 +45,7 @@ Times are RFC 3339 in UTC. `status` is `running`, `waiting`, `succeeded`, `faile
 RECORD = '{"id", "workflow", "version", "status", "output", "error", "started_at", "ended_at"}'
 
 SHAPES: dict[str, str] = {
-    "`run`, `resume`, `retry`, `cancel`, `show`": f"`{RECORD}`",
+    "`run`, `resume`, `retry`, `fork`, `cancel`, `show`": f"`{RECORD}`",
     "`executions`": '`{"executions": [{…}]}`, each as above without `output`',
     "`history`": '`{"id", "events": [{"seq", "type", "step", "attempt", "at", …}]}`',
     "`logs`": '`{"id", "lines": [{"at", "step", "line"}]}`',

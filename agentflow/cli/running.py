@@ -1,7 +1,8 @@
-"""Carrying executions to their end: `run`, `resume`, `retry`, `cancel`."""
+"""Carrying executions to their end: `run`, `resume`, `retry`, `fork`, `cancel`."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from agentflow.cli import detached, inputs, specs, stores
 from agentflow.cli.options import (
     AsJson,
     Executor,
+    Input,
     Quiet,
     Reference,
     Spec,
@@ -20,30 +22,26 @@ from agentflow.cli.progress import Progress
 from agentflow.cli.replaying import replay
 from agentflow.cli.session import Manner, carry
 from agentflow.runtime.catalog import restored
+from agentflow.runtime.forking import prefix, renamed
 from agentflow.runtime.ids import checked_id, new_id
 from agentflow.runtime.journal.protocol import Record
+from agentflow.runtime.machine import compile_workflow
 from agentflow.runtime.recovery import RETRIED, retry_point
 from agentflow.spec.inputs import check_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agentflow.errors import Json
     from agentflow.runtime.engine import Engine
+    from agentflow.spec.load import Loaded
 
 
 def run(
     spec: Spec,
     /,
     *,
-    input_: Annotated[
-        str | None,
-        Parameter(
-            name="--input",
-            metavar="JSON|@FILE|-",
-            allow_leading_hyphen=True,
-            help="The input: JSON, a file with JSON, or standard input.",
-        ),
-    ] = None,
+    input_: Input = None,
     id_: Annotated[
         str | None,
         Parameter(
@@ -70,7 +68,7 @@ def run(
     Everything it does is recorded. If it is interrupted, `agentflow resume ID` goes on where it
     stopped.
     """
-    loaded = specs.read(spec) if specs.names_file(spec) else specs.stored(spec)
+    loaded = specs.named(spec)
     given = None if input_ is None else inputs.read(input_, of="--input")
     data = check_input(loaded.workflow, given)
     execution = checked_id(id_) if id_ is not None else new_id()
@@ -127,6 +125,51 @@ def retry(
     )
 
 
+def fork(
+    execution: Reference,
+    /,
+    *,
+    at: Annotated[
+        str, Parameter(metavar="STEP", help="Where the new execution takes over: this step runs.")
+    ],
+    input_: Input = None,
+    spec: Annotated[
+        str | None,
+        Parameter(metavar="SPEC", help="A changed workflow; nothing before the step may differ."),
+    ] = None,
+    executor: Executor = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> int:
+    """Start a new execution from a step of another one, with another input or workflow.
+
+    It begins with the other's history: steps before `--at` that completed do not run again. The
+    other execution stays as it is.
+    """
+    changes = Changes(
+        at,
+        ... if input_ is None else inputs.read(input_, of="--input"),
+        None if spec is None else specs.named(spec),
+    )
+    return carry(
+        stores.project_root(),
+        Manner(executor, as_json, verbose, quiet),
+        lambda engine: _until(engine, execution, changes),
+        lambda engine: engine.fork(execution, at=at, input=changes.data, spec=changes.spec),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a fork makes of the execution it is forked from."""
+
+    at: str
+    data: Json
+    """The new input; `...` keeps the other's."""
+    spec: Loaded | None
+
+
 def cancel(
     execution: Reference,
     /,
@@ -164,6 +207,19 @@ def _from_failure(engine: Engine, reference: str) -> Progress:
     last = history[-1]
     again = Record(execution, last.seq + 1, RETRIED, last.at, data={"forgives": point.forgives})
     return _progress(engine, execution, [*kept, again])
+
+
+def _until(engine: Engine, reference: str, changes: Changes) -> Progress:
+    """Where a fork begins: the history up to the step, as of an execution that has no id yet."""
+    execution = engine.journal.resolve(reference)
+    record = engine.journal.execution(execution)
+    old = restored(engine.journal, record.digest, Path(record.root)).workflow
+    kept = prefix(compile_workflow(old), engine.journal.history(execution), changes.at)
+    new = changes.spec.workflow if changes.spec is not None else old
+    data = check_input(new, record.input if changes.data is ... else changes.data)
+    progress = replay(new, "", renamed(kept, "", input=data, parallel=1)).progress
+    progress.execution = None  # the first that moves is the fork
+    return progress
 
 
 def _progress(engine: Engine, execution: str, history: Sequence[Record]) -> Progress:

@@ -90,6 +90,11 @@ def names_file(spec: str) -> bool:
     return "/" in spec or suffix in _SUFFIXES or Path(spec).exists()
 
 
+def named(spec: str) -> Loaded:
+    """The workflow that a word means: in a file, or the one of this name that ran last."""
+    return read(spec) if names_file(spec) else stored(spec)
+
+
 def stored(name: str) -> Loaded:
     """The workflow of this name that ran last.
 

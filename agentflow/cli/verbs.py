@@ -34,6 +34,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("run", "SPEC", "Run a workflow to its end.", "running"),
         Verb("resume", "ID", "Go on with an interrupted execution.", "running"),
         Verb("retry", "ID", "Run again what failed, then go on.", "running"),
+        Verb("fork", "ID --at STEP", "Start anew from a step of an execution.", "running"),
         Verb("cancel", "ID", "Stop an execution and let it clean up.", "running"),
         Verb("signal", "ID NAME", "Send a message to an execution.", "messages"),
         Verb("approve", "ID STEP", "Answer a step that waits for approval.", "messages"),

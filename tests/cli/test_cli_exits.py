@@ -37,6 +37,7 @@ CASES = {
         f"no such execution to {verb}": ([verb, "nope"], 5, "nope", "")
         for verb in ("show", "history", "logs", "resume", "retry", "cancel", "graph")
     },
+    "no such execution to fork": (["fork", "nope", "--at", "x"], 5, "nope", ""),
     "no such execution to signal": (["signal", "nope", "x"], 5, "nope", ""),
     "no such execution to approve": (["approve", "nope", "x"], 5, "nope", ""),
 }
