@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentflow.errors import Json
 from agentflow.runtime.journal.protocol import StoredExecution, StoredSpec
 from agentflow.runtime.machine import Program, compile_workflow
 from agentflow.spec.load import Loaded, loads
@@ -62,3 +63,20 @@ def restored(journal: Journal, digest: str, root: Path) -> Loaded:
     spec = journal.spec(digest)
     children = {name: restored(journal, child, root) for name, child in spec.children.items()}
     return loads(spec.text, path=spec.path, root=root, children=children)
+
+
+def start_row(loaded: Loaded, input: Json, id: str, at: float) -> StoredExecution:
+    """The row of a new execution that nobody owns yet."""
+    workflow = loaded.workflow
+    return StoredExecution(
+        id=id,
+        workflow=workflow.name,
+        version=workflow.version,
+        digest=workflow.digest,
+        root=str(loaded.root),
+        status="running",
+        input=input,
+        started_at=at,
+        epoch=1,
+        labels=workflow.labels,
+    )

@@ -17,7 +17,8 @@ from weakref import WeakValueDictionary
 from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
 from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.bus import Bus, NoBus
-from agentflow.runtime.catalog import Catalog
+from agentflow.runtime.catalog import Catalog, start_row
+from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
@@ -42,13 +43,11 @@ from agentflow.runtime.machine.protocol import (
     payload,
 )
 from agentflow.runtime.notices import Phase, Watcher
-from agentflow.runtime.orchestrator import Orchestrator, child_id
-from agentflow.runtime.recovery import RETRIED, rebuild, retry_point
+from agentflow.runtime.orchestrator import Orchestrator
+from agentflow.runtime.recovery import RETRIED, brought_back, parent_of, rebuild, retry_point
 from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded
-
-_TAKES_MESSAGE = frozenset({"message.received", "cancel.requested"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +177,7 @@ class Host:
         """Write an execution's first event, unless it has one."""
         event = Started(self._clock(), id, input, self._parallel)
         execution = replace(
-            self._start_row(loaded, input, id, event.at),
+            start_row(loaded, input, id, event.at),
             owner=owner,
             parent=parent[0] if parent else None,
             parent_key=parent[1] if parent else None,
@@ -200,31 +199,9 @@ class Host:
         """Held while an execution begins to be served here, so that it begins once."""
         return self._locks.setdefault(id, asyncio.Lock())
 
-    def _start_row(self, loaded: Loaded, input: Json, id: str, at: float) -> StoredExecution:
-        """The row of a new execution that nobody owns yet."""
-        workflow = loaded.workflow
-        return StoredExecution(
-            id=id,
-            workflow=workflow.name,
-            version=workflow.version,
-            digest=workflow.digest,
-            root=str(loaded.root),
-            status="running",
-            input=input,
-            started_at=at,
-            epoch=1,
-            labels=workflow.labels,
-        )
-
     def _begin(self, loaded: Loaded, stored: StoredExecution, event: Started) -> Live:
-        live = Live(
-            stored.id,
-            loaded,
-            Machine(self._catalog.program(loaded)),
-            stored.epoch,
-            1,
-            parent=_parent(stored),
-        )
+        machine = Machine(self._catalog.program(loaded))
+        live = Live(stored.id, loaded, machine, stored.epoch, 1, parent=parent_of(stored))
         self.orchestrator.begin(live, event)
         return live
 
@@ -284,21 +261,7 @@ class Host:
     async def _restored(self, stored: StoredExecution, epoch: int) -> Live:
         records = await self._blocking.read(self._journal.history, stored.id)
         loaded = self._catalog.started_with(stored)
-        live = Live(
-            stored.id,
-            loaded,
-            rebuild(self._catalog.program(loaded), records),
-            epoch,
-            records[-1].seq,
-            status=stored.status,
-            parent=_parent(stored),
-        )
-        live.received.update(
-            record.data["message"]
-            for record in records
-            if record.type in _TAKES_MESSAGE and not record.superseded
-        )
-        return live
+        return brought_back(stored, epoch, loaded, self._catalog.program(loaded), records)
 
     async def retry(self, id: str) -> Held:
         """Go on with an execution from where it failed or was cancelled."""
@@ -332,7 +295,7 @@ class Host:
         kept = renamed(records, new, input=value, parallel=self._parallel)
         check_same(self._catalog.program(old), self._catalog.program(loaded), kept, step)
         start = replace(
-            self._start_row(loaded, value, new, kept[0].at),
+            start_row(loaded, value, new, kept[0].at),
             labels={**loaded.workflow.labels, "forked_from": f"{id}@{step}"},
             owner=self._owner,
         )
@@ -420,9 +383,3 @@ def _require_open(stored: StoredExecution) -> None:
             f"execution {stored.id} has already {stored.status}",
             help=f"agentflow show {stored.id}",
         )
-
-
-def _parent(stored: StoredExecution) -> tuple[str, str] | None:
-    if stored.parent is None or stored.parent_key is None:
-        return None
-    return stored.parent, stored.parent_key

@@ -8,18 +8,18 @@ the commands. Events that arrive meanwhile make the next turn: that is the group
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import heapq
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, assert_never
+from dataclasses import replace
+from typing import Any, assert_never
 
-from agentflow.errors import AgentFlowError, Json, Unavailable
+from agentflow.errors import AgentFlowError, Unavailable
+from agentflow.runtime.alarm import Alarm
+from agentflow.runtime.exchange import child_id, event_of, task_of
 from agentflow.runtime.executors.protocol import Executor, Report, Task
 from agentflow.runtime.journal.errors import AlreadyRecorded, Fenced
-from agentflow.runtime.journal.protocol import CANCEL, Change, Message, Record
+from agentflow.runtime.journal.protocol import CANCEL, Message
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine.protocol import (
     AwaitMessage,
@@ -45,75 +45,15 @@ from agentflow.runtime.machine.protocol import (
     StartChild,
     Started,
     StartTimer,
-    StreamYielded,
     TimerFired,
     Withdraw,
 )
 from agentflow.runtime.mailbox import Mailbox
 from agentflow.runtime.notices import Changed, Notice
 from agentflow.runtime.redaction import redact, secret_values
+from agentflow.runtime.turn import Children, Group, Store
 
 log = logging.getLogger(__name__)
-
-
-class Store(Protocol):
-    """What the orchestrator asks of the journal; everything is done in the writer's thread."""
-
-    async def append(
-        self,
-        records: Sequence[Record],
-        changes: Sequence[Change],
-        epochs: dict[str, int],
-        consumed: Sequence[tuple[str, str, str]],
-    ) -> None:
-        """Write one group, all or nothing. Raises `Fenced` or `Unavailable`."""
-        ...
-
-    async def post(self, message: Message) -> bool:
-        """Keep a message; False when it is known already."""
-        ...
-
-
-class Children(Protocol):
-    """Starts and finds child executions; the engine is one."""
-
-    async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> bool:
-        """See to it that a child runs, here or in another process; False when it has ended.
-
-        Raises:
-            Unavailable: the journal cannot be used, so nobody knows whether it runs.
-            AgentFlowError: the child cannot start.
-        """
-        ...
-
-    async def cancel_child(self, child: str, reason: str) -> None:
-        """Unwind a child, whoever runs it, unless it has ended."""
-        ...
-
-    def child_ended(self, child: str, key: str, at: float) -> ChildEnded:
-        """How a child ended, as an event of its parent's step `key`."""
-        ...
-
-
-@dataclass(slots=True)
-class Group:
-    """What one turn commits and then carries out."""
-
-    records: list[Record] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    epochs: dict[str, int] = field(default_factory=dict)
-    consumed: list[tuple[str, str, str]] = field(default_factory=list)
-    lives: dict[str, tuple[Live, list[Event], list[Command]]] = field(default_factory=dict)
-
-    def leave_out(self, executions: Sequence[str]) -> None:
-        """Take everything of these executions out."""
-        gone = set(executions)
-        self.records = [r for r in self.records if r.execution not in gone]
-        self.changes = [c for c in self.changes if c.execution not in gone]
-        self.consumed = [c for c in self.consumed if c[1] not in gone]
-        for execution in gone:
-            self.epochs.pop(execution, None)
-            self.lives.pop(execution, None)
 
 
 class Orchestrator:
@@ -138,8 +78,7 @@ class Orchestrator:
         self._lives: dict[str, Live] = {}
         self._arrived: list[tuple[str, Event]] = []
         self._wake = asyncio.Event()
-        self._timers: list[tuple[float, str, str]] = []
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(clock, self._ring)
         self._background: set[asyncio.Task[None]] = set()
         self._broken: Unavailable | None = None
         """Why the journal cannot be used, found out beside the turns."""
@@ -201,7 +140,7 @@ class Orchestrator:
                 continue
             secrets = secret_values(live.spec.workflow.secrets)
             clean = replace(report, error=redact(report.error, secrets)) if secrets else report
-            self.post(report.execution, _event_of(clean, at))
+            self.post(report.execution, event_of(clean, at))
 
     async def serve(self) -> None:
         """Take turns until cancelled.
@@ -225,8 +164,7 @@ class Orchestrator:
             if not live.ended.done():
                 live.ended.set_exception(error or asyncio.CancelledError())
         self._lives.clear()
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._alarm.stop()
         for task in self._background:
             task.cancel()
 
@@ -252,7 +190,13 @@ class Orchestrator:
         machine = live.machine
         if machine.finished is None:
             ignored = machine.ignored
-            commands = machine.advance(event)
+            try:
+                commands = machine.advance(event)
+            except Exception as bug:  # the other executions go on
+                log.exception("execution %s cannot take %s", live.id, event)
+                self._drop([live.id], _broken(live.id, bug))
+                group.leave_out([live.id])
+                return
             if machine.ignored != ignored:
                 if isinstance(event, CallCompleted | CallFailed | BatchCompleted):
                     group.records.append(live.refusal(event))
@@ -316,14 +260,13 @@ class Orchestrator:
         match command:
             case Invoke() | InvokeBatch() | OpenStream():
                 if command.key in live.working:
-                    tasks.append(_task_of(live, command))
+                    tasks.append(task_of(live, command))
             case RecordStart():
                 self.post(live.id, CallStarted(self._clock(), command.key, command.attempt))
             case Demand():
                 self._executor.demand(live.id, command.key, command.count)
             case StartTimer():
-                heapq.heappush(self._timers, (command.due, live.id, command.key))
-                self._set_alarm()
+                self._alarm.set(command.due, live.id, command.key)
             case AwaitMessage():
                 self.mailbox.listen(live, command)
             case StartChild():
@@ -405,30 +348,10 @@ class Orchestrator:
         elif error is not None:
             log.error("carrying out a command failed", exc_info=error)
 
-    # --- timers -------------------------------------------------------------------------------
-
-    def _set_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        delay = max(0.0, self._timers[0][0] - self._clock())
-        self._alarm = asyncio.get_running_loop().call_later(min(delay, 3600.0), self._ring)
-
-    def _ring(self) -> None:
-        """Post the timers that are due; never early, however the alarm was rounded."""
-        self._alarm = None
-        now = self._clock()
-        while self._timers and self._timers[0][0] <= now:
-            due, execution, key = heapq.heappop(self._timers)
-            live = self._lives.get(execution)
-            if live is not None and live.timers.get(key) == due:
-                self.post(execution, TimerFired(now, key))
-        if self._timers:
-            self._set_alarm()
-
-
-def child_id(parent: str, key: str) -> str:
-    """The id of the execution that a `run` step starts: the same however often it is started."""
-    return f"{parent}-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}"
+    def _ring(self, due: float, execution: str, key: str) -> None:
+        live = self._lives.get(execution)
+        if live is not None and live.timers.get(key) == due:
+            self.post(execution, TimerFired(self._clock(), key))
 
 
 def _concerned(error: AgentFlowError) -> list[str]:
@@ -438,40 +361,8 @@ def _concerned(error: AgentFlowError) -> list[str]:
     return list(error.executions) if isinstance(error, Fenced) else []
 
 
-def _event_of(report: Report, at: float) -> Event:
-    match report.kind:
-        case "completed":
-            return CallCompleted(at, report.key, report.attempt, report.value)
-        case "failed":
-            return CallFailed(at, report.key, report.attempt, report.error, report.trace)
-        case "batch":
-            return BatchCompleted(at, report.key, report.attempt, report.values, report.elapsed)
-        case "yielded":
-            return StreamYielded(at, report.key, report.attempt, report.values)
-        case _:
-            raise AssertionError(report.kind)
-
-
-def _task_of(live: Live, command: Invoke | InvokeBatch | OpenStream) -> Task:
-    workflow = live.spec.workflow
-    kind, demand, skip = "call", 0, 0
-    calls = command.calls if isinstance(command, InvokeBatch) else [command.arguments]
-    if isinstance(command, InvokeBatch):
-        kind = "batch"
-    elif isinstance(command, OpenStream):
-        kind, demand, skip = "stream", command.demand, command.skip
-    return Task(
-        execution=live.id,
-        key=command.key,
-        attempt=command.attempt,
-        kind=kind,  # type: ignore[arg-type]  # one of the three literals
-        function=command.function,
-        calls=calls,
-        root=str(live.spec.root),
-        workflow=workflow.name,
-        timeout=command.timeout,
-        resources=command.resources,
-        secrets=workflow.secrets,
-        demand=demand,
-        skip=skip,
+def _broken(execution: str, bug: Exception) -> AgentFlowError:
+    return AgentFlowError(
+        f"execution {execution} met a bug of AgentFlow: {type(bug).__name__}: {bug}",
+        help="its history is kept; please report this",
     )

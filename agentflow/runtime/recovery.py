@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from agentflow.errors import Conflict
 from agentflow.runtime.journal.protocol import Record, StoredExecution
+from agentflow.runtime.live import Live
 from agentflow.runtime.machine import Machine, Program
 from agentflow.runtime.machine.protocol import EVENTS, Command, Event, restore
+from agentflow.spec.load import Loaded
 
 RETRIED = "execution.retried"
+_TAKES_MESSAGE = frozenset({"message.received", "cancel.requested"})
 
 
 def rebuild(
@@ -35,6 +38,38 @@ def rebuild(
         else:
             observe(event, machine.advance(event))
     return machine
+
+
+def brought_back(
+    stored: StoredExecution,
+    epoch: int,
+    loaded: Loaded,
+    program: Program,
+    records: Sequence[Record],
+) -> Live:
+    """An execution as it stood when its last record was written, owned under an epoch."""
+    live = Live(
+        stored.id,
+        loaded,
+        rebuild(program, records),
+        epoch,
+        records[-1].seq,
+        status=stored.status,
+        parent=parent_of(stored),
+    )
+    live.received.update(
+        record.data["message"]
+        for record in records
+        if record.type in _TAKES_MESSAGE and not record.superseded
+    )
+    return live
+
+
+def parent_of(stored: StoredExecution) -> tuple[str, str] | None:
+    """The execution whose `run` step started this one, and that step's key."""
+    if stored.parent is None or stored.parent_key is None:
+        return None
+    return stored.parent, stored.parent_key
 
 
 @dataclass(frozen=True, slots=True)

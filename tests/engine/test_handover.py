@@ -15,13 +15,13 @@ import pytest
 
 from agentflow import Engine, Unavailable
 from agentflow.runtime.blocking import InThreads
+from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Report
 from agentflow.runtime.host import Host
 from agentflow.runtime.journal.protocol import Change, Message, Record
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
-from agentflow.runtime.orchestrator import child_id
 from agentflow.spec.load import Loaded
 
 Spec = Callable[..., Loaded]
