@@ -13,7 +13,17 @@ import sys
 
 from benchmarks.goals import GOALS, Goal
 
-NAMES = ("startup", "machine", "expressions", "hello", "journal", "dispatch", "wordcount")
+NAMES = (
+    "startup",
+    "machine",
+    "expressions",
+    "hello",
+    "journal",
+    "recovery",
+    "waiting",
+    "dispatch",
+    "wordcount",
+)
 
 
 def main() -> int:

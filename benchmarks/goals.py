@@ -37,4 +37,9 @@ GOALS = {
     "expressions: a.b + 1 > 3, evaluations/s": _least(150_000),
     "hello: one step, inline, journaled, p50 ms": _most(5),
     "wordcount: time / hand-written chunked Ray program": _most(1.5),
+    "waiting: each of 10,000 executions, KB": _most(20),
+    "waiting: the process with all of them, MB": _most(200),
+    "waiting: woken and ended, executions/s": _least(500),
+    "recovery: loop of 10,000 steps, s": _most(1),
+    "recovery: map of 10,000 steps, s": _most(1),
 }
