@@ -25,6 +25,22 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL", repr=False)
     """A Redis that carries hints between processes; without one they notice news a little later."""
 
+    store_wait_seconds: float = Field(default=30, ge=0)
+    """How long a store that is away, or that others hold, is waited for."""
+
+    blobs: str | None = None
+    """Where values above 64 KiB are: a folder, or a URL that fsspec knows, such as
+    `s3://bucket/folder`; by default a folder beside the journal."""
+
+    blob_grace_seconds: float = Field(default=86_400, ge=0)
+    """How old a blob that nothing refers to must be before `prune` removes it."""
+
+    history_events: int = Field(default=50_000, ge=1)
+    """How many events one execution's history may hold."""
+
+    history_bytes: int = Field(default=50 * 2**20, ge=1)
+    """How many bytes their values may take in the journal, without those in blobs."""
+
     executor: Literal["ray", "inline"] = "ray"
     """What carries out calls where the command line does not say: `AGENTFLOW_EXECUTOR`."""
 

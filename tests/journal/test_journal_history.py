@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agentflow.errors import Fault, NotFound
-from agentflow.runtime.journal import rows
+from agentflow.runtime.journal import values
 from agentflow.runtime.journal.errors import AlreadyRecorded, Fenced
 from agentflow.runtime.journal.protocol import CANCEL, Change, Record
 from agentflow.runtime.journal.store import Journal
@@ -129,15 +129,16 @@ def test_a_value_that_is_not_json_is_refused(journal: Journal, value: Any, name:
 def test_a_value_over_the_limit_is_refused_before_it_is_written(journal: Journal) -> None:
     begin(journal, "e")
     with pytest.raises(Fault, match="more than the 64 MB") as refused:
-        journal.append([completed("e", 2, "big", "x" * rows.MAX_VALUE_BYTES)], [], {"e": 1})
+        journal.append([completed("e", 2, "big", "x" * values.MAX_VALUE_BYTES)], [], {"e": 1})
     assert refused.value.name == "PayloadTooLarge"
     assert len(journal.history("e")) == 1
 
 
 def test_a_change_is_committed_with_its_events(journal: Journal) -> None:
     begin(journal, "e", owner="me")
-    ended = Record("e", 2, "execution.ended", 103.0, data={"status": "failed"})
     error = {"name": "Boom", "message": "it broke", "data": None, "cause": None}
+    data = {"status": "failed", "output": None, "error": error, "origin": "a"}
+    ended = Record("e", 2, "execution.ended", 103.0, data=data)
     change = Change("e", "failed", error=error, origin="a", ended_at=103.0)
     journal.append([ended], [change], {"e": 1})
     stored = journal.execution("e")

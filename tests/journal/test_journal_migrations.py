@@ -123,7 +123,7 @@ def _open_and_die(store: Store, at: int) -> None:
 def test_a_migration_killed_at_any_statement_is_completed_by_the_next_one(store: Store) -> None:
     make(store)
     fork = multiprocessing.get_context("fork")
-    kills = 0
+    kills = killed_during = 0
     while True:
         process = fork.Process(target=_open_and_die, args=(store, kills))
         process.start()
@@ -133,9 +133,10 @@ def test_a_migration_killed_at_any_statement_is_completed_by_the_next_one(store:
         assert process.exitcode == -signal.SIGKILL
         kills += 1
         ((revision,),) = store.ask(f"SELECT version_num FROM {schema.VERSION_TABLE}")
-        assert revision == "0001"
+        assert revision in ("0001", REVISION)
+        killed_during += revision == "0001"
         assert store.ask("SELECT count(*) FROM events") == [(len(ROWS["events"]),)]
-    assert kills > 15
+    assert killed_during > 15
     assert store.ask(f"SELECT version_num FROM {schema.VERSION_TABLE}") == [(REVISION,)]
     journal = store.open()
     require_all(journal)

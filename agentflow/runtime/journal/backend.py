@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from enum import Enum
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine
@@ -32,6 +33,8 @@ class Backend(Protocol):
 
     name: str
     """For messages; without its password."""
+    folder: Path
+    """Where what belongs to the store and is not in it is kept: blobs, the log of heads."""
 
     @property
     def writer(self) -> Engine:
@@ -69,3 +72,10 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give back what is held beside the connections."""
         ...
+
+
+def create_folder(folder: Path) -> None:
+    """Make a store's folder; git is told to look away from it."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")

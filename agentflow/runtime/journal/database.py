@@ -58,6 +58,11 @@ class Database:
         return self._backend.name
 
     @property
+    def folder(self) -> Path:
+        """Where what belongs to the store and is not in it is kept."""
+        return self._backend.folder
+
+    @property
     def now(self) -> ColumnElement[float]:
         """The store's clock in Unix seconds, as SQL."""
         return self._backend.now()
@@ -251,7 +256,9 @@ def _backend(
     if parsed.drivername in _POSTGRES:
         from agentflow.runtime.journal.postgres import DRIVER, Postgres
 
-        return Postgres(parsed.set(drivername=DRIVER), wait_seconds)
+        return Postgres(
+            parsed.set(drivername=DRIVER), root.resolve() / DEFAULT_STORE.parent, wait_seconds
+        )
     if parsed.drivername != "sqlite":
         raise UsageError(
             f"DATABASE_URL names a database of the kind {parsed.drivername}, which is not "

@@ -6,7 +6,7 @@ what to do about it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agentflow.errors import AgentFlowError, Conflict
 
@@ -51,8 +51,28 @@ class Corrupt(AgentFlowError):
     code = "AF012"
     exit_code = 7
 
-    def __init__(self, message: str, *, seq: int | None = None) -> None:
+    def __init__(self, message: str, *, seq: int | None = None, help: str = "") -> None:
         super().__init__(
-            message, help="restore the store from a backup, or start the workflow anew"
+            message, help=help or "restore the store from a backup, or start the workflow anew"
         )
         self.seq = seq
+
+
+class HistoryFull(AgentFlowError):
+    """A commit was refused whole: histories in it would become longer than they may.
+
+    Only the event that ends an execution may still be written to it.
+    """
+
+    code = "AF013"
+    exit_code = 1
+
+    def __init__(self, executions: Sequence[str], what: str) -> None:
+        more = f" (and {len(executions) - 1} more)" if len(executions) > 1 else ""
+        super().__init__(
+            f"nothing was written: the history of execution {executions[0]}{more} may not hold "
+            f"more than {what}",
+            help="run parts of the workflow as children (`run`), or allow more with "
+            "AGENTFLOW_HISTORY_EVENTS and AGENTFLOW_HISTORY_BYTES",
+        )
+        self.executions = tuple(executions)

@@ -42,7 +42,8 @@ _CHUNK = 1000
 """Ids in one query; databases bound the number of parameters."""
 
 _COLUMNS = tuple(
-    EXECUTIONS.c[name] for name in ("id", "owner", "epoch", "status", "head", "head_hash")
+    EXECUTIONS.c[name]
+    for name in ("id", "owner", "epoch", "status", "head", "head_hash", "history_bytes")
 )
 # In one order for all, or two transactions wait for each other. A message may be posted meanwhile.
 _LOCK = (

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, ColumnElement, Connection, Engine, NullPool, create_engine, func, text
@@ -55,8 +56,9 @@ _PASSING = frozenset(
 class Postgres:
     """A PostgreSQL database."""
 
-    def __init__(self, url: URL, wait_seconds: float) -> None:
+    def __init__(self, url: URL, folder: Path, wait_seconds: float) -> None:
         self.name = url.render_as_string(hide_password=True)
+        self.folder = folder
         self._wait = wait_seconds
         self._is_open = False
         try:

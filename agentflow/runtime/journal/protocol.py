@@ -20,7 +20,7 @@ class Record:
     seq: int
     """Counts from 1, without gaps."""
     type: str
-    """One of `machine.protocol.EVENTS`, or `execution.retried`."""
+    """One of `machine.protocol.EVENTS`, `execution.retried` or `result.refused`."""
     at: float
     step: str | None = None
     """The event's key."""
@@ -63,7 +63,7 @@ class StoredExecution:
     origin: str | None = None
     ended_at: float | None = None
     owner: str | None = None
-    """The process that runs it, `host:pid:birth`; `None` when nobody does."""
+    """The engine that runs it, `host:pid:birth:nonce`; `None` when nobody does."""
     epoch: int = 0
     """Grows at each take-over; an orchestrator with an older one cannot append."""
     head: int = 0
@@ -102,3 +102,29 @@ class Message:
 
 CANCEL = "agentflow.cancel"
 """The name of the message that asks an execution's owner to cancel it."""
+
+REFUSED = "result.refused"
+"""The type of a record that says a late result was not taken: `{"type", "attempt", "reason"}`.
+
+It may follow anything but the end, completes nothing, and nothing is replayed from it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HistorySize:
+    """How long a history is; superseded events count."""
+
+    events: int
+    bytes: int
+    """Of the events' data, without what is in blobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed, or would be."""
+
+    executions: int = 0
+    events: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    """Of the events' data and of the blobs."""

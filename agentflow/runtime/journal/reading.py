@@ -6,21 +6,33 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import Connection, Row, Select, and_, false, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.errors import NotFound, UsageError
-from agentflow.runtime.journal.chain import StoredEvent, verified
+from agentflow.runtime.journal.chain import StoredEvent, verified, verify_end
 from agentflow.runtime.journal.database import Database
+from agentflow.runtime.journal.errors import Corrupt
+from agentflow.runtime.journal.heads import Head, Heads, short
 from agentflow.runtime.journal.protocol import (
+    ENDED,
+    HistorySize,
     Message,
     Record,
     Status,
     StoredExecution,
     StoredSpec,
 )
-from agentflow.runtime.journal.rows import execution_of, message_of, spec_of
-from agentflow.runtime.journal.tables import DELIVERIES, EVENTS, EXECUTIONS, MESSAGES, SPECS
+from agentflow.runtime.journal.rows import execution_of, listed, message_of, readable, spec_of
+from agentflow.runtime.journal.tables import (
+    DELIVERIES,
+    EVENTS,
+    EXECUTIONS,
+    MESSAGES,
+    SPECS,
+    STORE,
+)
+from agentflow.runtime.journal.values import Values
 
 LAST = "@last"
 LAST_FAILED = "@last-failed"
@@ -35,8 +47,10 @@ _NEWEST_FIRST = (EXECUTIONS.c.started_at.desc(), EXECUTIONS.c.id.desc())
 class Reader:
     """Executions, their histories, their specs and the messages sent to them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, values: Values, heads: Heads) -> None:
         self._database = database
+        self._values = values
+        self._heads = heads
 
     @property
     def name(self) -> str:
@@ -48,6 +62,7 @@ class Reader:
 
         Raises:
             NotFound: none is registered.
+            Corrupt: its text is not what was registered.
         """
         query = select(SPECS).where(SPECS.c.digest == digest)
         row = self._database.read(lambda connection: connection.execute(query).first())
@@ -64,25 +79,45 @@ class Reader:
     def execution(self, execution_id: str) -> StoredExecution:
         """The execution with exactly this id; `resolve` takes abbreviations.
 
+        How it ended is compared with the last event of its history.
+
         Raises:
             NotFound: there is none.
+            Corrupt: it is not what was written, or was lost.
         """
-        query = _by_id(execution_id)
-        row = self._database.read(lambda connection: connection.execute(query).first())
-        if row is None:
-            raise unknown(execution_id)
-        return execution_of(row)
+
+        def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
+            row = self._row(connection, execution_id)
+            last = EVENTS.c.seq > row.head - 2 if row.status in ENDED else false()
+            return row, _events(connection, execution_id, last)
+
+        row, last = self._database.read(read)
+        if row.status in ENDED:
+            verify_end(row, last, self._values)
+        return execution_of(row, self._values)
+
+    def history_size(self, execution_id: str) -> HistorySize:
+        """How long the history of an execution is.
+
+        Raises:
+            NotFound: there is no such execution.
+        """
+        row = self._database.read(lambda connection: self._row(connection, execution_id))
+        return HistorySize(row.head, row.history_bytes)
 
     def executions(
         self, status: Status | None = None, workflow: str | None = None, limit: int = 20
     ) -> list[StoredExecution]:
-        """The newest executions, newest first."""
+        """The newest executions, newest first.
+
+        Of one that is damaged the values are missing, and its error says so.
+        """
         query = select(EXECUTIONS).order_by(*_NEWEST_FIRST).limit(limit)
         if status is not None:
             query = query.where(EXECUTIONS.c.status == status)
         if workflow is not None:
             query = query.where(EXECUTIONS.c.workflow == workflow)
-        return [execution_of(row) for row in self._all(query)]
+        return [listed(row, self._values) for row in self._all(query)]
 
     def children(self, parent: str) -> list[StoredExecution]:
         """The executions that a `run` step of `parent` started, oldest first."""
@@ -91,7 +126,7 @@ class Reader:
             .where(EXECUTIONS.c.parent == parent)
             .order_by(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
         )
-        return [execution_of(row) for row in self._all(query)]
+        return [listed(row, self._values) for row in self._all(query)]
 
     def resolve(self, reference: str) -> str:
         """The id that `reference` means: an id, a unique prefix, `@last` or `@last-failed`.
@@ -131,21 +166,16 @@ class Reader:
             NotFound: there is no such execution.
             Corrupt: the history is not what was written.
         """
-        events = (
-            select(*_EVENT_COLUMNS)
-            .where(EVENTS.c.execution_id == execution_id)
-            .order_by(EVENTS.c.seq)
-        )
 
-        def read(connection: Connection) -> tuple[Row[Any], Sequence[Row[Any]]]:
-            row = connection.execute(_by_id(execution_id)).first()
-            if row is None:
-                raise unknown(execution_id)
-            return row, connection.execute(events).all()
+        def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
+            row = self._row(connection, execution_id)
+            if head is not None:
+                self._require_head(connection, head)
+            return row, _events(connection, execution_id, true())
 
-        row, rows = self._database.read(read)
-        stored = [StoredEvent._make(event) for event in rows]
-        return verified(execution_id, stored, head=row.head, head_hash=row.head_hash)
+        head = self._heads.known(execution_id)
+        row, events = self._database.read(read)
+        return verified(row, events, self._values)
 
     def replay(self, execution_id: str) -> list[Record]:
         """The events that still count: `history` without those a retry set aside."""
@@ -161,11 +191,16 @@ class Reader:
 
         One look at the index when there is nothing. It gives every execution's messages: an
         orchestrator takes those it listens for and leaves the rest, which `messages_for` finds
-        when somebody begins to listen.
+        when somebody begins to listen. One that is damaged is left out, so that it does not keep
+        the others from arriving; whoever waits for it learns of it by `messages_for`.
         """
         query = select(MESSAGES).where(MESSAGES.c.cursor > after)
         rows = self._all(query.order_by(MESSAGES.c.cursor).limit(limit))
-        return [(row.cursor, message_of(row)) for row in rows]
+        return [
+            (row.cursor, message)
+            for row in rows
+            if (message := readable(row, self._values)) is not None
+        ]
 
     def messages_for(self, execution_id: str, name: str) -> list[Message]:
         """What an execution that begins to listen for `name` finds waiting, oldest first.
@@ -179,7 +214,44 @@ class Reader:
             .where(MESSAGES.c.name == name, concerns_execution(), not_delivered())
             .order_by(MESSAGES.c.cursor)
         )
-        return [message_of(row) for row in self._all(query)]
+        return [message_of(row, self._values) for row in self._all(query)]
+
+    def _row(self, connection: Connection, execution_id: str) -> Row[Any]:
+        row = connection.execute(_by_id(execution_id)).first()
+        if row is None:
+            self._require_never_acknowledged(connection, execution_id)
+            raise unknown(execution_id)
+        return row
+
+    def _require_head(self, connection: Connection, head: Head) -> None:
+        """Refuse a history that has lost what was acknowledged, though it is whole in itself."""
+        place = (EVENTS.c.execution_id == head.execution) & (EVENTS.c.seq == head.seq)
+        found = connection.scalar(select(EVENTS.c.hash).where(place))
+        if found is not None and short(found) == head.hash:
+            return
+        if connection.execute(_by_id(head.execution)).first() is None:
+            self._require_pruned(connection, head)
+        else:
+            raise self._older(head)
+
+    def _require_never_acknowledged(self, connection: Connection, execution_id: str) -> None:
+        """Refuse to take an execution that was lost for one that never was."""
+        head = self._heads.known(execution_id)
+        if head is not None:
+            self._require_pruned(connection, head)
+
+    def _require_pruned(self, connection: Connection, head: Head) -> None:
+        if head.at >= (connection.scalar(select(STORE.c.pruned_until)) or 0):
+            raise self._older(head)
+
+    def _older(self, head: Head) -> Corrupt:
+        return Corrupt(
+            f"the store is older than what was acknowledged: execution {head.execution} had event "
+            f"{head.seq}, as {self._heads.path} says",
+            seq=head.seq,
+            help=f"put the newer store back; or delete {self._heads.path} to accept this one, and "
+            "what it has lost is done again",
+        )
 
     def _all(self, query: Select[Any]) -> Sequence[Row[Any]]:
         return self._database.read(lambda connection: connection.execute(query).all())
@@ -231,6 +303,14 @@ def not_delivered() -> ColumnElement[bool]:
         )
         .exists()
     )
+
+
+def _events(
+    connection: Connection, execution_id: str, which: ColumnElement[bool]
+) -> list[StoredEvent]:
+    query = select(*_EVENT_COLUMNS).where(EVENTS.c.execution_id == execution_id, which)
+    rows = connection.execute(query.order_by(EVENTS.c.seq))
+    return [StoredEvent._make(row) for row in rows]
 
 
 def _by_id(execution_id: str) -> Select[Any]:

@@ -22,7 +22,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, NullPool, create_engine, event, literal
 
 from agentflow.errors import AgentFlowError, Unavailable
-from agentflow.runtime.journal.backend import Topic
+from agentflow.runtime.journal.backend import Topic, create_folder
 from agentflow.runtime.journal.errors import Corrupt
 
 T = TypeVar("T")
@@ -44,10 +44,14 @@ class Sqlite:
     """A database in a file."""
 
     def __init__(self, path: Path, wait_seconds: float, clock: Callable[[], float]) -> None:
-        create_folder(path)
+        try:
+            create_folder(path.parent)
+        except OSError as error:
+            raise _unwritable(error, path.parent) from error
         self.path = path
         self._clock = clock
         self.name = str(path)
+        self.folder = path.parent
         self.writer = writer(path)
         self.reader = reader(path)
         self._lock = FileLock(path.with_suffix(".lock"), wait_seconds)
@@ -74,21 +78,6 @@ class Sqlite:
     def close(self) -> None:
         """Close the lock's file."""
         self._lock.close()
-
-
-def create_folder(path: Path) -> None:
-    """Make the folder of a database; git is told to look away from it.
-
-    Raises:
-        Unavailable: it cannot be made.
-    """
-    folder = path.parent
-    try:
-        if not folder.exists():
-            folder.mkdir(parents=True)
-            (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(error, folder) from error
 
 
 def writer(path: Path) -> Engine:

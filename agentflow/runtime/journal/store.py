@@ -1,13 +1,14 @@
 """The journal: what is recorded about executions, and the only place where it is written.
 
-Each method that writes is one transaction, durable when it returns; `group` makes one of several.
-Methods block, so an event loop calls them in a thread of its own. Three rules hold whatever the
-caller does: an event follows the one before it without a gap, an owner that lost its execution
-writes nothing, and a step is completed once.
+Each method that writes is one transaction, durable when it returns; `atomically` makes one of
+several. Methods block, so an event loop calls them in a thread of its own. Three rules hold
+whatever the caller does: an event follows the one before it without a gap, an owner that lost its
+execution writes nothing, and a step is completed once.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,77 +18,90 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
-    Executable,
     Insert,
     Row,
     bindparam,
-    delete,
     func,
     insert,
-    literal,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.elements import ColumnElement
 
-from agentflow.errors import AgentFlowError, Conflict, NotFound
+from agentflow.errors import Conflict
 from agentflow.runtime.journal import schema
 from agentflow.runtime.journal.backend import Topic
-from agentflow.runtime.journal.chain import GENESIS, RETRIED, completes
-from agentflow.runtime.journal.database import open_database
-from agentflow.runtime.journal.errors import AlreadyRecorded, Corrupt, Fenced
-from agentflow.runtime.journal.ownership import Ownership, locked
+from agentflow.runtime.journal.blobs import Blobs
+from agentflow.runtime.journal.chain import RETRIED, genesis
+from agentflow.runtime.journal.commits import (
+    OPEN,
+    RECORD,
+    Commit,
+    Limits,
+    Noted,
+    exists,
+    noted,
+    set_aside,
+)
+from agentflow.runtime.journal.database import Database, open_database
+from agentflow.runtime.journal.errors import Corrupt
+from agentflow.runtime.journal.heads import Heads
+from agentflow.runtime.journal.ownership import Ownership
 from agentflow.runtime.journal.protocol import (
-    CANCEL,
     ENDED,
     Change,
     Message,
     Record,
-    Status,
     StoredExecution,
     StoredSpec,
 )
 from agentflow.runtime.journal.reading import (
-    concerns_execution,
     newest_message,
-    not_delivered,
     unknown,
 )
 from agentflow.runtime.journal.rows import (
-    change_row,
+    chained,
     event_rows,
     execution_of,
     execution_row,
-    head_row,
     message_of,
     message_row,
-    same,
+    size_of,
     spec_row,
 )
-from agentflow.runtime.journal.tables import DELIVERIES, EVENTS, EXECUTIONS, MESSAGES, SPECS
+from agentflow.runtime.journal.tables import EXECUTIONS, MESSAGES, SPECS, STORE
+from agentflow.runtime.journal.values import Values, same
+from agentflow.runtime.journal.writing import Prepared, write_values
+from agentflow.runtime.settings import Settings, load_settings
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
-_OPEN: frozenset[Status] = frozenset({"running", "waiting"})
-
-# Statements that every commit runs are built once: that takes longer than running them.
 _FIND = select(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
-_UPDATE = update(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
 _CREATE: dict[str, Insert] = {
     name: dialect.insert(EXECUTIONS)
     .on_conflict_do_nothing()
     .execution_options(preserve_rowcount=True)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
-_RECORD = insert(EVENTS)
-_DELIVER = insert(DELIVERIES)
 _NEWEST_MESSAGE = select(newest_message())
 
 
 class Journal(Ownership):
     """An open journal."""
+
+    def __init__(self, database: Database, values: Values, heads: Heads, limits: Limits) -> None:
+        super().__init__(database, values, heads)
+        self.limits = limits
+        """How long one execution's history may become."""
+        self.behind = self._missing()
+        """What the store has lost of what was acknowledged, as far as is known; mostly empty.
+
+        Executions that lost events are refused when they are read; the others are in order.
+        """
+        if self.behind:
+            log.warning("%s", self.behind)
 
     @classmethod
     def open(
@@ -95,36 +109,46 @@ class Journal(Ownership):
         url: str | None,
         root: Path,
         *,
-        wait_seconds: float = 30,
+        wait_seconds: float | None = None,
         clock: Callable[[], float] = time.time,
+        settings: Settings | None = None,
     ) -> Journal:
         """Open the store at `url`, by default `.agentflow/journal.db` in the project `root`.
 
         It is created, or migrated, if need be. `wait_seconds` bounds the wait for other processes
         that write to the same file, and for a server that is away. `clock` is what leases are
-        measured by in a file; a server has its own clock.
+        measured by in a file; a server has its own clock. What is not given is taken from the
+        settings, by default those of the environment.
 
         Raises:
             UsageError: `url` cannot be used.
             Unavailable: the store cannot be reached or written, or is newer than this code.
         """
-        database = open_database(url, root, wait_seconds=wait_seconds, clock=clock)
+        settings = settings or load_settings()
+        wait = settings.store_wait_seconds if wait_seconds is None else wait_seconds
+        database = open_database(url, root, wait_seconds=wait, clock=clock)
         try:
             schema.ensure(database)
+            identity = database.read(lambda connection: connection.scalar(select(STORE.c.id)))
+            values = Values(Blobs(_place(settings.blobs, database, root), wait_seconds=wait))
+            heads = Heads(database.folder / f"heads-{str(identity)[:12]}.log")
+            limits = Limits(settings.history_events, settings.history_bytes)
+            return cls(database, values, heads, limits)
         except BaseException:
             database.close()
             raise
-        return cls(database)
 
     def close(self) -> None:
         """Close the store. Closing twice is harmless."""
+        self._heads.flush()
         self._database.close()
 
     @contextmanager
     def group(self) -> Iterator[None]:
         """Make one transaction, one flush of the disk, of all that this thread writes in a block.
 
-        A write that raises is undone alone if the block catches it; else all of them are.
+        A write that raises is undone alone if the block catches it; else all of them are. When the
+        connection to the database is lost, the block raises `Unavailable`; see `atomically`.
         """
         with self._database.transaction():
             yield
@@ -158,27 +182,31 @@ class Journal(Ownership):
 
         Raises:
             Conflict: the id is taken by another workflow, another version or another input.
+            Corrupt: there was such an execution, and the store has lost it.
         """
         new = replace(execution, head=first.seq)
-        (event,) = event_rows([first], GENESIS)
-        row = {**execution_row(new), "head_hash": event["hash"]}
 
-        def write(connection: Connection) -> Row[Any] | None:
-            found = connection.execute(_FIND, {"of": execution.id}).first()
-            if found is None:
-                row["deaf_until"] = connection.scalar(_NEWEST_MESSAGE) or 0
-                if connection.execute(_CREATE[connection.dialect.name], row).rowcount:
-                    connection.execute(_RECORD, event)
+        def prepare() -> Prepared[Row[Any] | None]:
+            (event,) = event_rows([first], self._values)
+            row = execution_row(new, self._values)
+
+            def write(connection: Connection) -> Row[Any] | None:
+                found = connection.execute(_FIND, {"of": execution.id}).first()
+                if found is None:
+                    self._require_never_acknowledged(connection, execution.id)
+                    if self._insert(connection, row, event):
+                        return None
+                    found = connection.execute(_FIND, {"of": execution.id}).one()
+                if self._database.in_doubt and _is_own(found, new):
                     return None
-                found = connection.execute(_FIND, {"of": execution.id}).one()
-            if self._database.in_doubt and _is_own(found, new):
-                return None
-            return found
+                return found
 
-        found = self._database.write(write)
+            return [row, event], write
+
+        found = write_values(self._database, self._values, prepare)
         if found is None:
             return new, True
-        stored = execution_of(found)
+        stored = execution_of(found, self._values)
         _require_same(stored, new)
         return stored, False
 
@@ -200,39 +228,30 @@ class Journal(Ownership):
         Raises:
             Fenced: executions were taken over, have ended, or have events the caller lacks.
             AlreadyRecorded: the completion of a step, or a message, is recorded already.
+            HistoryFull: a history would become too long; an event that ends it is taken all the
+                same.
             NotFound: a consumed message does not exist.
             Fault: `InvalidOutput` or `PayloadTooLarge` of an event's data.
         """
-        histories: dict[str, list[Record]] = {execution: [] for execution in epochs}
-        for record in records:
-            histories[record.execution].append(record)
-        if not histories.keys() >= {change.execution for change in changes}:
-            raise KeyError("a change of an execution without an epoch")
-        deliveries = [
-            {"message_id": message, "execution_id": execution, "key": key}
-            for message, execution, key in consumed
-        ]
 
-        def write(connection: Connection) -> None:
-            rows = locked(connection, list(histories))
-            if _is_recorded(connection, rows, histories, epochs):
-                return
-            _require_owned(rows, histories, epochs, _OPEN)
-            chains = [
-                event_rows(following, rows[execution].head_hash)
-                for execution, following in histories.items()
-                if following
-            ]
-            _execute(connection, _RECORD, [row for chain in chains for row in chain])
-            _execute(connection, _DELIVER, deliveries)
-            _execute(connection, _UPDATE, [head_row(chain[-1]) for chain in chains])
-            ends = [change_row(change, rows[change.execution].owner) for change in changes]
-            _execute(connection, _UPDATE, ends)
+        def prepare() -> Prepared[None]:
+            commit = Commit(records, changes, epochs, consumed, self._values)
+
+            def write(connection: Connection) -> None:
+                rows = commit.lock(connection)
+                if commit.is_recorded(connection, rows):
+                    return
+                commit.require_owned(rows, OPEN)
+                commit.require_room(rows, self.limits)
+                self._note(commit.write(connection, rows))
+
+            return commit.rows, write
 
         try:
-            self._database.write(write)
+            write_values(self._database, self._values, prepare)
         except IntegrityError as error:
-            raise self._refusal(records, consumed) from error
+            commit = Commit(records, changes, epochs, consumed, self._values)
+            raise self._database.write(commit.refusal) from error
 
     def supersede(self, execution_id: str, from_seq: int, epoch: int, record: Record) -> None:
         """Set the events from `from_seq` on aside and let the execution run on from before them.
@@ -246,37 +265,22 @@ class Journal(Ownership):
         """
         data = {**(record.data or {}), "from": from_seq}
         record = replace(record, type=RETRIED, data=data)
-        aside = (EVENTS.c.execution_id == execution_id) & (EVENTS.c.seq >= from_seq)
-        undone = select(EVENTS.c.step).where(aside, EVENTS.c.type == "message.received")
-        dropped = select(MESSAGES.c.id, EXECUTIONS.c.id, literal("")).where(
-            EXECUTIONS.c.id == execution_id,
-            MESSAGES.c.name == CANCEL,
-            concerns_execution(),
-            not_delivered(),
-        )
+        running = Change(execution_id, "running")
 
-        def write(connection: Connection) -> None:
-            history, epochs = {execution_id: [record]}, {execution_id: epoch}
-            rows = locked(connection, [execution_id])
-            if _is_recorded(connection, rows, history, epochs):
-                return
-            _require_owned(rows, history, epochs, ENDED)
-            (event,) = event_rows([record], rows[execution_id].head_hash)
-            connection.execute(
-                delete(DELIVERIES).where(
-                    DELIVERIES.c.execution_id == execution_id, DELIVERIES.c.key.in_(undone)
-                )
-            )
-            connection.execute(
-                insert(DELIVERIES).from_select(["message_id", "execution_id", "key"], dropped)
-            )
-            connection.execute(update(EVENTS).where(aside).values(superseded=True))
-            connection.execute(_RECORD, event)
-            _execute(connection, _UPDATE, [head_row(event)])
-            running = change_row(Change(execution_id, "running"), rows[execution_id].owner)
-            _execute(connection, _UPDATE, [running])
+        def prepare() -> Prepared[None]:
+            commit = Commit([record], [running], {execution_id: epoch}, (), self._values)
 
-        self._database.write(write)
+            def write(connection: Connection) -> None:
+                rows = commit.lock(connection)
+                if commit.is_recorded(connection, rows):
+                    return
+                commit.require_owned(rows, ENDED)
+                set_aside(connection, execution_id, from_seq)
+                self._note(commit.write(connection, rows))
+
+            return commit.rows, write
+
+        write_values(self._database, self._values, prepare)
 
     def post(self, message: Message) -> bool:
         """Keep a message for whom it concerns; `False` if its id is known already.
@@ -284,125 +288,66 @@ class Journal(Ownership):
         Raises:
             NotFound: it is addressed to an execution that does not exist.
         """
-        row = message_row(message)
 
-        def write(connection: Connection) -> bool:
-            self._database.order(connection, Topic.MESSAGES)
-            known = connection.execute(select(MESSAGES).where(MESSAGES.c.id == message.id)).first()
-            if known is not None:
-                return self._database.in_doubt and message_of(known) == message
-            if message.execution is not None:
-                addressee = EXECUTIONS.c.id == message.execution
-                if not _exists(connection, addressee):
-                    raise unknown(message.execution)
-            connection.execute(insert(MESSAGES), row)
-            return True
+        def prepare() -> Prepared[bool]:
+            row = message_row(message, self._values)
+            return [row], lambda connection: self._post(connection, message, row)
 
-        return self._database.write(write)
+        return write_values(self._database, self._values, prepare)
 
-    def _refusal(
-        self, records: Sequence[Record], consumed: Sequence[tuple[str, str, str]]
-    ) -> AgentFlowError:
-        """Which of the tables' rules a commit broke, looked up after it was undone."""
+    def _post(self, connection: Connection, message: Message, row: Mapping[str, Any]) -> bool:
+        self._database.order(connection, Topic.MESSAGES)
+        known = connection.execute(select(MESSAGES).where(MESSAGES.c.id == message.id)).first()
+        if known is not None:
+            return self._database.in_doubt and message_of(known, self._values) == message
+        if message.execution is not None:
+            addressee = EXECUTIONS.c.id == message.execution
+            if not exists(connection, addressee):
+                raise unknown(message.execution)
+        connection.execute(insert(MESSAGES), row)
+        return True
 
-        def look(connection: Connection) -> AgentFlowError:
-            seen = set()
-            for record in records:
-                key = completes(record)
-                if key is None:
-                    continue
-                place = (record.execution, key)
-                if place in seen or _is_completed(connection, *place):
-                    return AlreadyRecorded(*place, "the completion")
-                seen.add(place)
-            for message, execution, key in consumed:
-                if not _exists(connection, MESSAGES.c.id == message):
-                    return NotFound(f"there is no message '{message}'")
-                if (message, execution) in seen or _is_delivered(connection, message, execution):
-                    return AlreadyRecorded(execution, key, f"message '{message}'")
-                seen.add((message, execution))
-            return Corrupt("the store holds events beyond the end of a history")
-
-        return self._database.write(look)
-
-
-def _execute(connection: Connection, statement: Executable, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
-
-
-def _exists(connection: Connection, *conditions: ColumnElement[bool]) -> bool:
-    return connection.scalar(select(literal(1)).where(*conditions).limit(1)) is not None
-
-
-def _is_completed(connection: Connection, execution: str, key: str) -> bool:
-    return _exists(
-        connection,
-        EVENTS.c.execution_id == execution,
-        EVENTS.c.completes == key,
-        ~EVENTS.c.superseded,
-    )
-
-
-def _is_delivered(connection: Connection, message: str, execution: str) -> bool:
-    return _exists(
-        connection,
-        DELIVERIES.c.message_id == message,
-        DELIVERIES.c.execution_id == execution,
-    )
-
-
-def _require_owned(
-    rows: Mapping[str, Row[Any]],
-    histories: Mapping[str, Sequence[Record]],
-    epochs: Mapping[str, int],
-    allowed: frozenset[Status],
-) -> None:
-    """Refuse unless the executions' owner writes the events that follow, in one of these states."""
-    reasons = {}
-    for execution, records in histories.items():
-        row = rows.get(execution)
-        if row is None:
-            reasons[execution] = "does not exist"
-        elif row.epoch != epochs[execution]:
-            reasons[execution] = f"was taken over by {row.owner or 'another process'}"
-        elif row.status not in allowed:
-            reasons[execution] = f"is {row.status}"
-        elif any(record.seq != seq for seq, record in enumerate(records, row.head + 1)):
-            reasons[execution] = f"has {row.head} events, these do not follow"
-    if reasons:
-        raise Fenced(reasons)
-
-
-def _is_recorded(
-    connection: Connection,
-    rows: Mapping[str, Row[Any]],
-    histories: Mapping[str, Sequence[Record]],
-    epochs: Mapping[str, int],
-) -> bool:
-    """Whether a commit with these events was kept already, under these epochs."""
-    written = {execution: records for execution, records in histories.items() if records}
-    for execution, records in written.items():
-        row = rows.get(execution)
-        if row is None or row.epoch != epochs[execution] or row.head < records[-1].seq:
+    def _insert(
+        self, connection: Connection, row: Mapping[str, Any], event: dict[str, Any]
+    ) -> bool:
+        """Insert a new execution; `False` if somebody else did at the same time."""
+        row = {**row, "deaf_until": connection.scalar(_NEWEST_MESSAGE) or 0}
+        (first,) = chained([event], genesis(row))
+        row |= {"head_hash": first["hash"], "history_bytes": size_of([event])}
+        if not connection.execute(_CREATE[connection.dialect.name], row).rowcount:
             return False
-    return bool(written) and all(
-        _are_recorded(connection, execution, records) for execution, records in written.items()
-    )
+        connection.execute(RECORD, first)
+        self._note([noted(first)])
+        return True
+
+    def _note(self, heads: Sequence[Noted]) -> None:
+        """Remember outside of the store what will have been acknowledged."""
+
+        def note() -> None:
+            for head in heads:
+                self._heads.note(*head)
+
+        self._database.when_committed(note)
+
+    def _missing(self) -> str:
+        """What the store lacks of the events that were acknowledged last."""
+
+        def look(connection: Connection) -> None:
+            for head in self._heads.latest():
+                self._require_head(connection, head)
+
+        try:
+            self._database.read(look)
+        except Corrupt as error:
+            return f"{error.message}; {error.help}"
+        return ""
 
 
-def _are_recorded(connection: Connection, execution: str, records: Sequence[Record]) -> bool:
-    columns = ("seq", "type", "step", "attempt", "at", "data")
-    found = connection.execute(
-        select(*(EVENTS.c[name] for name in columns))
-        .where(
-            EVENTS.c.execution_id == execution,
-            EVENTS.c.seq.between(records[0].seq, records[-1].seq),
-        )
-        .order_by(EVENTS.c.seq)
-    )
-    wanted = [tuple(row[name] for name in columns) for row in event_rows(records, GENESIS)]
-    return [tuple(row) for row in found] == wanted
+def _place(given: str | None, database: Database, root: Path) -> str:
+    """Where blobs are: beside a file, or where the settings say, counted from the project."""
+    if given is None:
+        return str(database.folder / "blobs")
+    return given if "://" in given else str(root / given)
 
 
 def _is_own(found: Row[Any], new: StoredExecution) -> bool:

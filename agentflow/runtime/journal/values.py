@@ -1,0 +1,143 @@
+"""JSON values as a store holds them: as text, or, where they are large, as a reference to a blob.
+
+A reference is `@{"blob":SHA-256,"size":BYTES}`. No value can imitate one: values are JSON, and no
+JSON begins with `@`. Where a value is part of the hash chain it is there as it is stored, so that a
+history can be verified without its blobs, and a blob against its history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import orjson
+
+from agentflow.errors import Fault, Json
+from agentflow.runtime.journal.blobs import Blobs
+from agentflow.runtime.journal.errors import Corrupt
+from agentflow.runtime.journal.tables import BLOB
+
+MAX_VALUE_BYTES = 64 * 1024 * 1024
+"""The largest value of an event. Larger ones belong in files or an object store."""
+
+INLINE_BYTES = 64 * 1024
+"""The largest value that is kept in its row."""
+
+
+_REFERENCE = re.compile(rf'{BLOB}\{{"blob":"([0-9a-f]{{64}})","size":\d+\}}')
+
+
+class Values:
+    """Reads and writes the values of a store."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+
+    def encode(self, value: Json, *, of: str) -> str:
+        """What is stored of a value; `of` names it in errors. A large one is kept as a blob.
+
+        Raises:
+            Fault: `InvalidOutput` if it is not I-JSON, `PayloadTooLarge` above 64 MB.
+            Unavailable: the blob cannot be written.
+        """
+        text = _json(value, of)
+        if len(text) <= INLINE_BYTES:
+            return text.decode()
+        return f'{BLOB}{{"blob":"{self.blobs.put(text)}","size":{len(text)}}}'
+
+    def decode(self, stored: str) -> Json:
+        """The value of what is stored.
+
+        Raises:
+            Corrupt: it is not JSON, or its blob is missing or was changed.
+        """
+        return self.decode_all([stored])[0]
+
+    def decode_all(self, stored: Sequence[str]) -> list[Json]:
+        """The values of what is stored; blobs are fetched together.
+
+        Raises:
+            Corrupt: one is not JSON, or its blob is missing or was changed; its place in the
+                sequence, counted from 1, is the error's `seq`.
+        """
+        digests: list[str | None] = []
+        for number, text in enumerate(stored, 1):
+            with _place(number):
+                digests.append(blob_of(text))
+        blobs = self.blobs.get({digest for digest in digests if digest})
+        values = []
+        for number, (text, digest) in enumerate(zip(stored, digests, strict=True), 1):
+            with _place(number):
+                values.append(orjson.loads(self._verified(digest, blobs) if digest else text))
+        return values
+
+    def _verified(self, digest: str, blobs: dict[str, bytes]) -> bytes:
+        content = blobs.get(digest)
+        if content is None:
+            raise Corrupt(f"blob {digest} is missing from {self.blobs.place}")
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise Corrupt(f"blob {digest} in {self.blobs.place} was changed")
+        return content
+
+
+def blob_of(stored: object) -> str | None:
+    """The digest of the blob that a stored value refers to, if it does.
+
+    Raises:
+        Corrupt: it is a reference that cannot be read.
+    """
+    if not isinstance(stored, str) or not stored.startswith(BLOB):
+        return None
+    match = _REFERENCE.fullmatch(stored)
+    if match is None:
+        raise Corrupt("a reference to a blob cannot be read")
+    return match[1]
+
+
+def decode_inline(stored: str) -> Json:
+    """The value of a JSON text that is never a blob.
+
+    Raises:
+        Corrupt: it is not JSON.
+    """
+    with _place(None):
+        return orjson.loads(stored)
+
+
+def encode_inline(value: Json, *, of: str) -> str:
+    """The JSON text of a value that is never a blob; raises as `Values.encode` does."""
+    return _json(value, of).decode()
+
+
+def same(one: Json, other: Json) -> bool:
+    """Whether two values are the same JSON; the order of keys does not matter."""
+    sort = orjson.OPT_SORT_KEYS
+    return orjson.dumps(one, option=sort) == orjson.dumps(other, option=sort)
+
+
+def _json(value: Json, of: str) -> bytes:
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER)
+    except TypeError as error:
+        raise Fault("InvalidOutput", f"{of} is not JSON: {error}") from error
+    if len(text) > MAX_VALUE_BYTES:
+        raise Fault(
+            "PayloadTooLarge",
+            f"{of} is {len(text) / 2**20:.0f} MB of JSON, more than the "
+            f"{MAX_VALUE_BYTES // 2**20} MB an event may hold; write it to a file or an object "
+            "store and pass its address",
+        )
+    return text
+
+
+@contextmanager
+def _place(seq: int | None) -> Iterator[None]:
+    """Say which of several values cannot be read."""
+    try:
+        yield
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise Corrupt(f"a value is not JSON ({error})", seq=seq) from error
+    except Corrupt as error:
+        raise Corrupt(error.message, seq=seq) from error
