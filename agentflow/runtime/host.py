@@ -195,9 +195,12 @@ class Host:
         """Whether another process that is alive runs it."""
         return stored.owner != self._owner and self._journal.is_owned(stored)
 
-    def _alone(self, id: str) -> asyncio.Lock:
-        """Held while an execution begins to be served here, so that it begins once."""
-        return self._locks.setdefault(id, asyncio.Lock())
+    @asynccontextmanager
+    async def _alone(self, id: str) -> AsyncIterator[None]:
+        """For the time in which an execution begins to be served here: once, and with a lease."""
+        await self._upkeep.enlist()
+        async with self._locks.setdefault(id, asyncio.Lock()):
+            yield
 
     def _begin(self, loaded: Loaded, stored: StoredExecution, event: Started) -> Live:
         machine = Machine(self._catalog.program(loaded))
@@ -306,9 +309,10 @@ class Host:
             if kept[1:]:
                 self._journal.append(kept[1:], [], {new: start.epoch})
 
-        await self._blocking.write(self._journal.atomically, write)
-        forked = self._journal.execution(new)
-        return Held(forked, await self._take_over(forked), created=True)
+        async with self._alone(new):
+            await self._blocking.write(self._journal.atomically, write)
+            forked = self._journal.execution(new)
+            return Held(forked, await self._take_over(forked), created=True)
 
     async def cancel(self, id: str, reason: str) -> Held:
         """Unwind an execution, or ask the process that runs it to do so."""

@@ -14,7 +14,6 @@ from agentflow.runtime.machine.protocol import EVENTS, Command, Event, restore
 from agentflow.spec.load import Loaded
 
 RETRIED = "execution.retried"
-_TAKES_MESSAGE = frozenset({"message.received", "cancel.requested"})
 
 
 def rebuild(
@@ -60,7 +59,8 @@ def brought_back(
     live.received.update(
         record.data["message"]
         for record in records
-        if record.type in _TAKES_MESSAGE and not record.superseded
+        if record.type == "cancel.requested"
+        or (record.type == "message.received" and not record.superseded)
     )
     return live
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from agentflow.errors import AgentFlowError, Json
+from agentflow.errors import AgentFlowError, Json, Unavailable
 from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.bus import Bus
 from agentflow.runtime.journal.ownership import LEASE_SECONDS
@@ -48,6 +48,8 @@ class Upkeep:
         self._bus = bus
         self._orchestrator = orchestrator
         self._owner = owner
+        self._enlisting = asyncio.Lock()
+        self._is_enlisted = False
         self._inbox = asyncio.Event()
         self._orphans = asyncio.Event()
         self._hopeless: set[str] = set()
@@ -62,9 +64,20 @@ class Upkeep:
         loops = [self._stay_alive(), self._read_inbox(), self._carry_hints()]
         return loops if adopt is None else [*loops, self._adopt_orphans(adopt)]
 
+    async def enlist(self) -> None:
+        """Get a lease, unless there is one.
+
+        Before anything is owned: of an engine on another machine that has none, nobody can say
+        that it died.
+        """
+        async with self._enlisting:
+            if not self._is_enlisted:
+                await self._blocking.write(self._journal.enlist, self._owner)
+                self._is_enlisted = True
+
     async def _stay_alive(self) -> None:
         """Renew the lease well before it runs out."""
-        await self._blocking.write(self._journal.enlist, self._owner)
+        await self.enlist()
         while True:
             await asyncio.sleep(LEASE_SECONDS / 4)
             if not await self._blocking.write(self._journal.renew, self._owner):
@@ -118,13 +131,15 @@ class Upkeep:
         return id not in self._hopeless and self._orchestrator.live(id) is None
 
     async def _take_over(self, ids: list[str], adopt: Continue) -> None:
+        await self.enlist()
         epochs = await self._blocking.write(self._journal.claim_many, ids, self._owner)
         for id, epoch in epochs.items():
             try:
                 await adopt(id, epoch)
             except AgentFlowError as error:
-                log.warning("execution %s cannot be continued: %s", id, error.message)
-                self._hopeless.add(id)
+                if not isinstance(error, Unavailable):
+                    log.warning("execution %s cannot be continued: %s", id, error.message)
+                    self._hopeless.add(id)
                 await self._blocking.write(self._journal.release, id, self._owner)
 
 

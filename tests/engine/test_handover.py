@@ -224,3 +224,34 @@ async def test_a_refused_result_does_not_get_lost_beside_a_fenced_execution(
         await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 20)
         types = [record.type for record in journal.history("mine")]
         assert types[:3] == ["execution.started", "result.refused", "call.completed"]
+
+
+async def test_an_engine_has_a_lease_before_it_owns_anything(project: Path, spec: Spec) -> None:
+    journal = Journal.open(None, project)
+    host = Host(journal, InlineExecutor(), LogBook(project, print), lambda _: None, 4)
+    await host.start(spec("  - {id: l, listen: never}"), None, "e1")
+    assert journal.renew(host._owner)
+    await host.close()
+    journal.close()
+
+
+async def test_an_orphan_that_cannot_be_read_for_a_moment_is_adopted(
+    project: Path, spec: Spec
+) -> None:
+    options: dict[str, Any] = {"adopt": True, "blocking": Unreliable("history")}
+    async with serving(project, **options) as (host, journal):
+        await host.create(spec("  - {id: l, return: 1}"), None, "e1")
+        await until(lambda: journal.execution("e1").status == "succeeded")
+
+
+async def test_a_retry_is_not_cancelled_by_the_request_before_it(project: Path, spec: Spec) -> None:
+    loaded = spec("  - {id: l, listen: go}")
+    async with serving(project) as (host, journal):
+        await host.start(loaded, None, "e1")
+        await host.cancel("e1", "enough")
+        await until(lambda: journal.execution("e1").status == "cancelled")
+        await host.retry("e1")
+        for _, message in journal.inbox(0):
+            host.orchestrator.deliver(message)  # it stands in the inbox, which may be read late
+        await host.post(Message("m1", "go", None, 5, 0.0, "e1"))
+        await until(lambda: journal.execution("e1").output == 5)
