@@ -61,4 +61,5 @@ def task_of(live: Live, command: Invoke | InvokeBatch | OpenStream) -> Task:
         secrets=workflow.secrets,
         demand=demand,
         skip=skip,
+        at_most_once=isinstance(command, Invoke) and command.at_most_once,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,31 @@ async def test_a_crash_among_coroutines_is_found_by_calling_them_apart(
     ended = await bench.run(*tasks, crash)
     assert ended["crash"].error["name"] == "WorkerLost"
     assert {ended[task.key].value for task in tasks} == {6}
+
+
+async def test_coroutines_that_may_run_once_are_lost_and_not_called_apart(
+    bench: Bench, tmp_path: Path
+) -> None:
+    gate, meeting = tmp_path / "gate", tmp_path / "meeting"
+    meeting.mkdir()
+    ledgers = {f"m[{n}]": tmp_path / str(n) for n in range(4)}
+    bench.reports.clear()
+    bench.executor.submit(
+        [
+            replace(call("noted_until", key, path=str(gate), ledger=str(ledger)), at_most_once=True)
+            for key, ledger in ledgers.items()
+        ]
+    )
+    for ledger in ledgers.values():
+        await exists(ledger)
+    bench.executor.submit([call("exit_met", "crash", folder=str(meeting), name="c", count=1)])
+    await bench.until(lambda: "crash" in bench.ended())
+    gate.touch()
+    await bench.until(lambda: bench.ended().keys() >= ledgers.keys())
+    lost = [bench.ended()[key].error["name"] for key in ledgers if bench.ended()[key].error]
+    assert len(lost) >= 2  # those in the worker that crashed
+    assert set(lost) == {"WorkerLost"}
+    assert [ledger.read_text().split() for ledger in ledgers.values()] == [["begun"]] * 4
 
 
 async def test_a_batch_whose_worker_dies_is_lost_as_a_whole(bench: Bench) -> None:

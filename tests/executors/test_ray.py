@@ -166,6 +166,18 @@ class TestLostHost:
         assert "host was lost" in ray.ended()["s"].error["message"]
         assert len(ledger.read_text().split()) == 3
 
+    async def test_a_call_that_may_run_once_is_lost_with_its_host(
+        self, ray: Bench, tmp_path: Path
+    ) -> None:
+        ledger = tmp_path / "ledger"
+        ray.executor.submit([replace(call("hang", ledger=str(ledger)), at_most_once=True)])
+        await exists(ledger)
+        (pid,) = host_pids()
+        os.kill(pid, signal.SIGKILL)
+        await ray.until(lambda: "s" in ray.ended())
+        assert ray.ended()["s"].error["name"] == "WorkerLost"
+        assert len(ledger.read_text().split()) == 1
+
 
 # --- retries ---
 

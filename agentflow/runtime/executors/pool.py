@@ -6,7 +6,7 @@ uses an event loop and nothing of Ray.
 
 A call that has begun is never begun again, with one exception: when a worker dies while several
 coroutines run in it, nobody can say which of them it was. They are then called once more, each
-in a process of its own.
+in a process of its own, except those that may run at most once: these are reported as lost.
 """
 
 from __future__ import annotations
@@ -339,12 +339,12 @@ class WorkerPool:
                 if running.id == process.guilty.id:
                     self._time_out(running, record)
                 else:
-                    self._retry_apart(record)
+                    self._call_again(record)
             elif len(begun) == 1 or record.job.apart or record.job.shape is Shape.BATCH:
                 trace = process.frames_at_death(decode(record.job.about)[1])
                 self._fail(running.id, lost_error(process.cause_of_death()), trace)
             else:
-                self._retry_apart(record)
+                self._call_again(record)
 
     def _time_out(self, running: Running, record: Record) -> None:
         job = record.job
@@ -357,6 +357,13 @@ class WorkerPool:
         record.outcomes[running.index] = dump(failure(timeout_error(job.timeout)))
         record.elapsed += job.timeout
         self._retry_apart(record)
+
+    def _call_again(self, record: Record) -> None:
+        """Make a call once more, whose worker died of another one, if it may be."""
+        if record.job.once:
+            self._fail(record.job.id, lost_error("it died of another call in it"))
+        else:
+            self._retry_apart(record)
 
     def _retry_apart(self, record: Record) -> None:
         job = record.rest()

@@ -35,6 +35,8 @@ class Task:
     secrets: tuple[str, ...] = ()
     demand: int = 0
     skip: int = 0
+    at_most_once: bool = False
+    """Whether a call that may have begun must be reported as lost rather than made once more."""
 
 
 @dataclass(frozen=True, slots=True)

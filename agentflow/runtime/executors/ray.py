@@ -6,7 +6,7 @@ frames that our own code wrote.
 
 When a host is lost with its node, nobody can say what had begun there. Its calls are then given to
 another host; one that was lost with three of them is reported as `WorkerLost`. Batches and streams
-are reported at once: the machine splits or reopens them.
+are reported at once: the machine splits or reopens them. So are calls that may run at most once.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class RayExecutor:
             if not self._is_wanted(given):
                 continue
             given.losses += 1
-            if given.job.shape is not Shape.CALL or given.losses >= _LOSSES:
+            if given.job.shape is not Shape.CALL or given.job.once or given.losses >= _LOSSES:
                 self.lose(given, f"its host was lost: {reason}")
             else:
                 self._queue.append(given)

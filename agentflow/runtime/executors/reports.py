@@ -42,7 +42,16 @@ def job_of(id: int, task: Task) -> Job:
     ]
     shape = _SHAPES[task.kind]
     body = list(task.calls) if shape is Shape.BATCH else task.calls[0]
-    return Job(id, shape, dump(about), dump(body), task.timeout or 0.0, task.demand, task.skip)
+    return Job(
+        id,
+        shape,
+        dump(about),
+        dump(body),
+        task.timeout or 0.0,
+        task.demand,
+        task.skip,
+        once=task.at_most_once,
+    )
 
 
 def report_of(task: Task, kind: Kind, payload: bytes) -> Report:

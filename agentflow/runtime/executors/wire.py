@@ -67,6 +67,7 @@ class Shape(IntEnum):
 _APART = 1
 _INDEXED = 2
 _IN_FILE = 4
+_ONCE = 8
 
 
 @dataclass(slots=True)
@@ -87,10 +88,13 @@ class Job:
     """Run in a process of its own, coroutines one at a time."""
     indexed: bool = False
     """The body is `[indexes, objects]`: what is left of a batch."""
+    once: bool = False
+    """Never to be begun a second time."""
 
     def pack(self, file: Path | None = None) -> bytes:
         """The job as bytes; with `file`, the arguments are left there."""
-        flags = self.apart * _APART | self.indexed * _INDEXED | (file is not None) * _IN_FILE
+        flags = self.apart * _APART | self.indexed * _INDEXED | self.once * _ONCE
+        flags |= (file is not None) * _IN_FILE
         header = _JOB.pack(
             self.id, self.shape, flags, self.timeout, self.demand, self.skip, len(self.about)
         )
@@ -107,7 +111,8 @@ class Job:
             body = file.read_bytes()
             file.unlink()
         apart, indexed = bool(flags & _APART), bool(flags & _INDEXED)
-        return cls(id, Shape(shape), about, body, timeout, demand, skip, apart, indexed)
+        once = bool(flags & _ONCE)
+        return cls(id, Shape(shape), about, body, timeout, demand, skip, apart, indexed, once)
 
     @staticmethod
     def id_of(data: bytes) -> int:

@@ -168,7 +168,13 @@ class CallFrame(Frame):
     def _invocation(self) -> Invoke:
         node = self._node
         return Invoke(
-            self.key, self._attempt, node.function, self._arguments, self._limit, node.resources
+            self.key,
+            self._attempt,
+            node.function,
+            self._arguments,
+            self._limit,
+            node.resources,
+            node.at_most_once,
         )
 
     def _retry(self, machine: Machine, error: Json) -> bool:

@@ -219,6 +219,8 @@ class Invoke:
     timeout: float | None = None
     """Seconds this attempt may take."""
     resources: Resources | None = None
+    at_most_once: bool = False
+    """Whether nobody may begin it again, also if nobody can say whether it began."""
 
 
 @dataclass(frozen=True, slots=True)
