@@ -15,12 +15,11 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, Self, TextIO
 
 from agentflow import Engine
-from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
+from agentflow.errors import AgentFlowError, Json
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.executors.ray import RayExecutor
@@ -67,7 +66,9 @@ class Serving:
         self._root = root
         self._saying = threading.Lock()
         self._loaded = {name: shape.load(root) for name, shape in BY_NAME.items()}
-        self._engine = Engine(executor=executor, root=root, store=store, watch=self._watch)
+        self._engine = Engine(
+            executor=executor, root=root, store=store, adopt=True, watch=self._watch
+        )
         self._is_on_ray = isinstance(executor, RayExecutor)
         _note_refusals(self._engine, book)
 
@@ -93,7 +94,7 @@ class Serving:
             self._say({"started": start})
 
     def _attend(self) -> None:
-        """Get ready; then continue what others have left, for as long as the engine works."""
+        """Get ready; then see whether the engine still works."""
         try:
             self._engine.start(self._loaded[HELLO.name], {"n": 0}, id=f"hello-{self._book.who}")
         except AgentFlowError as error:
@@ -102,8 +103,6 @@ class Serving:
         self._say({"ready": self._book.who})
         while self._engine._error is None:
             self._book.note("hosts", _hosts() if self._is_on_ray else [os.getpid()])
-            with suppress(Unavailable):  # the engine notices too
-                resume_orphans(self._engine)
             time.sleep(LOOK_SECONDS)
         _give_up(self._engine._error)
 
@@ -148,13 +147,6 @@ def value_of(end: Finish | StoredExecution) -> Json:
     if end.status == "succeeded":
         return end.output
     return end.error["name"] if end.status == "failed" else None
-
-
-def resume_orphans(engine: Engine) -> None:
-    """Continue executions that nobody alive runs; whatever another one is faster with is his."""
-    for execution in engine.journal.orphans(1000):
-        with suppress(Conflict):
-            engine.resume(execution)
 
 
 def _note_refusals(engine: Engine, book: Book) -> None:
