@@ -10,12 +10,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from unittest.mock import patch
 
-from agentflow.errors import Unavailable
+from agentflow.errors import AgentFlowError, Unavailable
 from agentflow.runtime.host import Host
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.notices import Notice
 from tests.simulation.loop import Crash, Life
+from tests.simulation.store import EPOCH
 from tests.simulation.workers import Port
 
 if TYPE_CHECKING:
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-EPOCH = 1_700_000_000.0
-"""What the clocks show when a simulation begins, apart from their skew."""
 
 
 class Gone(Exception):
@@ -35,12 +34,12 @@ class Gone(Exception):
 class Process:
     """One incarnation of an orchestrator's process."""
 
-    def __init__(self, world: World, name: str, slot: int) -> None:
+    def __init__(self, world: World, number: int, slot: int) -> None:
         self.world = world
-        self.name = name
+        self.name = f"p{number}"
         self.slot = slot
         self.journal = world.store.journals[slot]
-        self.owner = f"{name}:1:simulated"
+        self.owner = f"machine:{number}:simulated"
         self.skew = world.rng.uniform(-1, 1) * world.weather.skew
         self.frozen_until = 0.0
         self.life = Life(lambda: self.point("step"))
@@ -54,22 +53,27 @@ class Process:
         self.life.spawn(self._run())
 
     async def _run(self) -> None:
-        self.host = Host(
-            self.journal,
-            self.port,
-            LogBook(Path("unused"), _unwatched),
-            _unwatched,
-            self.port.parallel,
-            blocking=Door(self),
-            clock=self.clock,
-        )
-        self.host._owner = self.owner
+        with patch("agentflow.runtime.host.owner_id", lambda: self.owner):
+            self.host = Host(
+                self.journal,
+                self.port,
+                LogBook(Path("unused"), _unwatched),
+                _unwatched,
+                self.port.parallel,
+                adopt=self.world.adopts,
+                blocking=Door(self),
+                clock=self.clock,
+            )
         serving = asyncio.get_running_loop().create_task(self.host.serve())
         try:
             await serving
         except ExceptionGroup as group:
-            self.world.note(f"{self.name} gives up: {group.exceptions[0]!r}")
-            self.host.orchestrator.abandon(group.exceptions[0])
+            error = group.exceptions[0]
+            self.world.note(f"{self.name} gives up: {error!r}")
+            if not isinstance(error, AgentFlowError):
+                self.world.problems.append(f"the engine broke: {error!r}")
+            self._closing = True
+            self.host.orchestrator.abandon(error)
             await asyncio.sleep(self.world.rng.random())  # what it had asked for goes on
         finally:
             self.kill()
@@ -117,7 +121,8 @@ class Process:
 
     def point(self, kind: str) -> None:
         """A place to die. Raises `Crash` when the world wants it."""
-        if not self.life.ended and self.world.kills(self, kind):
+        if not self.life.ended and self.world.kills(kind):
+            self.world.count(f"crash: {kind}")
             self.life.end()
             self.world.buried(self)
             raise Crash
@@ -139,7 +144,8 @@ class Door:
             if world.chance(world.weather.write_refused):
                 world.count("write refused")
                 raise Unavailable("simulated: not written")
-            with world.store.committing(process):
+            group = args[0] if work == process.journal.append else ()
+            with world.store.committing(process, group):
                 result = work(*args, **kwargs)
             process.point("written")
             await self._wait()

@@ -13,7 +13,8 @@ from tests.simulation.checks import violations
 from tests.simulation.shapes import Outcome
 from tests.simulation.store import Store
 from tests.simulation.weather import FAIR, forecast
-from tests.simulation.world import Case, World, draw_cases
+from tests.simulation.users import Case
+from tests.simulation.world import World, draw_cases
 
 HANG_SECONDS = 60
 """Real seconds after which a seed is taken for an endless loop; they take some 0.1 s."""
@@ -41,20 +42,24 @@ def run_seed(seed: int, store: Store, *, keeps_trace: bool = False) -> Verdict:
     try:
         with _limit():
             references = reference(seed, store, cases)
-            return judged(
-                World(seed, store, cases, weather, keeps_trace=keeps_trace), references
-            )
+            world = World(seed, store, cases, weather, keeps_trace=keeps_trace)
+            return judged(world, references)
     except TimeoutError:
         return Verdict(seed, len(cases), problems=[f"does not end within {HANG_SECONDS} s"])
 
 
 def reference(seed: int, store: Store, cases: list[Case]) -> dict[str, Outcome]:
     """What executions come to without faults."""
-    world = World(seed, store, cases, FAIR, keeps_trace=False)
+    world = World(seed, store, cases, FAIR)
     world.run()
     if world.problems:
         raise AssertionError(f"seed {seed} goes wrong without any fault: {world.problems}")
-    return world.told.outcomes
+    return world.users.told.outcomes
+
+
+def crashes(faults: Counter[str]) -> int:
+    """How often a process died in the middle of something."""
+    return sum(count for fault, count in faults.items() if fault.startswith("crash"))
 
 
 def judged(world: World, references: dict[str, Outcome]) -> Verdict:
@@ -63,7 +68,7 @@ def judged(world: World, references: dict[str, Outcome]) -> Verdict:
     return Verdict(
         world.seed,
         len(world.cases),
-        world.crashes,
+        crashes(world.faults),
         world.points,
         world.faults,
         violations(world, references),

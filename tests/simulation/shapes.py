@@ -7,7 +7,7 @@ outcome depends on time says which others are right too.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 from agentflow.errors import Json
 from agentflow.runtime.journal.protocol import Status
+from agentflow.runtime.machine import Program, compile_workflow
 from agentflow.spec.load import Loaded, loads
+from agentflow.spec.model import Workflow
 
 ROOT = Path("/simulated")
 
@@ -413,3 +415,32 @@ SHAPES = (
     EVENTS, FAMILY, AGAIN, NESTED,
 )  # fmt: skip
 BY_NAME = {shape.name: shape for shape in SHAPES}
+
+_PROGRAMS: dict[str, Program] = {}
+
+
+def compile_once(workflow: Workflow) -> Program:
+    """A workflow as the machine runs it.
+
+    Every process compiles for itself what it takes over; here once is enough, as nothing ever
+    changes a program.
+    """
+    if workflow.digest not in _PROGRAMS:
+        _PROGRAMS[workflow.digest] = compile_workflow(workflow)
+    return _PROGRAMS[workflow.digest]
+
+
+def read_again(text: str, **options: object) -> Loaded:
+    """The workflow that was registered with a text; nor is it read more than once."""
+    return next(loaded for loaded in _all() if loaded.text == text)
+
+
+def with_digest(digest: str) -> Loaded:
+    """The workflow of an execution."""
+    return next(loaded for loaded in _all() if loaded.workflow.digest == digest)
+
+
+def _all() -> Iterator[Loaded]:
+    for shape in SHAPES:
+        yield shape.loaded
+        yield from shape.loaded.children.values()

@@ -14,12 +14,15 @@ from sqlalchemy import Connection, Engine, event
 
 from agentflow.runtime.journal.database import DEFAULT_STORE
 from agentflow.runtime.journal.store import Journal
-from agentflow.runtime.journal.tables import METADATA
+from agentflow.runtime.journal.tables import METADATA, STORE
 from tests.simulation.loop import Crash
 
 if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.world import World
+
+EPOCH = 1_700_000_000.0
+"""What right clocks show when a simulation begins."""
 
 SLOTS = 3
 """Processes that live at the same time; each has a journal of its own on the one file."""
@@ -31,6 +34,8 @@ class Commit(NamedTuple):
     """An event as it stood in the store right after the commit that brought it."""
 
     order: int
+    group: int
+    """Events of one write have the same."""
     time: float
     """Virtual seconds."""
     execution: str
@@ -63,7 +68,7 @@ class Store:
         parent = _SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None
         self._folder = tempfile.TemporaryDirectory(prefix="simulation-", dir=parent)
         root = Path(self._folder.name)
-        self.journals = [Journal.open(None, root) for _ in range(SLOTS)]
+        self.journals = [Journal.open(None, root, clock=self._clock) for _ in range(SLOTS)]
         self._raw = sqlite3.connect(root / DEFAULT_STORE, isolation_level=None)
         self._active: Process | None = None
         event.listen(Engine, "commit", self._before_commit)
@@ -87,9 +92,11 @@ class Store:
         self.world = world
         self.commits: list[Commit] = []
         self.owners: dict[str, Ownership] = {}
+        self._writes = 0
         self.execute("BEGIN IMMEDIATE")
         for table in reversed(METADATA.sorted_tables):
-            self.execute(f"DELETE FROM {table.name}")
+            if table is not STORE:
+                self.execute(f"DELETE FROM {table.name}")
         self.execute("DELETE FROM sqlite_sequence")
         self.execute("COMMIT")
 
@@ -98,30 +105,49 @@ class Store:
         return self._raw.execute(statement, values).fetchall()
 
     @contextlib.contextmanager
-    def committing(self, process: Process | None) -> Iterator[None]:
-        """A write; each COMMIT is a place for the process to die, and what it brought is noted."""
+    def committing(self, process: Process | None, group: Any = ()) -> Iterator[None]:
+        """A write; each COMMIT is a place for the process to die, and what it brought is noted.
+
+        `group` holds the records that must be written together or not at all.
+        """
         self._active = process
+        self._writes += 1
         try:
             yield
         finally:
             self._active = None
-            self._look()
+            new = {(commit.execution, commit.seq) for commit in self._look(process)}
+            written = [record for record in group if (record.execution, record.seq) in new]
+            if written and len(written) < len(group):
+                self.world.problems.append(f"of a group only {written} was committed")
+
+    def expire(self, owner: str) -> None:
+        """Let the lease of an engine run out before its time."""
+        self.execute("UPDATE owners SET expires_at = 0 WHERE id = ?", owner)
 
     def epoch_at(self, execution: str, order: int) -> int:
         """Under which epoch an execution was owned at some moment."""
         return max((e for since, e in self.owners[execution].since if since <= order), default=0)
 
-    def _look(self) -> None:
-        """Note what has been committed since the last look."""
+    def _look(self, process: Process | None) -> list[Commit]:
+        """Note what has been committed since the last look, by a process or somebody outside."""
         world = self.world
+        known_before = len(self.commits)
         events = self.execute(
             "SELECT execution_id, seq, type, step, attempt, at, data, hash FROM events"
             " WHERE rowid > ? ORDER BY rowid",
             len(self.commits),
         )
         for event_ in events:
-            commit = Commit(world.tick(), world.loop.now, *event_)
+            commit = Commit(world.tick(), self._writes, world.loop.now, *event_)
             self.commits.append(commit)
+            if commit.seq > 1 and process is not None:
+                owner = self.owners[commit.execution].owner
+                if owner != process.owner:
+                    world.problems.append(
+                        f"{commit.execution}: {process.owner} wrote event {commit.seq}"
+                        f" while {owner} owned it"
+                    )
             world.note(f"commit {commit.execution} {commit.seq} {commit.type} {commit.step or ''}"
                        f" {commit.hash.hex()[:12]}")  # fmt: skip
         for id, epoch, owner, status in self.execute(
@@ -132,6 +158,11 @@ class Store:
                 known.since.append((world.tick(), epoch))
                 world.note(f"owner of {id} is {owner}, epoch {epoch}")
             known.epoch, known.owner, known.status = epoch, owner, status
+        return self.commits[known_before:]
+
+    def _clock(self) -> float:
+        """The machine's clock, which leases go by."""
+        return EPOCH + self.world.loop.now + self.world.skew
 
     def _before_commit(self, connection: Connection) -> None:
         if self._active is None:

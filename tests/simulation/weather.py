@@ -48,6 +48,8 @@ class Weather:
     """The furthest the clocks of two processes lie apart at first."""
     cancel: float = 0.0
     """Executions that somebody cancels."""
+    retry: float = 0.0
+    """Executions that somebody retries after they failed or were cancelled."""
     message_twice: float = 0.0
 
 
@@ -72,6 +74,7 @@ _WORST = Weather(
     jump=0.3,
     skew=5.0,
     cancel=0.3,
+    retry=0.7,
     message_twice=0.5,
 )
 

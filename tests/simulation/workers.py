@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
     from tests.simulation.world import World
 
+_EVENT_TYPES = {
+    "completed": "call.completed",
+    "failed": "call.failed",
+    "batch": "batch.completed",
+}
+
 Trouble = Literal["", "dies early", "dies late", "zombie", "twice"]
 
 
@@ -36,11 +42,24 @@ class Start:
     """Under which the process that asked for it owned the execution; -1 if it did not."""
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A process was told what became of a call."""
+
+    order: int
+    execution: str
+    what: tuple[str, int, str]
+    """Key, attempt and type of the event that this makes."""
+    epoch: int
+    """Under which the process owned the execution then."""
+
+
 @dataclass(slots=True)
 class Ledger:
     """What workers did."""
 
     starts: list[Start] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
     results: set[tuple[str, str, int, str]] = field(default_factory=set)
     """`(execution, key, attempt, what)` of each result that a worker really came to."""
 
@@ -124,14 +143,24 @@ class Port:
         if process.frozen_until > world.loop.now:
             world.loop.call_at(process.frozen_until, self.deliver, run, report)
             return
-        if run.withdrawn and run.task.kind == "stream":
-            return  # an executor forgets a stream that was withdrawn; only calls may come late
         place = (report.execution, report.key)
+        newer = self._runs.get(place)
+        if run.withdrawn and (run.task.kind == "stream" or _same_attempt(newer, run)):
+            return  # an executor knows its runs apart; only what it has forgotten may come late
         if report.kind != "yielded" and self._runs.get(place) is run:
             del self._runs[place]
         world.note(f"{process.name} hears {report.kind} {report.execution} {report.key}"
                    f" #{report.attempt}")  # fmt: skip
+        live = process.host.orchestrator.live(report.execution)
+        if live is not None and report.kind in _EVENT_TYPES:
+            what = (report.key, report.attempt, _EVENT_TYPES[report.kind])
+            delivery = Delivery(world.tick(), report.execution, what, live.epoch)
+            self.workers.ledger.deliveries.append(delivery)
         self._report([report])
+
+
+def _same_attempt(newer: Run | None, run: Run) -> bool:
+    return newer is not None and newer.task.attempt == run.task.attempt
 
 
 class Run:
@@ -143,7 +172,9 @@ class Run:
         self.withdrawn = False
         self._epoch = epoch
         self._world = port.workers.world
-        self._trouble = port.workers.trouble(task)
+        self._trouble: Trouble = port.workers.trouble(task)
+        if self._trouble:
+            self._world.count(f"worker: {self._trouble}")
         rng, weather = self._world.rng, self._world.weather
         self._obeys = rng.random() >= weather.disobedience
         self._survives = rng.random() < weather.survival
@@ -173,6 +204,11 @@ class Run:
         if self.port.process.life.ended and not self._survives:
             return True
         return self.withdrawn and self._obeys
+
+    @property
+    def _is_unwanted(self) -> bool:
+        """Whether nobody waits for it any more, though it goes on."""
+        return self.withdrawn or self.port.process.life.ended
 
     def _begin(self) -> None:
         if self._is_over:
@@ -247,6 +283,8 @@ class Run:
             report = Report(*self._about, "completed", value=answers[0].value)
         else:
             report = Report(*self._about, "failed", error=answers[0].value)
+        if self._is_unwanted:
+            self._world.count("worker: goes on unwanted")
         self._record(report.kind, report.values if report.kind == "batch" else report.value)
         if reports:
             self._tell(report)
