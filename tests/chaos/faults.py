@@ -23,8 +23,10 @@ KILLED_ORCHESTRATOR = "orchestrator SIGKILL"
 WORKER = "agentflow.runtime.executors.worker"
 HOST = "ray::Host"
 LEASE_SECONDS = 10.0
-SPARED = 0.85
-"""How often an orchestrator that is not ready yet is spared."""
+SPARED = 0.9
+"""How often an orchestrator is spared that has just come, or on which all depends."""
+_HAS_WORKED = 1.0
+"""Seconds of work after which it has no longer just come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,11 @@ class Killer:
 
 
 def _orchestrators(targets: Targets, chance: random.Random) -> Sequence[Orchestrator]:
-    """Mostly those that are ready: a killer of newborns alone would let nobody get anywhere."""
-    return [o for o in targets.orchestrators if o.is_ready or chance.random() > SPARED]
+    """Mostly those that others can stand in for: who kills all of them stops everything."""
+    every = targets.orchestrators
+    at_work = [each for each in every if each.working_seconds > _HAS_WORKED]
+    spared = len(every) > 1 and len(at_work) < len(every)
+    return [each for each in every if (each in at_work and not spared) or chance.random() > SPARED]
 
 
 async def _kill_orchestrator(killer: Killer, victim: Orchestrator) -> None:

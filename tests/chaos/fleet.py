@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -127,14 +129,22 @@ class Orchestrator:
         self._process: Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self.name = ""
-        self.is_ready = False
-        """Whether the process that is there has said so."""
-        self.is_frozen = False
+        self._ready_at = math.inf
 
     @property
     def next_name(self) -> str:
         """What the next process will go by."""
         return f"{self._label}{self._count + 1}"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process that is there has said so."""
+        return self.working_seconds > 0
+
+    @property
+    def working_seconds(self) -> float:
+        """For how long it has been ready."""
+        return max(0.0, time.monotonic() - self._ready_at)
 
     async def start(self) -> None:
         """Start the process; from now on there is always one."""
@@ -168,7 +178,7 @@ class Orchestrator:
     async def _spawn(self) -> None:
         self.name = self.next_name
         self._count += 1
-        self.is_ready = self.is_frozen = False
+        self._ready_at = math.inf
         site, ray = self._site, self._ray
         command = [sys.executable, "-m", "tests.chaos.orchestrator", "--name", self.name]
         command += ["--root", str(site.root), "--store", site.store, "--executor", site.executor]
@@ -192,8 +202,10 @@ class Orchestrator:
             async for line in process.stdout:
                 if line.endswith(b"\n"):  # it may be killed within a line
                     words = json.loads(line)
-                    self.is_ready |= "ready" in words
+                    if "ready" in words:
+                        self._ready_at = time.monotonic()
                     self._hear(self, words)
+            self._ready_at = math.inf
             code = await process.wait()
             if code != -signal.SIGKILL:
                 await asyncio.sleep(_PAUSE)
