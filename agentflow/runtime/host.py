@@ -298,7 +298,7 @@ class Host:
         kept = renamed(records, new, input=value, parallel=self._parallel)
         check_same(self._catalog.program(old), self._catalog.program(loaded), kept, step)
         start = replace(
-            start_row(loaded, value, new, kept[0].at),
+            start_row(loaded, value, new, self._clock()),
             labels={**loaded.workflow.labels, "forked_from": f"{id}@{step}"},
             owner=self._owner,
         )

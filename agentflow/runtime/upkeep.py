@@ -145,6 +145,8 @@ class Upkeep:
 
 async def _set_or_late(event: asyncio.Event, seconds: float) -> None:
     """Wait for an event, but not longer than that; it is unset afterwards."""
+    # Not `wait_for`: on Python 3.11 it swallows a cancellation that comes with the event.
     with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()
     event.clear()
