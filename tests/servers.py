@@ -51,7 +51,7 @@ class Server:
                 user=self._user,
                 group=self._user,
                 extra_groups=[] if self._user else None,
-                start_new_session=True,  # a group of its own, to be killed as one
+                start_new_session=True,  # Ctrl-C in a terminal is not for it
                 cwd=self.folder,
             )
         deadline = time.monotonic() + START_SECONDS
@@ -87,19 +87,24 @@ class Server:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
+        if self._process is None:
+            return
+        # The first one goes first: it would start others in the place of those that end.
+        for pid in (self._process.pid, *_children(self._process.pid)):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+                os.kill(pid, number)
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
             return
+        children = _children(self._process.pid)
         if number is signal.SIGKILL:
             self._signal(number)
         elif self._process.poll() is None:
             self._process.send_signal(number)
         self._process.wait()
-        self._signal(signal.SIGKILL)  # whoever outlived the first process
+        while any(map(_is_running, children)):
+            time.sleep(0.005)
         self._process = None
 
 
@@ -210,6 +215,20 @@ def _folder(user: str | None) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _children(parent: int) -> list[int]:
+    # PostgreSQL makes a process group of each of its processes, so there is none to signal.
+    found = Path(f"/proc/{parent}/task/{parent}/children")
+    return [int(pid) for pid in found.read_text().split()] if found.exists() else []
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def _free_port() -> int:

@@ -103,16 +103,10 @@ class Blobs:
 
     def remove(self, name: str, *, older_than: float) -> bool:
         """Remove a file unless it was written, or used again, since `older_than`."""
-        if self.folder is None:
-            path = self._path(name)
-            self._remote.invalidate_cache()
-            written_at = _written_at(self._try(lambda: self._remote.info(path)))
-            if written_at < older_than:
-                self._try(lambda: self._remote.rm_file(path))
-                return True
-            return False
-        file = self._file(name)
         with contextlib.suppress(FileNotFoundError):
+            if self.folder is None:
+                return self._try(lambda: self._remove_remote(self._path(name), older_than))
+            file = self._file(name)
             if file.stat().st_mtime < older_than:
                 file.unlink()
                 return True
@@ -131,6 +125,13 @@ class Blobs:
                 help="install what that kind of store needs (s3:// needs "
                 "`pip install 'inferloop-agentflow[s3]'`), or name a folder",
             ) from error
+
+    def _remove_remote(self, path: str, older_than: float) -> bool:
+        self._remote.invalidate_cache()
+        if not self._remote.exists(path) or _written_at(self._remote.info(path)) >= older_than:
+            return False
+        self._remote.rm_file(path)
+        return True
 
     def _listed(self) -> dict[str, Any]:
         if self.folder is None:
@@ -157,16 +158,15 @@ class Blobs:
         return self.folder / name[:2] / name
 
     def _read(self, digest: str) -> tuple[str, bytes | None]:
-        def read() -> bytes:
-            if self.folder is None:
+        def read() -> bytes | None:
+            with contextlib.suppress(FileNotFoundError):
+                if self.folder is not None:
+                    return self._file(digest).read_bytes()
                 content: bytes = self._remote.cat_file(self._path(digest))
                 return content
-            return self._file(digest).read_bytes()
+            return None
 
-        try:
-            return digest, self._try(read)
-        except FileNotFoundError:
-            return digest, None
+        return digest, self._try(read)
 
     def _keep(self, file: Path, content: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -191,19 +191,9 @@ class Blobs:
 
     def _try(self, work: Callable[[], T]) -> T:
         """Do something with the store; what a network does to it may pass."""
-        from tenacity import Retrying, retry_if_not_exception_type, stop_after_delay
-        from tenacity import wait_random_exponential as growing
-
-        final = (AgentFlowError, FileNotFoundError, PermissionError, TypeError)
-        retrying = Retrying(
-            retry=retry_if_not_exception_type(final),
-            stop=stop_after_delay(0 if self.folder else self._wait),
-            wait=growing(multiplier=0.1, max=2),
-            reraise=True,
-        )
         try:
-            return retrying(work)
-        except (AgentFlowError, FileNotFoundError):
+            return work() if self.folder is not None else self._patiently(work)
+        except AgentFlowError:
             raise
         except Exception as error:  # each kind of store has errors of its own
             raise Unavailable(
@@ -211,6 +201,19 @@ class Blobs:
                 help="check that it can be reached and written; nothing that was acknowledged is "
                 "lost",
             ) from error
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        from tenacity import Retrying, retry_if_not_exception_type, stop_after_delay
+        from tenacity import wait_random_exponential as growing
+
+        final = (AgentFlowError, FileNotFoundError, PermissionError, TypeError)
+        retrying = Retrying(
+            retry=retry_if_not_exception_type(final),
+            stop=stop_after_delay(self._wait),
+            wait=growing(multiplier=0.1, max=2),
+            reraise=True,
+        )
+        return retrying(work)
 
 
 def _written_at(info: dict[str, Any]) -> float:
