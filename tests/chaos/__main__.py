@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.chaos.result import Plan
 def main() -> int:
     """Do what the arguments say; 1 when something is wrong with the engine."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing may be left behind
     plan = Plan(
         seconds=60 * arguments.minutes,
         store=arguments.store,

@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ KILLED_ORCHESTRATOR = "orchestrator SIGKILL"
 WORKER = "agentflow.runtime.executors.worker"
 HOST = "ray::Host"
 LEASE_SECONDS = 10.0
-SPARED = 0.9
+SPARED = 0.97
 """How often an orchestrator is spared that has just come, or on which all depends."""
 _HAS_WORKED = 1.0
 """Seconds of work after which it has no longer just come."""
@@ -145,17 +145,18 @@ async def _freeze(killer: Killer, victim: Orchestrator, kind: str, seconds: floa
 # --- workers --------------------------------------------------------------------------------------
 
 
-def _parts(command: str) -> Callable[[Targets, random.Random], Sequence[Seen]]:
-    """Processes of Ray with these words in their command line."""
-    return lambda targets, chance: targets.ray.parts(command) if targets.ray else []
+def _parts(
+    command: str, needed: Callable[[Iterable[bool]], bool] = any
+) -> Callable[[Targets, random.Random], Sequence[Seen]]:
+    """Processes of Ray with these words in their command line, while any or all are at work.
 
-
-def _vital_parts(command: str) -> Callable[[Targets, random.Random], Sequence[Seen]]:
-    """The same, but only while somebody works: a Ray that never comes up proves nothing."""
+    What never comes up proves nothing.
+    """
 
     def parts(targets: Targets, chance: random.Random) -> Sequence[Seen]:
-        is_at_work = all(orchestrator.is_ready for orchestrator in targets.orchestrators)
-        return targets.ray.parts(command) if targets.ray and is_at_work else []
+        if targets.ray is None or not needed(each.is_ready for each in targets.orchestrators):
+            return []
+        return targets.ray.parts(command)
 
     return parts
 
@@ -281,10 +282,10 @@ FAULTS = (
     Kind(4, _orchestrators, _make_zombie),
     Kind(32, _parts(WORKER), _kill_part("worker SIGKILL")),
     Kind(5, _parts(WORKER), _freeze_part("worker SIGSTOP", 0.5, 4, 14)),
-    Kind(4, _parts(HOST), _kill_part("actor SIGKILL")),
-    Kind(1, _parts(HOST), _freeze_part("actor SIGSTOP", 2, 6, 36)),
-    Kind(2, _vital_parts("raylet/raylet"), _kill_ray("raylet SIGKILL")),
-    Kind(0.7, _vital_parts("gcs/gcs_server"), _kill_ray("GCS SIGKILL")),
+    Kind(4, _parts(HOST, all), _kill_part("actor SIGKILL")),
+    Kind(1, _parts(HOST, all), _freeze_part("actor SIGSTOP", 2, 6, 36)),
+    Kind(2, _parts("raylet/raylet", all), _kill_ray("raylet SIGKILL")),
+    Kind(0.7, _parts("gcs/gcs_server", all), _kill_ray("GCS SIGKILL")),
     Kind(5, _postgres, _shut_postgres_down),
     Kind(5, _postgres, _kill_postgres),
     Kind(3, _redis, _kill_redis),

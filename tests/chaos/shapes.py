@@ -55,11 +55,15 @@ class Shape:
     once: tuple[str, ...] = ()
     """Keys of at-most-once calls."""
 
+    @property
+    def text(self) -> str:
+        """The workflow as it is written."""
+        return f"workflow: {self.name}{PATIENT}{self.steps}"
+
     def load(self, root: Path) -> Loaded:
         """The workflow, for a project folder."""
         children = {"child": f"workflow: child{PATIENT}{self.child}"} if self.child else None
-        text = f"workflow: {self.name}{PATIENT}{self.steps}"
-        return loads(text, path=self.name, root=root, functions=True, children=children)
+        return loads(self.text, path=self.name, root=root, functions=True, children=children)
 
 
 def after(steps: int, x: int) -> int:

@@ -44,6 +44,11 @@ def refuse(x: int, context: Context) -> int:
         raise ValueError(f"{x} is refused")
 
 
+def instant(x: int) -> int:
+    """The least a step can be; it leaves no mark."""
+    return x
+
+
 def total(items: list[int], context: Context) -> int:
     """A sum."""
     with _marked(context):
