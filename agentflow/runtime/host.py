@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
@@ -251,15 +251,22 @@ class Host:
                 await self._blocking.write(self._journal.release, id, self._owner)
             raise
 
-    async def _continue(self, id: str, epoch: int) -> None:
-        """Go on with an execution that was claimed."""
+    async def _adopt(self, ids: Sequence[str]) -> dict[str, AgentFlowError]:
+        """Take over what of these is still free, all at once; gives what cannot be continued."""
         await self._start_executor()
-        async with self._alone(id):
-            live = self.orchestrator.live(id)
-            if live is None:
-                self._serve(await self._restored(self._journal.execution(id), epoch))
-            else:
-                live.epoch = max(live.epoch, epoch)
+        failures: dict[str, AgentFlowError] = {}
+        async with AsyncExitStack() as stack:
+            for id in ids:
+                await stack.enter_async_context(self._alone(id))
+            free = [id for id in ids if self.orchestrator.live(id) is None]
+            epochs = await self._blocking.write(self._journal.claim_many, free, self._owner)
+            for id, epoch in epochs.items():
+                try:
+                    async with self._or_given_back(id):
+                        self._serve(await self._restored(self._journal.execution(id), epoch))
+                except AgentFlowError as error:
+                    failures[id] = error
+        return failures
 
     async def _restored(self, stored: StoredExecution, epoch: int) -> Live:
         records = await self._blocking.read(self._journal.history, stored.id)
@@ -365,7 +372,7 @@ class Host:
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self.orchestrator.serve())
-            for duty in self._upkeep.duties(self._continue if self._adopts else None):
+            for duty in self._upkeep.duties(self._adopt if self._adopts else None):
                 group.create_task(duty)
 
     async def close(self) -> None:

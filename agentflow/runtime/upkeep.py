@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -28,8 +28,8 @@ ORPHAN_SECONDS = 1.0
 ORPHANS = 500
 """How many are taken over at once."""
 
-Continue = Callable[[str, int], Awaitable[None]]
-"""Goes on with an execution that was claimed under an epoch."""
+Adopt = Callable[[Sequence[str]], Awaitable[dict[str, AgentFlowError]]]
+"""Takes executions over and goes on with them; says which of them cannot be continued, and why."""
 
 
 class Upkeep:
@@ -55,7 +55,7 @@ class Upkeep:
         self._hopeless: set[str] = set()
         """Orphans that cannot be continued, so that one of them does not fill the log."""
 
-    def duties(self, adopt: Continue | None) -> list[Coroutine[Any, Any, None]]:
+    def duties(self, adopt: Adopt | None) -> list[Coroutine[Any, Any, None]]:
         """The loops, to be run side by side until cancelled.
 
         Orphans are taken over where there is an `adopt`. A loop ends with an `AgentFlowError` when
@@ -117,30 +117,25 @@ class Upkeep:
                 if self._journal.execution(child).status in ENDED:
                     self._orchestrator.tell_parent(live.id, key, child)
 
-    async def _adopt_orphans(self, adopt: Continue) -> None:
+    async def _adopt_orphans(self, adopt: Adopt) -> None:
         """Take over what nobody runs: its process died, or it was created for whoever comes."""
         while True:
             found = await self._blocking.read(self._journal.orphans, ORPHANS)
             wanted = [id for id in found if self._wants(id)]
             if wanted:
-                await self._take_over(wanted, adopt)
+                self._note(await adopt(wanted))
             if len(wanted) < ORPHANS:
                 await _set_or_late(self._orphans, ORPHAN_SECONDS)
 
     def _wants(self, id: str) -> bool:
         return id not in self._hopeless and self._orchestrator.live(id) is None
 
-    async def _take_over(self, ids: list[str], adopt: Continue) -> None:
-        await self.enlist()
-        epochs = await self._blocking.write(self._journal.claim_many, ids, self._owner)
-        for id, epoch in epochs.items():
-            try:
-                await adopt(id, epoch)
-            except AgentFlowError as error:
-                if not isinstance(error, Unavailable):
-                    log.warning("execution %s cannot be continued: %s", id, error.message)
-                    self._hopeless.add(id)
-                await self._blocking.write(self._journal.release, id, self._owner)
+    def _note(self, failures: dict[str, AgentFlowError]) -> None:
+        """Remember what cannot be continued; a journal that was away is worth another try."""
+        for id, error in failures.items():
+            if not isinstance(error, Unavailable):
+                log.warning("execution %s cannot be continued: %s", id, error.message)
+                self._hopeless.add(id)
 
 
 async def _set_or_late(event: asyncio.Event, seconds: float) -> None:

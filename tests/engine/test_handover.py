@@ -255,3 +255,11 @@ async def test_a_retry_is_not_cancelled_by_the_request_before_it(project: Path, 
             host.orchestrator.deliver(message)  # it stands in the inbox, which may be read late
         await host.post(Message("m1", "go", None, 5, 0.0, "e1"))
         await until(lambda: journal.execution("e1").output == 5)
+
+
+async def test_adopting_what_is_being_resumed_takes_over_once(project: Path, spec: Spec) -> None:
+    async with serving(project) as (host, journal):
+        created = await host.create(spec("  - {id: l, listen: never}"), None, "e1")
+        await asyncio.gather(host.resume("e1"), host._adopt(["e1"]), host._adopt(["e1"]))
+        assert journal.execution("e1").epoch == created.stored.epoch + 1
+        assert host.orchestrator.live("e1") is not None
