@@ -64,19 +64,24 @@ class Process:
                 blocking=Door(self),
                 clock=self.clock,
             )
-        serving = asyncio.get_running_loop().create_task(self.host.serve())
-        try:
-            await serving
-        except ExceptionGroup as group:
-            error = group.exceptions[0]
-            self.world.note(f"{self.name} gives up: {error!r}")
-            if not isinstance(error, AgentFlowError):
-                self.world.problems.append(f"the engine broke: {error!r}")
-            self._closing = True
-            self.host.orchestrator.abandon(error)
-            await asyncio.sleep(self.world.rng.random())  # what it had asked for goes on
-        finally:
-            self.kill()
+        self._serving = asyncio.get_running_loop().create_task(self.host.serve())
+        self._serving.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.wait({self._serving})
+        if not self._serving.cancelled():
+            await self._give_up()
+
+    async def _give_up(self) -> None:
+        """What the engine does when it can serve no more; then the process ends."""
+        group = self._serving.exception()
+        assert isinstance(group, ExceptionGroup)
+        error = group.exceptions[0]
+        self.world.note(f"{self.name} gives up: {error!r}")
+        if not isinstance(error, AgentFlowError):
+            self.world.problems.append(f"the engine broke: {error!r}")
+        self._closing = True
+        self.host.orchestrator.abandon(error)
+        await asyncio.sleep(self.world.rng.random())  # what it had asked for goes on
+        self.kill()
 
     @property
     def is_up(self) -> bool:
@@ -98,6 +103,8 @@ class Process:
         self._closing = True
 
         async def shut_down() -> None:
+            self._serving.cancel()
+            await asyncio.wait({self._serving})
             await self.host.close()
             self.kill()
 

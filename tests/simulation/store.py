@@ -123,7 +123,7 @@ class Store:
 
     def expire(self, owner: str) -> None:
         """Let the lease of an engine run out before its time."""
-        self.execute("UPDATE owners SET expires_at = 0 WHERE id = ?", owner)
+        self.execute("UPDATE owners SET expires_at = ? WHERE id = ?", self._clock() - 1, owner)
 
     def epoch_at(self, execution: str, order: int) -> int:
         """Under which epoch an execution was owned at some moment."""

@@ -153,12 +153,14 @@ class Users:
         while True:
             await self._pause()
             for id in self.world.open_executions():
+                if self.world.runs(self.world.store.owners[id].owner):
+                    continue
                 process = await self.world.someone()
                 with suppress(Gone, AgentFlowError):
                     await process.ask(lambda host, id=id: host.resume(id))
 
     async def _pause(self) -> None:
-        await asyncio.sleep(0.1 + self.world.rng.random() / 2)
+        await asyncio.sleep(0.2 + self.world.rng.random())
 
 
 async def _ended(host: Host, id: str) -> StoredExecution:

@@ -6,7 +6,7 @@ whatever becomes of their reports.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -101,6 +101,7 @@ class Port:
         self.process = process
         self.workers = workers
         self._runs: dict[tuple[str, str], Run] = {}
+        self._inbound: deque[tuple[Run, Report]] = deque()
         self._report: Reporter
 
     async def start(self, report: Reporter) -> None:
@@ -137,11 +138,23 @@ class Port:
 
     def deliver(self, run: Run, report: Report) -> None:
         """Give a report to the process, when it is awake, if it is alive."""
+        self._inbound.append((run, report))
+        if len(self._inbound) == 1:
+            self._hear()
+
+    def _hear(self) -> None:
+        """Give the process what has arrived, in order, unless it is frozen."""
+        process, world = self.process, self.workers.world
+        if process.frozen_until > world.loop.now:
+            world.loop.call_at(process.frozen_until, self._hear)
+            return
+        while self._inbound:
+            self._give(*self._inbound[0])
+            self._inbound.popleft()
+
+    def _give(self, run: Run, report: Report) -> None:
         process, world = self.process, self.workers.world
         if process.life.ended:
-            return
-        if process.frozen_until > world.loop.now:
-            world.loop.call_at(process.frozen_until, self.deliver, run, report)
             return
         place = (report.execution, report.key)
         newer = self._runs.get(place)
@@ -182,7 +195,8 @@ class Run:
         self._seconds = rng.choice((0.001, 0.01, 0.05, 0.2, 0.5))
         self._demand = task.demand
         self._given = task.skip
-        self._is_busy = False
+        self._is_busy = True
+        """Whether the worker is about to do something by itself."""
 
     def go(self) -> None:
         """Begin when a worker is free."""

@@ -124,7 +124,11 @@ class World:
 
     def has_died(self, owner: str) -> bool:
         """Whether a process is known to be gone: where all run on one machine, that can be seen."""
-        return self.is_one_machine and all(p is None or p.owner != owner for p in self._slots)
+        return self.is_one_machine and not self.runs(owner)
+
+    def runs(self, owner: str | None) -> bool:
+        """Whether a process really is there."""
+        return any(p is not None and p.owner == owner for p in self._slots)
 
     def open_executions(self) -> list[str]:
         """The executions that have begun and not ended."""
