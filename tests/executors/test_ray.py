@@ -284,6 +284,27 @@ def test_a_whole_life_is_silent_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("agentflow-")]
 
 
+def test_a_lost_host_is_not_printed() -> None:
+    done = live(
+        """
+        def host():
+            for pid in family():
+                with open(f"/proc/{pid}/cmdline", "rb") as command:
+                    if b"ray::Host" in command.read():
+                        return pid
+
+        async def main():
+            bench = await started()
+            os.kill(host(), 9)
+            ended = await bench.run(call("add", "a", a=1), call("add", "b", a=2))
+            print(ended["a"].value, ended["b"].value)
+            await bench.executor.close()
+        asyncio.run(main())
+        """
+    )
+    assert (done.stdout, done.stderr) == ("2 3\n", "")
+
+
 def test_a_process_that_is_killed_takes_its_workers_with_it(tmp_path: Path) -> None:
     done = live(
         """

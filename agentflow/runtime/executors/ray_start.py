@@ -90,7 +90,7 @@ class RaySession:
                 return _nothing
             self.is_own = address is None
             try:
-                return _attach(ray, address) if address else _start(ray)
+                return _muted(ray, _attach(ray, address) if address else _start(ray))
             except Exception as error:  # Ray raises whatever its parts raise
                 where = f"Ray at {address} cannot be reached" if address else "Ray did not start"
                 with suppress(Exception):
@@ -132,6 +132,21 @@ def _start(ray: Any) -> Callable[[], None]:
         leave()
         raise
     return leave
+
+
+def _muted(ray: Any, leave: Callable[[], None]) -> Callable[[], None]:
+    """Keep Ray from printing on stdout which of its workers died, until it is left.
+
+    It does so whatever it is told about logs, and stdout is for results.
+    """
+    worker = ray._private.worker  # noqa: SLF001  # there is no option for it
+    worker._worker_logs_enabled = False  # noqa: SLF001
+
+    def leave_unmuted() -> None:
+        leave()
+        worker._worker_logs_enabled = True  # noqa: SLF001
+
+    return leave_unmuted
 
 
 def _private_folder() -> Path:
