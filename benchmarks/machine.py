@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from agentflow.spec.load import loads
-
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine.protocol import CallCompleted, Invoke, Started
+from agentflow.spec.load import loads
 
 MAP = """
 workflow: m

@@ -117,7 +117,7 @@ async def _company(
 async def _until(holds: Callable[[], bool], seconds: float) -> None:
     """Wait until something holds, at most so long."""
     until = time.monotonic() + seconds
-    while not holds() and time.monotonic() < until:  # noqa: ASYNC110  # many things make it hold
+    while not holds() and time.monotonic() < until:  # many things make it hold
         await asyncio.sleep(0.1)
 
 

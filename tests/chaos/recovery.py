@@ -113,7 +113,7 @@ class Scene:
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds."""
         async with asyncio.timeout(_PATIENCE):
-            while not holds():  # noqa: ASYNC110  # other processes can be watched only by files
+            while not holds():  # other processes can be watched only by files
                 await asyncio.sleep(0.2)
 
     def is_open(self) -> bool:

@@ -90,7 +90,7 @@ async def serving(root: Path, **options: Any) -> AsyncIterator[tuple[Host, Journ
 async def until(condition: Callable[[], object]) -> None:
     """Let others run until something is so."""
     async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
+        while not condition():  # what is waited for has no event of its own
             await asyncio.sleep(0.001)
 
 

@@ -1,6 +1,6 @@
 """What the executors' tests share: tasks of `project/trials.py`, and a bench to run them on."""
 
-# ruff: noqa: ASYNC110, ASYNC240  # other processes can be watched only by their files
+# ruff: noqa: ASYNC240  # other processes can be watched only by their files
 from __future__ import annotations
 
 import asyncio

@@ -157,7 +157,7 @@ class TestLostHost:
         ledger = tmp_path / "ledger"
         ray.executor.submit([call("hang", ledger=str(ledger))])
         for times in (1, 2, 3):
-            while len(read(ledger).split()) < times:  # noqa: ASYNC110  # another process
+            while len(read(ledger).split()) < times:  # another process
                 await asyncio.sleep(0.01)
             for pid in host_pids():
                 os.kill(pid, signal.SIGKILL)

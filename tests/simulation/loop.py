@@ -125,9 +125,7 @@ class _Steps(Coroutine[Any, Any, Any]):
         return (yield from self._work.__await__())
 
 
-def _task(
-    loop: asyncio.AbstractEventLoop, work: Any, **options: Any
-) -> asyncio.Task[Any]:
+def _task(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
     life = _life.get()
     if life is None:
         return asyncio.Task(work, loop=loop, **options)

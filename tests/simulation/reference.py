@@ -109,9 +109,7 @@ class _Ideal:
                 self._timers.pop(command.key, None)
                 self._listeners.pop(command.key, None)
 
-    def _answer(
-        self, key: str, command: Invoke | InvokeBatch | OpenStream, given: Json
-    ) -> Answer:
+    def _answer(self, key: str, command: Invoke | InvokeBatch | OpenStream, given: Json) -> Answer:
         return answer(self._seed, self._id, key, command.attempt, command.function, given)
 
     def _reply(self, command: Invoke | InvokeBatch, given: Answer) -> Event:

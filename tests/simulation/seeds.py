@@ -13,8 +13,8 @@ from tests.simulation.checks import violations
 from tests.simulation.reference import outcome_without_faults
 from tests.simulation.shapes import Outcome
 from tests.simulation.store import Store
-from tests.simulation.weather import forecast
 from tests.simulation.users import Case
+from tests.simulation.weather import forecast
 from tests.simulation.world import World, draw_cases
 
 HANG_SECONDS = 60

@@ -222,7 +222,9 @@ class Story:
             position += 1
             match event:
                 case TimerFired():
-                    found.update(dict.fromkeys(self._early(event, commit, due.pop(event.key, None))))
+                    found.update(
+                        dict.fromkeys(self._early(event, commit, due.pop(event.key, None)))
+                    )
                 case CallCompleted() | CallFailed() | BatchCompleted() | StreamYielded():
                     if event.attempt != attempts.get(event.key):
                         found[f"attempt {event.attempt} of `{event.key}` was taken for"

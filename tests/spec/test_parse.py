@@ -97,7 +97,9 @@ def test_what_any_step_carries() -> None:
     ("field", "at_most_once"),
     [("", False), ("execution: at_least_once", False), ("execution: at_most_once", True)],
 )
-def test_a_call_says_whether_it_may_be_made_again(field: str, at_most_once: bool) -> None:  # noqa: FBT001  # a row of the table
+def test_a_call_says_whether_it_may_be_made_again(
+    field: str, at_most_once: bool
+) -> None:  # a row of the table
     action = step(f"{{id: a, call: f.g, {field}}}").action
 
     assert isinstance(action, Call)

@@ -112,5 +112,5 @@ def test_each_kind_of_the_table_is_known_and_used() -> None:
         ({"pattern": "["}, False),
     ],
 )  # fmt: skip
-def test_schemas_in_specs_are_right_or_not(schema: Json, right: bool) -> None:  # noqa: FBT001  # a row
+def test_schemas_in_specs_are_right_or_not(schema: Json, right: bool) -> None:  # a row
     assert (list(schemas.mistakes(schema)) == []) is right

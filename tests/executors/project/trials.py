@@ -1,6 +1,6 @@
 """What the executors' tests call: every way a function may behave, and misbehave."""
 
-# ruff: noqa: ASYNC110, ASYNC240, ASYNC251  # tests meet by files; blocking the loop is a trial
+# ruff: noqa: ASYNC240, ASYNC251  # tests meet by files; blocking the loop is a trial
 
 from __future__ import annotations
 
