@@ -197,10 +197,26 @@ class Host:
 
     @asynccontextmanager
     async def _alone(self, id: str) -> AsyncIterator[None]:
-        """For the time in which an execution begins to be served here: once, and with a lease."""
+        """For the time in which an execution begins to be served here: once, and with a lease.
+
+        Owned and not served it would be out of everybody's reach while this engine lives: if the
+        block fails, it is given back.
+        """
         await self._upkeep.enlist()
         async with self._locks.setdefault(id, asyncio.Lock()):
-            yield
+            try:
+                yield
+            except AgentFlowError:
+                if self.orchestrator.live(id) is None:
+                    await self._give_back(id)
+                raise
+
+    async def _give_back(self, id: str) -> None:
+        """Own an execution no longer, if it was owned. If even that fails, so does the engine."""
+        try:
+            await self._blocking.write(self._journal.release, id, self._owner)
+        except AgentFlowError as error:
+            self.orchestrator.give_up(error)
 
     def _begin(self, loaded: Loaded, stored: StoredExecution, event: Started) -> Live:
         machine = Machine(self._catalog.program(loaded))
@@ -234,22 +250,8 @@ class Host:
             self.orchestrator.deliver(message)
 
     async def _claim(self, stored: StoredExecution) -> Live:
-        async with self._or_given_back(stored.id):
-            epoch = await self._blocking.write(self._journal.claim, stored.id, self._owner)
-            return await self._restored(stored, epoch)
-
-    @asynccontextmanager
-    async def _or_given_back(self, id: str) -> AsyncIterator[None]:
-        """If the block fails, give up what it claimed.
-
-        Owned and not served, an execution is out of everybody's reach while this process lives.
-        """
-        try:
-            yield
-        except AgentFlowError:
-            with suppress(AgentFlowError):
-                await self._blocking.write(self._journal.release, id, self._owner)
-            raise
+        epoch = await self._blocking.write(self._journal.claim, stored.id, self._owner)
+        return await self._restored(stored, epoch)
 
     async def _adopt(self, ids: Sequence[str]) -> dict[str, AgentFlowError]:
         """Take over what of these is still free, all at once; gives what cannot be continued."""
@@ -262,9 +264,9 @@ class Host:
             epochs = await self._blocking.write(self._journal.claim_many, free, self._owner)
             for id, epoch in epochs.items():
                 try:
-                    async with self._or_given_back(id):
-                        self._serve(await self._restored(self._journal.execution(id), epoch))
+                    self._serve(await self._restored(self._journal.execution(id), epoch))
                 except AgentFlowError as error:
+                    await self._give_back(id)
                     failures[id] = error
         return failures
 
@@ -281,7 +283,7 @@ class Host:
         await self._start_executor()
         if point.child is not None:
             await self.retry(child_id(id, point.child))
-        async with self._alone(id), self._or_given_back(id):
+        async with self._alone(id):
             epoch = await self._blocking.write(self._journal.claim, id, self._owner)
             record = Record(
                 id, records[-1].seq + 1, RETRIED, self._clock(), data={"forgives": point.forgives}

@@ -80,7 +80,7 @@ class Orchestrator:
         self._wake = asyncio.Event()
         self._alarm = Alarm(clock, self._ring)
         self._background: set[asyncio.Task[None]] = set()
-        self._broken: Unavailable | None = None
+        self._broken: AgentFlowError | None = None
         """Why the journal cannot be used, found out beside the turns."""
         self.mailbox = Mailbox(self.post, clock)
 
@@ -157,6 +157,11 @@ class Orchestrator:
             group = self._take(arrived)
             await self._commit(group)
             self._carry_out(list(group.lives.values()))
+
+    def give_up(self, error: AgentFlowError) -> None:
+        """Something beside the turns failed so that no more can be taken; `serve` raises it."""
+        self._broken = error
+        self._wake.set()
 
     def abandon(self, error: BaseException | None) -> None:
         """Give every execution up; it stays as recorded and can be resumed."""
@@ -343,8 +348,7 @@ class Orchestrator:
         self._background.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Unavailable):
-            self._broken = error
-            self._wake.set()
+            self.give_up(error)
         elif error is not None:
             log.error("carrying out a command failed", exc_info=error)
 

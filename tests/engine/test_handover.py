@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agentflow import Engine, Unavailable
+from agentflow import Conflict, Engine, Unavailable
 from agentflow.runtime.blocking import InThreads
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.inline import InlineExecutor
@@ -31,15 +31,19 @@ ELSEWHERE = "another-machine:1:x"
 
 
 class Unreliable(InThreads):
-    """A journal whose calls with these names fail once."""
+    """A journal whose calls with these names fail once; what they write is kept or not."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, acknowledges: bool = True) -> None:
         super().__init__()
         self.names = list(names)
+        self.acknowledges = acknowledges
 
     async def write(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.acknowledges:
+            self._perhaps(work)
+        result = await super().write(work, *args, **kwargs)
         self._perhaps(work)
-        return await super().write(work, *args, **kwargs)
+        return result
 
     async def read(self, work: Any, *args: Any, **kwargs: Any) -> Any:
         self._perhaps(work)
@@ -263,3 +267,43 @@ async def test_adopting_what_is_being_resumed_takes_over_once(project: Path, spe
         await asyncio.gather(host.resume("e1"), host._adopt(["e1"]), host._adopt(["e1"]))
         assert journal.execution("e1").epoch == created.stored.epoch + 1
         assert host.orchestrator.live("e1") is not None
+
+
+@pytest.mark.parametrize("fails", [["atomically"], ["claim"]], ids=["started", "claimed"])
+async def test_what_was_written_and_not_acknowledged_is_given_back(
+    project: Path, spec: Spec, fails: list[str]
+) -> None:
+    loaded = spec("  - {id: l, listen: never}")
+    blocking = Unreliable(acknowledges=False)
+    async with serving(project, blocking=blocking) as (host, journal):
+        await host.create(loaded, None, "other")
+        blocking.names += fails
+        with pytest.raises(Unavailable):
+            await (host.resume("other") if fails == ["claim"] else host.start(loaded, None, "e1"))
+        id = "other" if fails == ["claim"] else "e1"
+        assert journal.execution(id).owner is None
+
+
+async def test_an_engine_that_cannot_give_back_gives_up(project: Path, spec: Spec) -> None:
+    journal = Journal.open(None, project)
+    blocking = Unreliable("claim", "release", acknowledges=False)
+    host = Host(
+        journal, InlineExecutor(), LogBook(project, print), lambda _: None, 4, blocking=blocking
+    )
+    await host.create(spec("  - {id: l, listen: never}"), None, "e1")
+    with pytest.raises(Unavailable):
+        await host.resume("e1")
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.wait_for(host.serve(), 20)
+    assert caught.group_contains(Unavailable)
+    await host.close()
+    journal.close()
+
+
+async def test_a_refused_start_does_not_give_back_what_is_served(project: Path, spec: Spec) -> None:
+    loaded = spec("  - {id: l, listen: never}")
+    async with serving(project) as (host, journal):
+        await host.start(loaded, 1, "e1")
+        with pytest.raises(Conflict):
+            await host.start(loaded, 2, "e1")
+        assert journal.execution("e1").owner == host._owner
