@@ -26,7 +26,7 @@ from tests.journal.journal_examples import (
 
 
 def log_of(root: Path) -> Path:
-    (found,) = (root / ".agentflow").glob("heads-*.log")
+    (found,) = (root / ".agentflow").glob("journal-heads-*.log")
     return found
 
 
@@ -125,6 +125,24 @@ def test_another_store_in_the_same_place_is_not_behind(tmp_path: Path) -> None:
             journal.execution("other")
         journal.close()
         (tmp_path / ".agentflow/journal.db").unlink()
+
+
+def test_a_new_store_in_the_place_of_another_says_so_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        journal = Journal.open(None, tmp_path)
+        journal.register(SPEC)
+        begin(journal, "e")
+        journal.close()
+    log = log_of(tmp_path)
+    (tmp_path / ".agentflow/journal.db").unlink()
+    journal = Journal.open(None, tmp_path)
+    assert f"{log} tells of another store" in journal.behind
+    journal.register(SPEC)
+    begin(journal, "e")
+    journal.close()
+    again = Journal.open(None, tmp_path)
+    assert again.behind == ""
+    again.close()
 
 
 def test_what_was_undone_is_not_noted(tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Backend(Protocol):
 
     name: str
     """For messages; without its password."""
+    path: Path | None
+    """The file that holds it, if it is in one."""
     folder: Path
     """Where what belongs to the store and is not in it is kept: blobs, the log of heads."""
 

@@ -76,6 +76,8 @@ class Blobs:
         Raises:
             Unavailable: the store cannot be read.
         """
+        if not digests:
+            return {}
         with ThreadPoolExecutor(_READERS) as pool:
             found = pool.map(self._read, digests)
             return {digest: content for digest, content in found if content is not None}

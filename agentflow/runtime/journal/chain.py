@@ -139,10 +139,21 @@ def verify_end(row: Row[Any], last: Sequence[StoredEvent], values: Values) -> No
     _compare_end(row, record, values)
 
 
+def verify_open(row: Row[Any]) -> None:
+    """Check that the row of an execution that has not ended tells of no end.
+
+    Raises:
+        Corrupt: it does.
+    """
+    if (row.output, row.error, row.origin) != ("null", "null", None):
+        raise _contradiction(row.id, f"is {row.status}, and has a result")
+
+
 def _compare_end(row: Row[Any], last: Record, values: Values) -> None:
     if (row.status in ENDED) != (last.type == LAST):
         raise _contradiction(row.id, f"is {row.status}, and its last event is {last.type}")
     if row.status not in ENDED:
+        verify_open(row)
         return
     try:
         output, error = values.decode_all([row.output, row.error])

@@ -23,14 +23,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.errors import AgentFlowError, NotFound
 from agentflow.runtime.journal.chain import LAST
 from agentflow.runtime.journal.errors import AlreadyRecorded, Corrupt, Fenced, HistoryFull
+from agentflow.runtime.journal.messages import concerns_execution, not_delivered
 from agentflow.runtime.journal.ownership import locked
 from agentflow.runtime.journal.protocol import CANCEL, Change, Record, Status
-from agentflow.runtime.journal.reading import concerns_execution, not_delivered
+from agentflow.runtime.journal.reading import exists
 from agentflow.runtime.journal.rows import (
     chained,
     change_row,
@@ -197,11 +197,6 @@ class Commit:
 def noted(event: Mapping[str, Any]) -> Noted:
     """The head that an event's row makes."""
     return Noted(event["execution_id"], event["seq"], event["hash"], event["at"])
-
-
-def exists(connection: Connection, *conditions: ColumnElement[bool]) -> bool:
-    """Whether there is a row that meets all conditions."""
-    return connection.scalar(select(literal(1)).where(*conditions).limit(1)) is not None
 
 
 def _execute(connection: Connection, statement: Executable, rows: list[dict[str, Any]]) -> None:

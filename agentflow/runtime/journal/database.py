@@ -58,6 +58,11 @@ class Database:
         return self._backend.name
 
     @property
+    def path(self) -> Path | None:
+        """The file that holds it, if it is in one."""
+        return self._backend.path
+
+    @property
     def folder(self) -> Path:
         """Where what belongs to the store and is not in it is kept."""
         return self._backend.folder

@@ -89,6 +89,13 @@ class Heads:
             return list({head.execution: head for head in _parse(file.read())}.values())
         return []
 
+    def others(self) -> list[Path]:
+        """Logs of other stores that were in the place of one that has none yet."""
+        if self.path.exists():
+            return []
+        place = self.path.name.rpartition("-")[0]
+        return sorted(self.path.parent.glob(f"{place}-*.log"))
+
     @cached_property
     def _known(self) -> dict[str, Head]:
         with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    String,
     and_,
     bindparam,
     delete,
@@ -26,9 +27,10 @@ from sqlalchemy import (
 )
 
 from agentflow.errors import Conflict
+from agentflow.runtime.journal.messages import Messages
 from agentflow.runtime.journal.owner import Owner, has_died, is_alive
 from agentflow.runtime.journal.protocol import StoredExecution
-from agentflow.runtime.journal.reading import Reader, unknown
+from agentflow.runtime.journal.reading import unknown
 from agentflow.runtime.journal.tables import EXECUTIONS, IS_OPEN, OWNERS
 
 T = TypeVar("T")
@@ -48,7 +50,7 @@ _COLUMNS = tuple(
 # In one order for all, or two transactions wait for each other. A message may be posted meanwhile.
 _LOCK = (
     select(*_COLUMNS)
-    .where(EXECUTIONS.c.id.in_(bindparam("ids", expanding=True)))
+    .where(EXECUTIONS.c.id.in_(bindparam("ids", expanding=True, type_=String())))
     .order_by(EXECUTIONS.c.id)
     .with_for_update(key_share=True)
 )
@@ -61,7 +63,7 @@ _TAKE = (
 )
 
 
-class Ownership(Reader):
+class Ownership(Messages):
     """What an engine does to own executions."""
 
     def enlist(self, owner: str, lease_seconds: float = LEASE_SECONDS) -> None:

@@ -58,6 +58,7 @@ class Postgres:
 
     def __init__(self, url: URL, folder: Path, wait_seconds: float) -> None:
         self.name = url.render_as_string(hide_password=True)
+        self.path: Path | None = None
         self.folder = folder
         self._wait = wait_seconds
         self._is_open = False

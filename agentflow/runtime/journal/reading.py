@@ -6,29 +6,26 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, false, func, or_, select, true
+from sqlalchemy import Connection, Row, Select, false, func, literal, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.errors import NotFound, UsageError
-from agentflow.runtime.journal.chain import StoredEvent, verified, verify_end
+from agentflow.runtime.journal.chain import StoredEvent, verified, verify_end, verify_open
 from agentflow.runtime.journal.database import Database
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.heads import Head, Heads, short
 from agentflow.runtime.journal.protocol import (
     ENDED,
     HistorySize,
-    Message,
     Record,
     Status,
     StoredExecution,
     StoredSpec,
 )
-from agentflow.runtime.journal.rows import execution_of, listed, message_of, readable, spec_of
+from agentflow.runtime.journal.rows import execution_of, listed, spec_of
 from agentflow.runtime.journal.tables import (
-    DELIVERIES,
     EVENTS,
     EXECUTIONS,
-    MESSAGES,
     SPECS,
     STORE,
 )
@@ -45,7 +42,7 @@ _NEWEST_FIRST = (EXECUTIONS.c.started_at.desc(), EXECUTIONS.c.id.desc())
 
 
 class Reader:
-    """Executions, their histories, their specs and the messages sent to them."""
+    """Executions, their histories and their specs."""
 
     def __init__(self, database: Database, values: Values, heads: Heads) -> None:
         self._database = database
@@ -87,13 +84,16 @@ class Reader:
         """
 
         def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
-            row = self._row(connection, execution_id)
+            row = self._row(connection, execution_id, head)
             last = EVENTS.c.seq > row.head - 2 if row.status in ENDED else false()
             return row, _events(connection, execution_id, last)
 
+        head = self._heads.known(execution_id)
         row, last = self._database.read(read)
         if row.status in ENDED:
             verify_end(row, last, self._values)
+        else:
+            verify_open(row)
         return execution_of(row, self._values)
 
     def history_size(self, execution_id: str) -> HistorySize:
@@ -102,7 +102,8 @@ class Reader:
         Raises:
             NotFound: there is no such execution.
         """
-        row = self._database.read(lambda connection: self._row(connection, execution_id))
+        head = self._heads.known(execution_id)
+        row = self._database.read(lambda connection: self._row(connection, execution_id, head))
         return HistorySize(row.head, row.history_bytes)
 
     def executions(
@@ -168,7 +169,7 @@ class Reader:
         """
 
         def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
-            row = self._row(connection, execution_id)
+            row = self._row(connection, execution_id, head)
             if head is not None:
                 self._require_head(connection, head)
             return row, _events(connection, execution_id, true())
@@ -181,45 +182,15 @@ class Reader:
         """The events that still count: `history` without those a retry set aside."""
         return [record for record in self.history(execution_id) if not record.superseded]
 
-    def cursor(self) -> int:
-        """The position of the newest message, to begin reading `inbox` from."""
-        query = select(newest_message())
-        return self._database.read(lambda connection: connection.scalar(query)) or 0
+    def _row(self, connection: Connection, execution_id: str, head: Head | None) -> Row[Any]:
+        """The row of an execution whose `head` was looked up before this transaction.
 
-    def inbox(self, after: int, *, limit: int = 1000) -> list[tuple[int, Message]]:
-        """The messages that arrived after a cursor, each with its own, oldest first.
-
-        One look at the index when there is nothing. It gives every execution's messages: an
-        orchestrator takes those it listens for and leaves the rest, which `messages_for` finds
-        when somebody begins to listen. One that is damaged is left out, so that it does not keep
-        the others from arriving; whoever waits for it learns of it by `messages_for`.
+        Looked up later it could tell of what another process has acknowledged since.
         """
-        query = select(MESSAGES).where(MESSAGES.c.cursor > after)
-        rows = self._all(query.order_by(MESSAGES.c.cursor).limit(limit))
-        return [
-            (row.cursor, message)
-            for row in rows
-            if (message := readable(row, self._values)) is not None
-        ]
-
-    def messages_for(self, execution_id: str, name: str) -> list[Message]:
-        """What an execution that begins to listen for `name` finds waiting, oldest first.
-
-        That is what was sent to it, and what was published to all since it was created, without
-        what it took already. The correlation is left to the caller.
-        """
-        query = (
-            select(MESSAGES)
-            .join(EXECUTIONS, EXECUTIONS.c.id == execution_id)
-            .where(MESSAGES.c.name == name, concerns_execution(), not_delivered())
-            .order_by(MESSAGES.c.cursor)
-        )
-        return [message_of(row, self._values) for row in self._all(query)]
-
-    def _row(self, connection: Connection, execution_id: str) -> Row[Any]:
         row = connection.execute(_by_id(execution_id)).first()
         if row is None:
-            self._require_never_acknowledged(connection, execution_id)
+            if head is not None:
+                self._require_pruned(connection, head)
             raise unknown(execution_id)
         return row
 
@@ -233,12 +204,6 @@ class Reader:
             self._require_pruned(connection, head)
         else:
             raise self._older(head)
-
-    def _require_never_acknowledged(self, connection: Connection, execution_id: str) -> None:
-        """Refuse to take an execution that was lost for one that never was."""
-        head = self._heads.known(execution_id)
-        if head is not None:
-            self._require_pruned(connection, head)
 
     def _require_pruned(self, connection: Connection, head: Head) -> None:
         if head.at >= (connection.scalar(select(STORE.c.pruned_until)) or 0):
@@ -280,29 +245,9 @@ def unknown(reference: str, remedy: str = "") -> NotFound:
     )
 
 
-def newest_message() -> ColumnElement[int]:
-    """The cursor of the newest message, `NULL` while there is none."""
-    return select(func.max(MESSAGES.c.cursor)).scalar_subquery()
-
-
-def concerns_execution() -> ColumnElement[bool]:
-    """A message is addressed to the execution of the row, or was published since it exists."""
-    return or_(
-        MESSAGES.c.execution_id == EXECUTIONS.c.id,
-        and_(MESSAGES.c.execution_id.is_(None), MESSAGES.c.cursor > EXECUTIONS.c.deaf_until),
-    )
-
-
-def not_delivered() -> ColumnElement[bool]:
-    """The execution of the row has not taken the message."""
-    return ~(
-        select(DELIVERIES.c.key)
-        .where(
-            DELIVERIES.c.message_id == MESSAGES.c.id,
-            DELIVERIES.c.execution_id == EXECUTIONS.c.id,
-        )
-        .exists()
-    )
+def exists(connection: Connection, *conditions: ColumnElement[bool]) -> bool:
+    """Whether there is a row that meets all conditions."""
+    return connection.scalar(select(literal(1)).where(*conditions).limit(1)) is not None
 
 
 def _events(

@@ -48,7 +48,7 @@ class Sqlite:
             create_folder(path.parent)
         except OSError as error:
             raise _unwritable(error, path.parent) from error
-        self.path = path
+        self.path: Path | None = path
         self._clock = clock
         self.name = str(path)
         self.folder = path.parent
@@ -73,7 +73,7 @@ class Sqlite:
 
     def explain(self, error: BaseException) -> AgentFlowError:
         """What an error means for the person who can fix it."""
-        return explain(error, self.path)
+        return explain(error, Path(self.name))
 
     def close(self) -> None:
         """Close the lock's file."""

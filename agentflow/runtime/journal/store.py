@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from agentflow.errors import Conflict
-from agentflow.runtime.journal import schema
+from agentflow.runtime.journal import backup, schema
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.blobs import Blobs
 from agentflow.runtime.journal.chain import RETRIED, genesis
@@ -40,38 +39,35 @@ from agentflow.runtime.journal.commits import (
     Commit,
     Limits,
     Noted,
-    exists,
     noted,
     set_aside,
 )
 from agentflow.runtime.journal.database import Database, open_database
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.heads import Heads
+from agentflow.runtime.journal.messages import newest_message
 from agentflow.runtime.journal.ownership import Ownership
 from agentflow.runtime.journal.protocol import (
     ENDED,
     Change,
-    Message,
+    Pruned,
     Record,
+    Status,
     StoredExecution,
     StoredSpec,
 )
-from agentflow.runtime.journal.reading import (
-    newest_message,
-    unknown,
-)
+from agentflow.runtime.journal.pruning import Pruning
 from agentflow.runtime.journal.rows import (
     chained,
     event_rows,
     execution_of,
     execution_row,
-    message_of,
-    message_row,
     size_of,
     spec_row,
 )
-from agentflow.runtime.journal.tables import EXECUTIONS, MESSAGES, SPECS, STORE
-from agentflow.runtime.journal.values import Values, same
+from agentflow.runtime.journal.starting import is_own, refusal, require_same
+from agentflow.runtime.journal.tables import EXECUTIONS, SPECS, STORE
+from agentflow.runtime.journal.values import Values
 from agentflow.runtime.journal.writing import Prepared, write_values
 from agentflow.runtime.settings import Settings, load_settings
 
@@ -91,9 +87,12 @@ _NEWEST_MESSAGE = select(newest_message())
 class Journal(Ownership):
     """An open journal."""
 
-    def __init__(self, database: Database, values: Values, heads: Heads, limits: Limits) -> None:
+    def __init__(
+        self, database: Database, values: Values, heads: Heads, settings: Settings
+    ) -> None:
         super().__init__(database, values, heads)
-        self.limits = limits
+        self._blob_grace_seconds = settings.blob_grace_seconds
+        self.limits = Limits(settings.history_events, settings.history_bytes)
         """How long one execution's history may become."""
         self.behind = self._missing()
         """What the store has lost of what was acknowledged, as far as is known; mostly empty.
@@ -131,9 +130,9 @@ class Journal(Ownership):
             schema.ensure(database)
             identity = database.read(lambda connection: connection.scalar(select(STORE.c.id)))
             values = Values(Blobs(_place(settings.blobs, database, root), wait_seconds=wait))
-            heads = Heads(database.folder / f"heads-{str(identity)[:12]}.log")
-            limits = Limits(settings.history_events, settings.history_bytes)
-            return cls(database, values, heads, limits)
+            name = database.path.stem if database.path else "server"
+            heads = Heads(database.folder / f"{name}-heads-{str(identity)[:12]}.log")
+            return cls(database, values, heads, settings)
         except BaseException:
             database.close()
             raise
@@ -182,9 +181,11 @@ class Journal(Ownership):
 
         Raises:
             Conflict: the id is taken by another workflow, another version or another input.
+            NotFound: its workflow, or its parent, is not registered.
             Corrupt: there was such an execution, and the store has lost it.
         """
         new = replace(execution, head=first.seq)
+        head = self._heads.known(execution.id)
 
         def prepare() -> Prepared[Row[Any] | None]:
             (event,) = event_rows([first], self._values)
@@ -193,21 +194,25 @@ class Journal(Ownership):
             def write(connection: Connection) -> Row[Any] | None:
                 found = connection.execute(_FIND, {"of": execution.id}).first()
                 if found is None:
-                    self._require_never_acknowledged(connection, execution.id)
+                    if head is not None:  # lost, and not to be taken for one that never was
+                        self._require_pruned(connection, head)
                     if self._insert(connection, row, event):
                         return None
                     found = connection.execute(_FIND, {"of": execution.id}).one()
-                if self._database.in_doubt and _is_own(found, new):
+                if self._database.in_doubt and is_own(found, new):
                     return None
                 return found
 
             return [row, event], write
 
-        found = write_values(self._database, self._values, prepare)
+        try:
+            found = write_values(self._database, self._values, prepare)
+        except IntegrityError as error:
+            raise self._database.read(lambda c: refusal(c, execution)) from error
         if found is None:
             return new, True
         stored = execution_of(found, self._values)
-        _require_same(stored, new)
+        require_same(stored, new)
         return stored, False
 
     def append(
@@ -282,30 +287,47 @@ class Journal(Ownership):
 
         write_values(self._database, self._values, prepare)
 
-    def post(self, message: Message) -> bool:
-        """Keep a message for whom it concerns; `False` if its id is known already.
+    def prune(
+        self,
+        older_than_seconds: float,
+        *,
+        statuses: Collection[Status] = ENDED,
+        dry_run: bool = False,
+    ) -> Pruned:
+        """Remove executions that ended so long ago, and what nothing else uses.
+
+        That is their events, messages and children, versions of workflows that no execution has
+        and that are no name's latest, published events that are older than every execution, and
+        blobs that nothing refers to and that are older than the grace period of the settings. An
+        execution stays as long as its parent or one of its children does. With `dry_run` nothing is
+        removed; what would be is told.
 
         Raises:
-            NotFound: it is addressed to an execution that does not exist.
+            UsageError: one of the statuses is not an end.
         """
+        pruning = Pruning(
+            self._database,
+            self._values.blobs,
+            older_than_seconds=older_than_seconds,
+            statuses=statuses,
+            grace_seconds=self._blob_grace_seconds,
+        )
+        return pruning.plan() if dry_run else pruning.run()
 
-        def prepare() -> Prepared[bool]:
-            row = message_row(message, self._values)
-            return [row], lambda connection: self._post(connection, message, row)
+    def backup(self, target: Path) -> None:
+        """Copy a journal in a file, with its blobs, to a new folder, while it is in use.
 
-        return write_values(self._database, self._values, prepare)
+        To restore it, put the folder in the place of the one that holds the journal.
 
-    def _post(self, connection: Connection, message: Message, row: Mapping[str, Any]) -> bool:
-        self._database.order(connection, Topic.MESSAGES)
-        known = connection.execute(select(MESSAGES).where(MESSAGES.c.id == message.id)).first()
-        if known is not None:
-            return self._database.in_doubt and message_of(known, self._values) == message
-        if message.execution is not None:
-            addressee = EXECUTIONS.c.id == message.execution
-            if not exists(connection, addressee):
-                raise unknown(message.execution)
-        connection.execute(insert(MESSAGES), row)
-        return True
+        Raises:
+            UsageError: the journal is on a server, which has tools of its own.
+            Conflict: there is something at `target`.
+            Unavailable: the copy cannot be made.
+        """
+        path = self._database.path
+        if path is None:
+            raise backup.refuse(self._database.name)
+        backup.back_up(path, self._values.blobs, target)
 
     def _insert(
         self, connection: Connection, row: Mapping[str, Any], event: dict[str, Any]
@@ -331,6 +353,12 @@ class Journal(Ownership):
 
     def _missing(self) -> str:
         """What the store lacks of the events that were acknowledged last."""
+        others = self._heads.others()
+        if self._database.path is not None and others:
+            return (
+                f"{self._database.name} is new, and {others[0]} tells of another store that was in "
+                "its place; put that back, or delete its log to begin anew"
+            )
 
         def look(connection: Connection) -> None:
             for head in self._heads.latest():
@@ -348,24 +376,3 @@ def _place(given: str | None, database: Database, root: Path) -> str:
     if given is None:
         return str(database.folder / "blobs")
     return given if "://" in given else str(root / given)
-
-
-def _is_own(found: Row[Any], new: StoredExecution) -> bool:
-    """Whether a row is the one that this process has written: owners and times are unique."""
-    written = (found.owner, found.epoch, found.started_at, found.workflow, found.digest)
-    return written == (new.owner, new.epoch, new.started_at, new.workflow, new.digest)
-
-
-def _require_same(stored: StoredExecution, asked: StoredExecution) -> None:
-    if stored.workflow != asked.workflow:
-        what = f"of workflow {stored.workflow}, not {asked.workflow}"
-    elif stored.digest != asked.digest:
-        what = f"of another version of the text of workflow {stored.workflow}"
-    elif not same(stored.input, asked.input):
-        what = f"of workflow {stored.workflow} with another input"
-    else:
-        return
-    raise Conflict(
-        f"the id {stored.id} is taken by an execution {what}",
-        help=f"choose another id; `agentflow show {stored.id}` shows the one that has it",
-    )

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import orjson
 
@@ -62,15 +61,18 @@ class Values:
             Corrupt: one is not JSON, or its blob is missing or was changed; its place in the
                 sequence, counted from 1, is the error's `seq`.
         """
-        digests: list[str | None] = []
-        for number, text in enumerate(stored, 1):
-            with _place(number):
+        number, digests, values = 0, [], []
+        try:
+            for number, text in enumerate(stored, 1):  # noqa: B007  # read where it fails
                 digests.append(blob_of(text))
-        blobs = self.blobs.get({digest for digest in digests if digest})
-        values = []
-        for number, (text, digest) in enumerate(zip(stored, digests, strict=True), 1):
-            with _place(number):
+            blobs = self.blobs.get({digest for digest in digests if digest})
+            for number, text in enumerate(stored, 1):
+                digest = digests[number - 1]
                 values.append(orjson.loads(self._verified(digest, blobs) if digest else text))
+        except (orjson.JSONDecodeError, TypeError) as error:
+            raise Corrupt(f"a value is not JSON ({error})", seq=number) from error
+        except Corrupt as error:
+            raise Corrupt(error.message, seq=number) from error
         return values
 
     def _verified(self, digest: str, blobs: dict[str, bytes]) -> bytes:
@@ -102,8 +104,10 @@ def decode_inline(stored: str) -> Json:
     Raises:
         Corrupt: it is not JSON.
     """
-    with _place(None):
+    try:
         return orjson.loads(stored)
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise Corrupt(f"a value is not JSON ({error})") from error
 
 
 def encode_inline(value: Json, *, of: str) -> str:
@@ -130,14 +134,3 @@ def _json(value: Json, of: str) -> bytes:
             "store and pass its address",
         )
     return text
-
-
-@contextmanager
-def _place(seq: int | None) -> Iterator[None]:
-    """Say which of several values cannot be read."""
-    try:
-        yield
-    except (orjson.JSONDecodeError, TypeError) as error:
-        raise Corrupt(f"a value is not JSON ({error})", seq=seq) from error
-    except Corrupt as error:
-        raise Corrupt(error.message, seq=seq) from error
