@@ -103,7 +103,7 @@ async def _company(
     living = asyncio.create_task(clients.run())
     try:
         await asyncio.gather(*(each.start() for each in targets.orchestrators))
-        await _until(lambda: any(each.is_ready for each in targets.orchestrators), _START_SECONDS)
+        await _until(lambda: all(each.is_ready for each in targets.orchestrators), _START_SECONDS)
         yield clients, journal
     finally:
         living.cancel()

@@ -159,20 +159,22 @@ def _wrong(
 ) -> Iterator[str]:
     """An outcome or side effects that are not those of the workflow."""
     shape = order.shape
+    for key in shape.once:
+        attempts = Counter(mark.attempt for mark in begun[order.id, key])
+        if any(count > 1 for count in attempts.values()):
+            yield f"{order.id}: `{key}` was invoked more than at most once"
     outcome = Outcome(stored.status, value_of(stored))
     right = (shape.expected(order.n), *shape.also(order.n))
-    if stored.status in ENDED and outcome not in right:
+    if stored.status not in ENDED:
+        return  # said already, and more cannot be said
+    if outcome not in right:
         yield f"{order.id}: {shape.name} of {order.n} came to {outcome}, not {right[0]}"
     undone = [completions[key].record.seq for key in shape.undone if key in completions]
     if len(undone) < len(shape.undone) or undone != sorted(undone):
         yield f"{order.id}: was not undone in the order {shape.undone}"
     for key in shape.finals:
-        if key not in completions and stored.status in ENDED:
+        if key not in completions:
             yield f"{order.id}: `{key}` was not done at the end"
-    for key in shape.once:
-        attempts = Counter(mark.attempt for mark in begun[order.id, key])
-        if any(count > 1 for count in attempts.values()):
-            yield f"{order.id}: `{key}` was invoked more than at most once"
 
 
 class Owners:

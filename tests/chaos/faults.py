@@ -11,6 +11,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,16 +60,17 @@ class Killer:
         self.blows: list[Blow] = []
         self._rate = rate
         self._busy: set[object] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._threads = ThreadPoolExecutor()
 
     async def run(self, seconds: float) -> None:
         """Deal faults for so long, then wait until the lasting ones are over."""
         due = time.monotonic()
         until = due + seconds
-        while (due := due + self.chance.expovariate(self._rate)) < until:
-            await asyncio.sleep(due - time.monotonic())
-            self._deal()
-        await asyncio.gather(*self._tasks)
+        async with asyncio.TaskGroup() as group:
+            while (due := due + self.chance.expovariate(self._rate)) < until:
+                await asyncio.sleep(due - time.monotonic())
+                self._deal(group)
+        self._threads.shutdown()
 
     def counts(self) -> Counter[str]:
         """How many of each kind."""
@@ -87,7 +89,14 @@ class Killer:
         finally:
             self._busy.discard(subject)
 
-    def _deal(self) -> None:
+    async def outside(self, do: Callable[..., object], *arguments: object) -> None:
+        """Do something that blocks, in threads that nobody else can keep busy.
+
+        Clients that wait for a store must not keep it from being started.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._threads, do, *arguments)
+
+    def _deal(self, group: asyncio.TaskGroup) -> None:
         """One fault, of a kind for which there is something to hit now."""
         if self.targets.ray in self._busy:
             return  # all that there is comes up anew
@@ -96,9 +105,7 @@ class Killer:
         if not possible:
             return
         ((kind, subjects),) = self.chance.choices(possible, [kind.weight for kind, _ in possible])
-        task = asyncio.create_task(kind.deal(self, self.chance.choice(subjects)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        group.create_task(kind.deal(self, self.chance.choice(subjects)))
 
     def _free(self, kind: Kind) -> list[Any]:
         found = kind.subjects(self.targets, self.chance)
@@ -209,14 +216,14 @@ async def _shut_postgres_down(killer: Killer, server: PostgresServer) -> None:
     """An immediate shutdown, as `pg_ctl stop -m immediate` asks for it."""
     with killer.holding(server):
         killer.hit("PostgreSQL immediate shutdown")
-        await asyncio.to_thread(_quit, server)
-        await asyncio.to_thread(server.restart)
+        await killer.outside(_quit, server)
+        await killer.outside(server.restart)
 
 
 async def _kill_postgres(killer: Killer, server: PostgresServer) -> None:
     with killer.holding(server):
         killer.hit("PostgreSQL SIGKILL")
-        await asyncio.to_thread(server.restart)
+        await killer.outside(server.restart)
 
 
 def _quit(server: PostgresServer) -> None:
@@ -230,9 +237,9 @@ async def _kill_redis(killer: Killer, server: RedisServer) -> None:
     """It is back, empty, some seconds later."""
     with killer.holding(server):
         killer.hit("Redis SIGKILL")
-        await asyncio.to_thread(server.kill)
+        await killer.outside(server.kill)
         await asyncio.sleep(killer.chance.uniform(0, 3))
-        await asyncio.to_thread(server.start)
+        await killer.outside(server.start)
 
 
 async def _freeze_redis(killer: Killer, server: RedisServer) -> None:
@@ -246,7 +253,7 @@ async def _freeze_redis(killer: Killer, server: RedisServer) -> None:
 
 async def _flush_redis(killer: Killer, server: RedisServer) -> None:
     with suppress(OSError):
-        await asyncio.to_thread(_flush, server.port)
+        await killer.outside(_flush, server.port)
         killer.hit("Redis FLUSHALL")
 
 
@@ -284,8 +291,8 @@ FAULTS = (
     Kind(5, _parts(WORKER), _freeze_part("worker SIGSTOP", 0.5, 4, 14)),
     Kind(4, _parts(HOST, all), _kill_part("actor SIGKILL")),
     Kind(1, _parts(HOST, all), _freeze_part("actor SIGSTOP", 2, 6, 36)),
-    Kind(2, _parts("raylet/raylet", all), _kill_ray("raylet SIGKILL")),
-    Kind(0.7, _parts("gcs/gcs_server", all), _kill_ray("GCS SIGKILL")),
+    Kind(6, _parts("raylet/raylet", all), _kill_ray("raylet SIGKILL")),
+    Kind(2, _parts("gcs/gcs_server", all), _kill_ray("GCS SIGKILL")),
     Kind(5, _postgres, _shut_postgres_down),
     Kind(5, _postgres, _kill_postgres),
     Kind(3, _redis, _kill_redis),
