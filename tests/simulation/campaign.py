@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.simulation.seeds import Verdict, run_seed
 from tests.simulation.store import Store
 from tests.simulation.world import draw_cases
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 CHUNK = 40
 """Seeds that a worker process takes at once."""
@@ -82,12 +85,17 @@ def simulate(
 
 def _batches(seeds: Sequence[int], jobs: int) -> Iterator[list[Verdict]]:
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
+    yield from in_processes(run_chunk, chunks, jobs)
+
+
+def in_processes(work: Callable[[T], R], parts: Sequence[T], jobs: int) -> Iterator[R]:
+    """Do parts of a work in several processes; results come as they are ready."""
     if jobs == 1:
-        yield from map(run_chunk, chunks)
+        yield from map(work, parts)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        for done in as_completed([pool.submit(run_chunk, chunk) for chunk in chunks]):
+        for done in as_completed([pool.submit(work, part) for part in parts]):
             yield done.result()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.simulation.checks import violations
 from tests.simulation.reference import outcome_without_faults
-from tests.simulation.shapes import Outcome
+from tests.simulation.shapes import SHAPES, Outcome, Shape
 from tests.simulation.store import Store
 from tests.simulation.users import Case
 from tests.simulation.weather import forecast
@@ -36,10 +36,20 @@ class Verdict:
     trace: list[str] = field(default_factory=list)
 
 
-def run_seed(seed: int, store: Store, *, keeps_trace: bool = False) -> Verdict:
-    """Simulate a seed and judge it."""
-    cases = draw_cases(seed)
-    weather = forecast(random.Random(f"weather {seed}"))
+def run_seed(
+    seed: int,
+    store: Store,
+    *,
+    shapes: Sequence[Shape] = SHAPES,
+    extremes: Mapping[str, float] | None = None,
+    keeps_trace: bool = False,
+) -> Verdict:
+    """Simulate a seed and judge it.
+
+    `shapes` and `extremes` (of the weather) narrow it down to what one is looking for.
+    """
+    cases = draw_cases(seed, shapes)
+    weather = replace(forecast(random.Random(f"weather {seed}")), **(extremes or {}))
     try:
         with _limit():
             references = reference(seed, cases)

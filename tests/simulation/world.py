@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Container, Coroutine, Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -19,7 +19,7 @@ from agentflow.errors import AgentFlowError
 from agentflow.runtime.journal.protocol import ENDED
 from tests.simulation.loop import Stalled, VirtualLoop
 from tests.simulation.process import Gone, Process
-from tests.simulation.shapes import SHAPES, compile_once, read_again
+from tests.simulation.shapes import SHAPES, Shape, compile_once, read_again
 from tests.simulation.store import SLOTS, Store
 from tests.simulation.users import Case, Users
 from tests.simulation.weather import FAIR, Weather
@@ -42,7 +42,8 @@ class World:
         weather: Weather,
         *,
         keeps_trace: bool = False,
-        crash_at: int | None = None,
+        crash_at: Container[int] | None = None,
+        slots: int | None = None,
     ) -> None:
         self.seed = seed
         self.rng = random.Random(f"world {seed}")
@@ -62,7 +63,8 @@ class World:
         self.points = 0
         """Places at which a process could have died so far."""
         self.crash_at = crash_at
-        """The one such place where one dies, whatever the weather: for the sweep."""
+        """The only such places where one dies, whatever the weather: for the sweep."""
+        self._used_slots = slots or self.rng.randint(1, SLOTS)
         self.problems: list[str] = []
         self.trace: list[str] = []
         self._keeps_trace = keeps_trace
@@ -105,7 +107,7 @@ class World:
         """Whether the process that came to a place of this kind dies there."""
         self.points += 1
         if self.crash_at is not None:
-            return self.points == self.crash_at
+            return self.points in self.crash_at
         weather = self.weather
         match kind:
             case "step":
@@ -159,7 +161,7 @@ class World:
             self.loop.close()
 
     async def _course(self) -> None:
-        for slot in range(self.rng.randint(1, SLOTS)):
+        for slot in range(self._used_slots):
             self._boot(slot)
         clients = [self._spawn(self.users.client(case)) for case in self.cases]
         for case in self.cases:
@@ -285,11 +287,11 @@ class World:
         self.note(f"clocks: {process.name} {process.skew:+.3f}, store {self.skew:+.3f}")
 
 
-def draw_cases(seed: int) -> list[Case]:
+def draw_cases(seed: int, shapes: Sequence[Shape] = SHAPES) -> list[Case]:
     """The executions of a seed."""
     rng = random.Random(f"cases {seed}")
     cases = []
     for number in range(rng.randint(1, 8)):
-        shape = rng.choice(SHAPES)
+        shape = rng.choice(shapes)
         cases.append(Case(f"x{seed}-{number}", shape, shape.draw(rng), rng.random() * 2))
     return cases
