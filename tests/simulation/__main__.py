@@ -18,7 +18,6 @@ from tests.simulation.sweep import sweep
 
 _PAIRS = ("loop", "states", "events")
 """The shapes with the fewest places to die; every two crashes of theirs are tried."""
-_FAULT_SECONDS = 120.0
 
 
 def main() -> int:
@@ -117,7 +116,7 @@ def _sweep(jobs: int, *, as_json: bool) -> int:
 def _faults(jobs: int, *, as_json: bool) -> int:
     began = time.monotonic()
     findings = {}
-    for finding in in_processes(_find, list(faults.FAULTS), jobs):
+    for finding in in_processes(faults.find_alone, list(faults.FAULTS), jobs):
         findings[finding.fault] = finding
         _say(f"{'found' if finding.seed else 'NOT FOUND'}: {finding.fault}")
     table = [findings[what] for what in faults.FAULTS]
@@ -131,11 +130,6 @@ def _faults(jobs: int, *, as_json: bool) -> int:
         print(f"{finding.seeds:5} {finding.seconds:8.1f}  {finding.fault}: {found}")
     print(f"{len(table) - len(missed)} of {len(table)} found in {_since(began)} s")
     return 1 if missed else 0
-
-
-def _find(what: str) -> faults.Finding:
-    with quiet(), Store() as store:
-        return faults.find(what, store, seconds=_FAULT_SECONDS)
 
 
 def _replay(seed: int) -> int:

@@ -36,9 +36,13 @@ from agentflow.runtime.orchestrator import Orchestrator
 from agentflow.runtime.recovery import rebuild
 from agentflow.runtime.turn import Group
 from agentflow.spec.load import Loaded
+from tests.simulation.campaign import quiet
 from tests.simulation.seeds import run_seed
 from tests.simulation.shapes import PIPELINE, SHAPES, Shape
 from tests.simulation.store import Store
+
+PATIENCE_SECONDS = 100.0
+"""For each planted fault; a second is usual."""
 
 Plant = Callable[[Store], AbstractContextManager[object]]
 
@@ -94,6 +98,12 @@ def find(what: str, store: Store, *, seconds: float) -> Finding:
         if spent > seconds:
             return Finding(what, None, seed, spent, "")
     raise AssertionError
+
+
+def find_alone(what: str) -> Finding:
+    """`find` in a process of its own."""
+    with quiet(), Store() as store:
+        return find(what, store, seconds=PATIENCE_SECONDS)
 
 
 # --- the journal ------------------------------------------------------------------------------

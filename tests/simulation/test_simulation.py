@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.campaign import quiet
-from tests.simulation.faults import FAULTS, find
+from tests.simulation.faults import FAULTS, PATIENCE_SECONDS, find
 from tests.simulation.seeds import reference, run_seed
 from tests.simulation.shapes import BY_NAME, SHAPES
 from tests.simulation.store import Store
@@ -20,9 +20,6 @@ from tests.simulation.weather import FAIR
 from tests.simulation.world import World, draw_cases
 
 pytestmark = pytest.mark.slow
-
-BUDGET_SECONDS = 60.0
-"""For each planted fault; a second is usual."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +37,7 @@ def test_nothing_is_lost_doubled_or_forgotten_in_any_weather(store: Store, first
 
 @pytest.mark.parametrize("what", FAULTS)
 def test_a_planted_fault_is_found(store: Store, what: str) -> None:
-    assert find(what, store, seconds=BUDGET_SECONDS).seed is not None
+    assert find(what, store, seconds=PATIENCE_SECONDS).seed is not None
 
 
 def test_a_crash_at_any_place_changes_no_outcome() -> None:
