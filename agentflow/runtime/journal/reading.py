@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, false, func, literal, select, true
+from sqlalchemy import Connection, Row, Select, bindparam, func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.errors import NotFound, UsageError
@@ -38,6 +38,12 @@ _CANDIDATES = 5
 """How many executions an error names."""
 
 _EVENT_COLUMNS = tuple(EVENTS.c[name] for name in StoredEvent._fields)
+# Built once: that takes longer than running them.
+_ROW = select(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
+_EVENTS = (
+    select(*_EVENT_COLUMNS).where(EVENTS.c.execution_id == bindparam("of")).order_by(EVENTS.c.seq)
+)
+_EVENTS_AFTER = _EVENTS.where(EVENTS.c.seq > bindparam("after"))
 _NEWEST_FIRST = (EXECUTIONS.c.started_at.desc(), EXECUTIONS.c.id.desc())
 
 
@@ -85,8 +91,9 @@ class Reader:
 
         def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
             row = self._row(connection, execution_id, head)
-            last = EVENTS.c.seq > row.head - 2 if row.status in ENDED else false()
-            return row, _events(connection, execution_id, last)
+            if row.status not in ENDED:
+                return row, []
+            return row, _events(connection, execution_id, _EVENTS_AFTER, after=row.head - 2)
 
         head = self._heads.known(execution_id)
         row, last = self._database.read(read)
@@ -172,7 +179,7 @@ class Reader:
             row = self._row(connection, execution_id, head)
             if head is not None:
                 self._require_head(connection, head)
-            return row, _events(connection, execution_id, true())
+            return row, _events(connection, execution_id)
 
         head = self._heads.known(execution_id)
         row, events = self._database.read(read)
@@ -187,7 +194,7 @@ class Reader:
 
         Looked up later it could tell of what another process has acknowledged since.
         """
-        row = connection.execute(_by_id(execution_id)).first()
+        row = connection.execute(_ROW, {"of": execution_id}).first()
         if row is None:
             if head is not None:
                 self._require_pruned(connection, head)
@@ -200,7 +207,7 @@ class Reader:
         found = connection.scalar(select(EVENTS.c.hash).where(place))
         if found is not None and short(found) == head.hash:
             return
-        if connection.execute(_by_id(head.execution)).first() is None:
+        if connection.execute(_ROW, {"of": head.execution}).first() is None:
             self._require_pruned(connection, head)
         else:
             raise self._older(head)
@@ -251,12 +258,7 @@ def exists(connection: Connection, *conditions: ColumnElement[bool]) -> bool:
 
 
 def _events(
-    connection: Connection, execution_id: str, which: ColumnElement[bool]
+    connection: Connection, execution_id: str, query: Select[Any] = _EVENTS, **values: Any
 ) -> list[StoredEvent]:
-    query = select(*_EVENT_COLUMNS).where(EVENTS.c.execution_id == execution_id, which)
-    rows = connection.execute(query.order_by(EVENTS.c.seq))
+    rows = connection.execute(query, {"of": execution_id, **values})
     return [StoredEvent._make(row) for row in rows]
-
-
-def _by_id(execution_id: str) -> Select[Any]:
-    return select(EXECUTIONS).where(EXECUTIONS.c.id == execution_id)
