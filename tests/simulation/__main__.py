@@ -63,9 +63,13 @@ def _campaign(runs: int, seed: int, jobs: int, *, as_json: bool) -> int:
 
 def _progress() -> Callable[[Summary], None]:
     last = time.monotonic()
+    told: set[int] = set()
 
     def show(summary: Summary) -> None:
         nonlocal last
+        for seed in summary.violations.keys() - told:
+            told.add(seed)
+            _say(f"seed {seed}: {summary.violations[seed][0]}")
         if time.monotonic() - last > 5:
             last = time.monotonic()
             _say(

@@ -29,9 +29,10 @@ from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.journal.tables import EVENTS
 from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.calls import CallFrame
-from agentflow.runtime.machine.pipeline import PipelineFrame, StreamSource
+from agentflow.runtime.machine.pipeline import PipelineFrame
 from agentflow.runtime.machine.protocol import CallCompleted, CallFailed, CancelRequested, Event
 from agentflow.runtime.machine.saga import SagaFrame
+from agentflow.runtime.machine.sources import StreamSource
 from agentflow.runtime.orchestrator import Orchestrator
 from agentflow.runtime.recovery import rebuild
 from agentflow.runtime.turn import Group

@@ -58,9 +58,10 @@ def answer(seed: int, execution: str, key: str, attempt: int, function: str, giv
 
 
 def item_key(batch: str, place: int) -> str:
-    """The key of the item in this place of a batch: `m[4:8]` and 1 give `m[5]`."""
-    stem, _, bounds = batch.rpartition("[")
-    return f"{stem}[{int(bounds.split(':')[0]) + place}]"
+    """The key of the item in this place of a batch: `m[4:8].a` and 1 give `m[5].a`."""
+    stem, _, rest = batch.rpartition("[")
+    bounds, _, stage = rest.partition("]")
+    return f"{stem}[{int(bounds.split(':')[0]) + place}]{stage}"
 
 
 def _mix(given: Json) -> int:
