@@ -80,9 +80,10 @@ class Execution:
     async def _wait(self) -> Json:
         if self._ended is not None:
             await asyncio.wrap_future(self._ended)
-        while self.record().status not in ENDED:  # noqa: ASYNC110  # another process runs it
+        # In a thread: the caller's event loop does not wait for a store.
+        while (await asyncio.to_thread(self.record)).status not in ENDED:  # noqa: ASYNC110  # elsewhere
             await asyncio.sleep(POLL_SECONDS)
-        return self._output()
+        return await asyncio.to_thread(self._output)
 
     def _output(self) -> Json:
         stored = self.record()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
+from agentflow.runtime.archive import Archive, Past
 from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.bus import Bus, NoBus
 from agentflow.runtime.catalog import Catalog, start_row
@@ -35,13 +36,7 @@ from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.live import Live
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.machine import Machine
-from agentflow.runtime.machine.protocol import (
-    CancelRequested,
-    ChildEnded,
-    Resumed,
-    Started,
-    payload,
-)
+from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Started, payload
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
 from agentflow.runtime.recovery import RETRIED, brought_back, parent_of, rebuild, retry_point
@@ -83,6 +78,7 @@ class Host:
         self._clock = clock
         self._parallel = parallel or os.cpu_count() or 1
         self._catalog = Catalog(journal)
+        self._archive = Archive(journal, self._blocking, self._catalog)
         self._owner = owner_id()
         self._starting = asyncio.Lock()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -91,8 +87,14 @@ class Host:
             self, executor, self, watch=watch, printed=logs.printed, clock=clock
         )
         self._adopts = adopt
-        self._upkeep = Upkeep(journal, self._blocking, self._bus, self.orchestrator, self._owner)
-        self.orchestrator.mailbox.early = lambda live, name: journal.messages_for(live.id, name)
+        self._upkeep = Upkeep(
+            journal,
+            blocking=self._blocking,
+            archive=self._archive,
+            bus=self._bus,
+            orchestrator=self.orchestrator,
+            owner=self._owner,
+        )
 
     async def append(
         self,
@@ -112,6 +114,10 @@ class Host:
         self._bus.send({"kind": "message"})
         return new
 
+    async def messages(self, execution: str, name: str) -> list[Message]:
+        """What was sent to an execution under a name and that it has not taken."""
+        return await self._archive.messages(execution, name)
+
     async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> bool:
         """See to it that the child execution of a `run` step runs; False when it has ended."""
         loaded = parent.spec.children[workflow]
@@ -123,9 +129,9 @@ class Host:
             )
             if created:
                 self._begin(loaded, stored, event)
-            elif stored.status not in ENDED and not self._runs_elsewhere(stored):
+            elif stored.status not in ENDED and not await self._runs_elsewhere(stored):
                 with suppress(Conflict):  # another process was faster
-                    await self._take_over(stored)
+                    await self._take_over(id)
             return stored.status not in ENDED
 
     async def cancel_child(self, child: str, reason: str) -> None:
@@ -136,10 +142,10 @@ class Host:
         with suppress(Conflict):
             await self.cancel(child, reason)
 
-    def child_ended(self, child: str, key: str, at: float) -> ChildEnded:
+    async def child_ended(self, child: str, key: str) -> ChildEnded:
         """How a child ended, as the event of its parent's step."""
-        stored = self._journal.execution(child)
-        return ChildEnded(at, key, stored.status, stored.output, stored.error)
+        stored = await self._archive.execution(child)
+        return ChildEnded(self._clock(), key, stored.status, stored.output, stored.error)
 
     # --- for the engine -----------------------------------------------------------------------
 
@@ -151,9 +157,9 @@ class Host:
             stored, event, created = await self._record_start(loaded, input, id, owner=self._owner)
             if created:
                 return Held(stored, self._begin(loaded, stored, event), created=True)
-            if stored.status in ENDED or self._runs_elsewhere(stored):
+            if stored.status in ENDED or await self._runs_elsewhere(stored):
                 return self.held(stored)
-            return Held(stored, await self._take_over(stored))
+            return Held(stored, await self._take_over(id))
 
     async def create(self, loaded: Loaded, input: Json, id: str | None) -> Held:
         """Write an execution's start, for whoever will run it."""
@@ -191,9 +197,9 @@ class Host:
         stored, created = await self._blocking.write(self._journal.atomically, write)
         return stored, event, created
 
-    def _runs_elsewhere(self, stored: StoredExecution) -> bool:
+    async def _runs_elsewhere(self, stored: StoredExecution) -> bool:
         """Whether another process that is alive runs it."""
-        return stored.owner != self._owner and self._journal.is_owned(stored)
+        return stored.owner != self._owner and await self._archive.is_owned(stored)
 
     @asynccontextmanager
     async def _alone(self, id: str) -> AsyncIterator[None]:
@@ -204,12 +210,13 @@ class Host:
         """
         await self._upkeep.enlist()
         async with self._locks.setdefault(id, asyncio.Lock()):
-            try:
-                yield
-            except AgentFlowError:
-                if self.orchestrator.live(id) is None:
-                    await self._give_back(id)
-                raise
+            with self.orchestrator.expecting(id):
+                try:
+                    yield
+                except AgentFlowError:
+                    if self.orchestrator.live(id) is None:
+                        await self._give_back(id)
+                    raise
 
     async def _give_back(self, id: str) -> None:
         """Own an execution no longer, if it was owned. If even that fails, so does the engine."""
@@ -226,32 +233,34 @@ class Host:
 
     async def resume(self, id: str) -> Held:
         """Go on with an execution that nobody runs."""
-        _require_open(self._journal.execution(id))
+        _require_open(await self._archive.execution(id))
         await self._start_executor()
         async with self._alone(id):
-            stored = self._journal.execution(id)
+            stored = await self._archive.execution(id)
             _require_open(stored)
-            return Held(stored, await self._take_over(stored))
+            return Held(stored, await self._take_over(id))
 
-    async def _take_over(self, stored: StoredExecution) -> Live:
-        """Own an execution that nobody runs, and ask again for what it waits for."""
-        live = self.orchestrator.live(stored.id)
+    async def _take_over(self, id: str) -> Live | None:
+        """Own an execution that nobody runs, and ask again for what it waits for.
+
+        Gives `None` if it has ended by now.
+        """
+        live = self.orchestrator.live(id)
         if live is not None:
             return live
-        live = await self._claim(stored)
-        self._serve(live)
+        epoch = await self._blocking.write(self._journal.claim, id, self._owner)
+        past = await self._archive.past(id)
+        if past.stored.status in ENDED:
+            await self._give_back(id)
+            return None
+        return self._serve(past, epoch)
+
+    def _serve(self, past: Past, epoch: int) -> Live:
+        """Go on with an execution whose past was read under an epoch of our own."""
+        program = self._catalog.program(past.loaded)
+        live = brought_back(past.stored, epoch, past.loaded, program, past.records)
+        self.orchestrator.resume(live, past.requests)
         return live
-
-    def _serve(self, live: Live) -> None:
-        """Serve an execution that was brought back."""
-        self.orchestrator.adopt(live)
-        self.orchestrator.post(live.id, Resumed(self._clock()))
-        for message in self._journal.messages_for(live.id, CANCEL):
-            self.orchestrator.deliver(message)
-
-    async def _claim(self, stored: StoredExecution) -> Live:
-        epoch = await self._blocking.write(self._journal.claim, stored.id, self._owner)
-        return await self._restored(stored, epoch)
 
     async def _adopt(self, ids: Sequence[str]) -> dict[str, AgentFlowError]:
         """Take over what of these is still free, all at once; gives what cannot be continued."""
@@ -264,44 +273,35 @@ class Host:
             epochs = await self._blocking.write(self._journal.claim_many, free, self._owner)
             for id, epoch in epochs.items():
                 try:
-                    self._serve(await self._restored(self._journal.execution(id), epoch))
+                    self._serve(await self._archive.past(id), epoch)
                 except AgentFlowError as error:
                     await self._give_back(id)
                     failures[id] = error
         return failures
 
-    async def _restored(self, stored: StoredExecution, epoch: int) -> Live:
-        records = await self._blocking.read(self._journal.history, stored.id)
-        loaded = self._catalog.started_with(stored)
-        return brought_back(stored, epoch, loaded, self._catalog.program(loaded), records)
-
     async def retry(self, id: str) -> Held:
         """Go on with an execution from where it failed or was cancelled."""
-        stored = self._journal.execution(id)
-        records = self._journal.history(id)
-        point = retry_point(stored, records)
+        past = await self._archive.past(id)
+        point = retry_point(past.stored, past.records)
         await self._start_executor()
         if point.child is not None:
             await self.retry(child_id(id, point.child))
         async with self._alone(id):
             epoch = await self._blocking.write(self._journal.claim, id, self._owner)
-            record = Record(
-                id, records[-1].seq + 1, RETRIED, self._clock(), data={"forgives": point.forgives}
-            )
+            seq, data = past.records[-1].seq + 1, {"forgives": point.forgives}
+            record = Record(id, seq, RETRIED, self._clock(), data=data)
             await self._blocking.write(self._journal.supersede, id, point.from_seq, epoch, record)
-            live = await self._take_over(self._journal.execution(id))
-        return Held(stored, live)
+            return Held(await self._archive.execution(id), await self._take_over(id))
 
     async def fork(self, id: str, step: str, input: Json, spec: Loaded | None) -> Held:
         """Start an execution with the history of another one up to `step`.
 
         `input` of `...` means the other one's.
         """
-        stored = self._journal.execution(id)
-        old = self._catalog.started_with(stored)
-        loaded = spec or old
-        records = prefix(self._catalog.program(old), self._journal.history(id), step)
-        value = check_input(loaded.workflow, stored.input if input is ... else input)
+        past = await self._archive.past(id)
+        old, loaded = past.loaded, spec or past.loaded
+        records = prefix(self._catalog.program(old), past.records, step)
+        value = check_input(loaded.workflow, past.stored.input if input is ... else input)
         await self._start_executor()
         new = new_id()
         kept = renamed(records, new, input=value, parallel=self._parallel)
@@ -320,34 +320,32 @@ class Host:
 
         async with self._alone(new):
             await self._blocking.write(self._journal.atomically, write)
-            forked = self._journal.execution(new)
-            return Held(forked, await self._take_over(forked), created=True)
+            live = await self._take_over(new)
+            return Held(await self._archive.execution(new), live, created=True)
 
     async def cancel(self, id: str, reason: str) -> Held:
         """Unwind an execution, or ask the process that runs it to do so."""
-        stored = self._journal.execution(id)
-        _require_open(stored)
+        _require_open(await self._archive.execution(id))
         # The request is kept first: it must not be lost when its taker dies.
         request = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, self._clock(), id)
         await self.post(request)
         async with self._alone(id):
+            stored = await self._archive.execution(id)
             live = self.orchestrator.live(id)
-            if live is None and not self._runs_elsewhere(stored):
-                live = await self._take_over_to_cancel(stored)
+            is_nobodys = live is None and stored.status not in ENDED
+            if is_nobodys and not await self._runs_elsewhere(stored):
+                live = await self._take_over_to_cancel(id)
         self.orchestrator.deliver(request)
         return Held(stored, live)
 
-    async def _take_over_to_cancel(self, stored: StoredExecution) -> Live:
+    async def _take_over_to_cancel(self, id: str) -> Live | None:
         """Own an execution, starting the executor only if its clean-up calls functions."""
-        program = self._catalog.program(self._catalog.started_with(stored))
-        probe = rebuild(program, self._journal.history(stored.id))
+        past = await self._archive.past(id)
+        probe = rebuild(self._catalog.program(past.loaded), past.records)
         probe.advance(CancelRequested(self._clock()))
         if probe.finished is None:
             await self._start_executor()
-            return await self._take_over(stored)
-        live = await self._claim(stored)
-        self.orchestrator.adopt(live)
-        return live
+        return await self._take_over(id)
 
     async def _start_executor(self) -> None:
         async with self._starting:

@@ -116,13 +116,17 @@ class Live:
     def change(self, finish: Finish | None, at: float) -> Change | None:
         """What the commit changes of the execution's row, if anything."""
         if finish is not None:
-            self.status = finish.status
-            return Change(self.id, finish.status, finish.output, finish.error, finish.origin, at)
+            return self.ending(finish, at)
         status: Status = "running" if self.working else "waiting"
         if status == self.status:
             return None
         self.status = status
         return Change(self.id, status)
+
+    def ending(self, finish: Finish, at: float) -> Change:
+        """What the commit that ends it changes."""
+        self.status = finish.status
+        return Change(self.id, finish.status, finish.output, finish.error, finish.origin, at)
 
     def last_event(self, finish: Finish, at: float) -> Ended:
         """The event that ends the history."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from agentflow.errors import Json
 from agentflow.runtime.journal.protocol import Message
@@ -12,8 +13,15 @@ from agentflow.runtime.machine.protocol import AwaitMessage, Event, MessageRecei
 
 log = logging.getLogger(__name__)
 
-Early = Callable[[Live, str], list[Message]]
-"""Messages with a name that were kept for an execution before it listened."""
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """A step that waits for a message."""
+
+    live: Live
+    command: AwaitMessage
+    later: list[Message] | None = field(default_factory=list)
+    """What arrives while older messages are looked for; `None` once that is over."""
 
 
 class Mailbox:
@@ -22,16 +30,30 @@ class Mailbox:
     def __init__(self, post: Callable[[str, Event], None], clock: Callable[[], float]) -> None:
         self._post = post
         self._clock = clock
-        self._listeners: dict[str, dict[tuple[str, str], tuple[Live, AwaitMessage]]] = {}
-        self.early: Early = lambda live, name: []
+        self._listeners: dict[str, dict[tuple[str, str], Listener]] = {}
 
-    def listen(self, live: Live, command: AwaitMessage) -> None:
-        """Begin to listen; a message that came early is given at once."""
+    def listen(self, live: Live, command: AwaitMessage) -> Listener | None:
+        """Begin to listen, unless the step has stopped already.
+
+        Nothing is given before `settle` is told what was sent earlier.
+        """
         if command.key not in live.listeners:
+            return None
+        listener = Listener(live, command)
+        self._listeners.setdefault(command.name, {})[live.id, command.key] = listener
+        return listener
+
+    def settle(self, listener: Listener, early: Sequence[Message]) -> None:
+        """Give a listener the first that it takes of what came before it, then of what came since.
+
+        From now on it gets messages as they arrive.
+        """
+        waiting = [*early, *(listener.later or ())]
+        listener.later = None
+        if not self._is_listening(listener):
             return
-        self._listeners.setdefault(command.name, {})[live.id, command.key] = (live, command)
-        for message in self.early(live, command.name):
-            if self._give(message, live, command):
+        for message in waiting:
+            if self._give(message, listener):
                 return
 
     def forget(self, live: Live, command: AwaitMessage) -> None:
@@ -43,11 +65,18 @@ class Mailbox:
 
     def deliver(self, message: Message) -> None:
         """Give a message to whoever listens; one addressed to an execution is given once."""
-        for live, command in list(self._listeners.get(message.name, {}).values()):
-            if self._give(message, live, command) and message.execution is not None:
+        for listener in list(self._listeners.get(message.name, {}).values()):
+            if listener.later is not None:
+                listener.later.append(message)
+            elif self._give(message, listener) and message.execution is not None:
                 return
 
-    def _give(self, message: Message, live: Live, command: AwaitMessage) -> bool:
+    def _is_listening(self, listener: Listener) -> bool:
+        live, command = listener.live, listener.command
+        return self._listeners.get(command.name, {}).get((live.id, command.key)) is listener
+
+    def _give(self, message: Message, listener: Listener) -> bool:
+        live, command = listener.live, listener.command
         if message.id in live.received or not _matches(message, live, command):
             return False
         problem = form_problem(command.form, message.data)

@@ -10,45 +10,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, assert_never
 
-from agentflow.errors import AgentFlowError, Unavailable
-from agentflow.runtime.alarm import Alarm
-from agentflow.runtime.exchange import child_id, event_of, task_of
+from agentflow.errors import AgentFlowError, Fault, Unavailable, fault_value
+from agentflow.runtime.effects import Effects
+from agentflow.runtime.exchange import event_of, joined_values
 from agentflow.runtime.executors.protocol import Executor, Report, Task
-from agentflow.runtime.journal.errors import AlreadyRecorded, Fenced
+from agentflow.runtime.journal.errors import AlreadyRecorded, Fenced, HistoryFull
 from agentflow.runtime.journal.protocol import CANCEL, Message
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine.protocol import (
-    AwaitMessage,
     BatchCompleted,
     CallCompleted,
     CallFailed,
-    CallStarted,
     CancelRequested,
-    ChildEnded,
     Command,
-    Demand,
-    EmitEvent,
     Event,
-    EventEmitted,
     Finish,
-    Invoke,
-    InvokeBatch,
     MessageReceived,
-    Opened,
-    OpenStream,
-    RecordStart,
     Resumed,
-    StartChild,
     Started,
-    StartTimer,
-    TimerFired,
-    Withdraw,
 )
-from agentflow.runtime.mailbox import Mailbox
 from agentflow.runtime.notices import Changed, Notice
 from agentflow.runtime.redaction import redact, secret_values
 from agentflow.runtime.turn import Children, Group, Store
@@ -71,18 +55,27 @@ class Orchestrator:
     ) -> None:
         self._store = store
         self._executor = executor
-        self._children = children
         self._watch = watch
         self._printed = printed
         self._clock = clock
         self._lives: dict[str, Live] = {}
         self._arrived: list[tuple[str, Event]] = []
         self._wake = asyncio.Event()
-        self._alarm = Alarm(clock, self._ring)
-        self._background: set[asyncio.Task[None]] = set()
+        self._expected: dict[str, list[Message]] = {}
+        """Requests to cancel executions that are being brought back."""
         self._broken: AgentFlowError | None = None
         """Why the journal cannot be used, found out beside the turns."""
-        self.mailbox = Mailbox(self.post, clock)
+        self._effects = Effects(
+            store,
+            executor,
+            children,
+            lookup=self.live,
+            post=self.post,
+            fail=self.give_up,
+            clock=clock,
+        )
+        self.mailbox = self._effects.mailbox
+        self.tell_parent = self._effects.tell_parent
 
     @property
     def lives(self) -> Sequence[Live]:
@@ -96,6 +89,23 @@ class Orchestrator:
     def adopt(self, live: Live) -> None:
         """Serve an execution from now on."""
         self._lives[live.id] = live
+
+    @contextmanager
+    def expecting(self, execution: str) -> Iterator[None]:
+        """While an execution is being brought back: keep the requests to cancel it that come."""
+        self._expected[execution] = []
+        try:
+            yield
+        finally:
+            del self._expected[execution]
+
+    def resume(self, live: Live, requests: Sequence[Message]) -> None:
+        """Serve an execution that was brought back; `requests` to cancel it were read with it."""
+        self.adopt(live)
+        self.post(live.id, Resumed(self._clock()))
+        # In the same turn, so that no call is made only to be withdrawn.
+        for request in [*requests, *self._expected.get(live.id, ())]:
+            self.deliver(request)
 
     def begin(self, live: Live, event: Event) -> None:
         """Serve a new execution, whose first `event` is recorded already."""
@@ -122,7 +132,10 @@ class Orchestrator:
         if message.name != CANCEL:
             self.mailbox.deliver(message)
             return
-        live = None if message.execution is None else self._lives.get(message.execution)
+        execution = message.execution or ""
+        if execution in self._expected:
+            self._expected[execution].append(message)
+        live = self._lives.get(execution)
         if live is not None and message.id not in live.received:
             live.received.add(message.id)
             reason = message.data if isinstance(message.data, str) else ""
@@ -163,22 +176,27 @@ class Orchestrator:
         self._broken = error
         self._wake.set()
 
+    def lose(self, lives: Sequence[Live]) -> None:
+        """Stop working for executions that others own by now; what is being committed is not."""
+        for live in lives:
+            if self._lives.get(live.id) is live and not live.is_over:
+                reason = "was taken over while this engine was not heard of"
+                self._drop([live.id], Fenced({live.id: reason}))
+
     def abandon(self, error: BaseException | None) -> None:
         """Give every execution up; it stays as recorded and can be resumed."""
         for live in self._lives.values():
             if not live.ended.done():
                 live.ended.set_exception(error or asyncio.CancelledError())
         self._lives.clear()
-        self._alarm.stop()
-        for task in self._background:
-            task.cancel()
+        self._effects.stop()
 
     # --- a turn -------------------------------------------------------------------------------
 
     def _take(self, arrived: list[tuple[str, Event]]) -> Group:
         """Let the machines advance; nothing is durable yet and nothing is done."""
         group = Group()
-        for execution, event in arrived:
+        for execution, event in joined_values(arrived):
             live = self._lives.get(execution)
             if live is not None and not live.is_over:
                 self._advance(group, live, event)
@@ -229,6 +247,13 @@ class Orchestrator:
                 await self._store.append(group.records, group.changes, group.epochs, group.consumed)
             except Unavailable:
                 raise
+            except HistoryFull as error:
+                self._cut_short(group, error.executions, "LimitExceeded", error.message)
+            except Fault as fault:
+                if len(group.epochs) > 1:
+                    await self._commit_apart(group)
+                    return
+                self._cut_short(group, list(group.epochs), fault.name, fault.message)
             except AgentFlowError as error:
                 lost = _concerned(error) or list(group.epochs)
                 self._drop(lost, error)
@@ -236,16 +261,38 @@ class Orchestrator:
             else:
                 return
 
+    async def _commit_apart(self, group: Group) -> None:
+        """Write a group one execution after another: one of them has what cannot be recorded."""
+        for part in group.apart():
+            await self._commit(part)
+            group.lives |= part.lives
+
     def _drop(self, executions: Sequence[str], error: AgentFlowError) -> None:
         """Another orchestrator took these over: stop working for them."""
         for execution in executions:
             live = self._lives.pop(execution, None)
             if live is None:
                 continue
-            for key in live.working:
-                self._executor.withdraw(execution, key)
+            self._effects.forsake(live)
             if not live.ended.done():
                 live.ended.set_exception(error)
+
+    def _cut_short(self, group: Group, executions: Sequence[str], name: str, message: str) -> None:
+        """End executions as failed of whom nothing but their end can be recorded."""
+        for execution in executions:
+            unwritten = sum(record.execution == execution for record in group.records)
+            group.leave_out([execution])
+            live = self._lives.get(execution)
+            if live is None:  # lost meanwhile
+                continue
+            live.head -= unwritten
+            finish, at = Finish("failed", error=fault_value(name, message)), self._clock()
+            end = live.last_event(finish, at)
+            group.records.append(live.record(end))
+            group.changes.append(live.ending(finish, at))
+            group.epochs[execution] = live.epoch
+            group.lives[execution] = (live, [end], [])
+            self._effects.withdraw_all(live)
 
     # --- carrying out -------------------------------------------------------------------------
 
@@ -253,47 +300,15 @@ class Orchestrator:
         """Do what the machines want. What it depends on is durable."""
         tasks: list[Task] = []
         for live, events, commands in turns:
+            if self._lives.get(live.id) is not live:  # lost since it was committed
+                continue
             self._watch(Changed(live.id, tuple(events), tuple(commands)))
             for command in commands:
-                self._do(live, command, tasks)
+                self._effects.do(live, command, tasks)
             if live.is_over:
                 self._end(live)
         if tasks:
             self._executor.submit(tasks)
-
-    def _do(self, live: Live, command: Command, tasks: list[Task]) -> None:
-        match command:
-            case Invoke() | InvokeBatch() | OpenStream():
-                if command.key in live.working:
-                    tasks.append(task_of(live, command))
-            case RecordStart():
-                self.post(live.id, CallStarted(self._clock(), command.key, command.attempt))
-            case Demand():
-                self._executor.demand(live.id, command.key, command.count)
-            case StartTimer():
-                self._alarm.set(command.due, live.id, command.key)
-            case AwaitMessage():
-                self.mailbox.listen(live, command)
-            case StartChild():
-                self._spawn(self._start_child(live, command))
-            case EmitEvent():
-                self._spawn(self._emit(live, command))
-            case Withdraw():
-                self._withdraw(live, command.key)
-            case Opened() | Finish():
-                pass
-            case _:
-                assert_never(command)
-
-    def _withdraw(self, live: Live, key: str) -> None:
-        live.timers.pop(key, None)
-        listener = live.listeners.pop(key, None)
-        if listener is not None:
-            self.mailbox.forget(live, listener)
-        child = live.children.pop(key, None)
-        if child is not None:
-            self._spawn(self._children.cancel_child(child, f"no longer wanted by {live.id}"))
-        self._executor.withdraw(live.id, key)
 
     def _end(self, live: Live) -> None:
         del self._lives[live.id]
@@ -302,60 +317,6 @@ class Orchestrator:
             self.tell_parent(parent, key, live.id)
         if not live.ended.done():
             live.ended.set_result(None)
-
-    async def _start_child(self, live: Live, command: StartChild) -> None:
-        child = child_id(live.id, command.key)
-        try:
-            runs = await self._children.start_child(
-                live, command.key, command.workflow, command.input
-            )
-        except Unavailable:
-            raise
-        except AgentFlowError as error:
-            value = {"name": "InvalidInput", "message": error.message, "data": None, "cause": None}
-            self.post(live.id, ChildEnded(self._clock(), command.key, "failed", error=value))
-            return
-        if not runs:
-            self.tell_parent(live.id, command.key, child)
-        elif command.key in live.working:
-            live.children[command.key] = child
-        else:
-            await self._children.cancel_child(child, f"no longer wanted by {live.id}")
-
-    def tell_parent(self, parent: str, key: str, child: str) -> None:
-        """A child execution has ended: its parent goes on, if this process owns it."""
-        if parent in self._lives:
-            self.post(parent, self._children.child_ended(child, key, self._clock()))
-
-    async def _emit(self, live: Live, command: EmitEvent) -> None:
-        message = Message(
-            id=f"{live.id}/{command.key}",
-            name=command.type,
-            correlation=command.subject,
-            data=command.data,
-            at=self._clock(),
-        )
-        await self._store.post(message)
-        self.mailbox.deliver(message)
-        self.post(live.id, EventEmitted(self._clock(), command.key))
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._reaped)
-
-    def _reaped(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Unavailable):
-            self.give_up(error)
-        elif error is not None:
-            log.error("carrying out a command failed", exc_info=error)
-
-    def _ring(self, due: float, execution: str, key: str) -> None:
-        live = self._lives.get(execution)
-        if live is not None and live.timers.get(key) == due:
-            self.post(execution, TimerFired(self._clock(), key))
 
 
 def _concerned(error: AgentFlowError) -> list[str]:

@@ -13,7 +13,7 @@ from agentflow.runtime.machine.protocol import ChildEnded, Command, Event
 
 
 class Store(Protocol):
-    """What the orchestrator asks of the journal; everything is done in the writer's thread."""
+    """What the orchestrator asks of the journal; everything is done in other threads."""
 
     async def append(
         self,
@@ -27,6 +27,10 @@ class Store(Protocol):
 
     async def post(self, message: Message) -> bool:
         """Keep a message; False when it is known already."""
+        ...
+
+    async def messages(self, execution: str, name: str) -> list[Message]:
+        """What was sent to an execution under a name and that it has not taken, oldest first."""
         ...
 
 
@@ -46,7 +50,7 @@ class Children(Protocol):
         """Unwind a child, whoever runs it, unless it has ended."""
         ...
 
-    def child_ended(self, child: str, key: str, at: float) -> ChildEnded:
+    async def child_ended(self, child: str, key: str) -> ChildEnded:
         """How a child ended, as an event of its parent's step `key`."""
         ...
 
@@ -60,6 +64,20 @@ class Group:
     epochs: dict[str, int] = field(default_factory=dict)
     consumed: list[tuple[str, str, str]] = field(default_factory=list)
     lives: dict[str, tuple[Live, list[Event], list[Command]]] = field(default_factory=dict)
+
+    def apart(self) -> list[Group]:
+        """A group for each of its executions; of their lives this one keeps none."""
+        lives, self.lives = self.lives, {}
+        return [
+            Group(
+                [record for record in self.records if record.execution == execution],
+                [change for change in self.changes if change.execution == execution],
+                {execution: epoch},
+                [delivery for delivery in self.consumed if delivery[1] == execution],
+                {execution: lives[execution]} if execution in lives else {},
+            )
+            for execution, epoch in self.epochs.items()
+        ]
 
     def leave_out(self, executions: Sequence[str]) -> None:
         """Take everything of these executions out."""

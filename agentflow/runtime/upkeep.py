@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 from agentflow.errors import AgentFlowError, Json, Unavailable
+from agentflow.runtime.archive import Archive
 from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.bus import Bus
 from agentflow.runtime.journal.ownership import LEASE_SECONDS
-from agentflow.runtime.journal.protocol import ENDED
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.orchestrator import Orchestrator
 
@@ -38,18 +38,23 @@ class Upkeep:
     def __init__(
         self,
         journal: Journal,
+        *,
         blocking: Blocking,
+        archive: Archive,
         bus: Bus,
         orchestrator: Orchestrator,
         owner: str,
     ) -> None:
         self._journal = journal
         self._blocking = blocking
+        self._archive = archive
         self._bus = bus
         self._orchestrator = orchestrator
         self._owner = owner
         self._enlisting = asyncio.Lock()
         self._is_enlisted = False
+        self._cursor = 0
+        """How far the messages from other processes were read."""
         self._inbox = asyncio.Event()
         self._orphans = asyncio.Event()
         self._hopeless: set[str] = set()
@@ -68,10 +73,11 @@ class Upkeep:
         """Get a lease, unless there is one.
 
         Before anything is owned: of an engine on another machine that has none, nobody can say
-        that it died.
+        that it died. Messages are heard from here on; who begins to listen looks for older ones.
         """
         async with self._enlisting:
             if not self._is_enlisted:
+                self._cursor = await self._blocking.read(self._journal.cursor)
                 await self._blocking.write(self._journal.enlist, self._owner)
                 self._is_enlisted = True
 
@@ -83,6 +89,13 @@ class Upkeep:
             if not await self._blocking.write(self._journal.renew, self._owner):
                 log.warning("this engine was not heard of for too long; others may have taken over")
                 await self._blocking.write(self._journal.enlist, self._owner)
+                await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Stop working for what others took over meanwhile; the rest goes on."""
+        served = self._orchestrator.lives
+        owned = await self._blocking.read(self._journal.owned, self._owner)
+        self._orchestrator.lose([live for live in served if owned.get(live.id) != live.epoch])
 
     async def _carry_hints(self) -> None:
         """Without hints everything is found by looking, a little later."""
@@ -98,29 +111,33 @@ class Upkeep:
             self._orphans.set()
 
     async def _read_inbox(self) -> None:
-        cursor = self._journal.cursor()
+        await self.enlist()
         while True:
             await _set_or_late(self._inbox, INBOX_SECONDS)
             if not self._orchestrator.lives:
                 continue
-            for position, message in self._journal.inbox(cursor):
+            for position, message in await self._blocking.read(self._journal.inbox, self._cursor):
                 self._orchestrator.deliver(message)
-                cursor = position
-            self._look_for_children()
+                self._cursor = position
+            await self._look_for_children()
 
-    def _look_for_children(self) -> None:
+    async def _look_for_children(self) -> None:
         """Children that other processes run tell their parents nothing when they end."""
-        for live in self._orchestrator.lives:
-            for key, child in live.children.items():
-                if self._orchestrator.live(child) is not None:
-                    continue
-                if self._journal.execution(child).status in ENDED:
-                    self._orchestrator.tell_parent(live.id, key, child)
+        elsewhere = {
+            child: (live.id, key)
+            for live in self._orchestrator.lives
+            for key, child in live.children.items()
+            if self._orchestrator.live(child) is None
+        }
+        for child in await self._archive.ended(elsewhere):
+            self._orchestrator.tell_parent(*elsewhere[child], child)
 
     async def _adopt_orphans(self, adopt: Adopt) -> None:
         """Take over what nobody runs: its process died, or it was created for whoever comes."""
         while True:
-            found = await self._blocking.read(self._journal.orphans, ORPHANS)
+            # Those that cannot be continued stay orphans, and must not hide the others.
+            limit = ORPHANS + len(self._hopeless)
+            found = await self._blocking.read(self._journal.orphans, limit)
             wanted = [id for id in found if self._wants(id)]
             if wanted:
                 self._note(await adopt(wanted))

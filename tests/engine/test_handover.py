@@ -134,7 +134,7 @@ async def test_resuming_twice_at_once_takes_over_once(project: Path, spec: Spec)
         assert journal.execution("e1").epoch == created.stored.epoch + 1
 
 
-@pytest.mark.parametrize("name", ["claim", "history"])
+@pytest.mark.parametrize("name", ["claim", "_past"])
 async def test_a_take_over_that_fails_leaves_the_execution_to_others(
     project: Path, spec: Spec, name: str
 ) -> None:
@@ -242,7 +242,7 @@ async def test_an_engine_has_a_lease_before_it_owns_anything(project: Path, spec
 async def test_an_orphan_that_cannot_be_read_for_a_moment_is_adopted(
     project: Path, spec: Spec
 ) -> None:
-    options: dict[str, Any] = {"adopt": True, "blocking": Unreliable("history")}
+    options: dict[str, Any] = {"adopt": True, "blocking": Unreliable("_past")}
     async with serving(project, **options) as (host, journal):
         await host.create(spec("  - {id: l, return: 1}"), None, "e1")
         await until(lambda: journal.execution("e1").status == "succeeded")

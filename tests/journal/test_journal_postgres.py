@@ -16,6 +16,7 @@ import pytest
 
 from agentflow.errors import Unavailable, UsageError
 from agentflow.runtime.journal import postgres as backend
+from agentflow.runtime.journal import silence
 from agentflow.runtime.journal.protocol import Change, Record
 from agentflow.runtime.journal.store import Journal
 from tests.journal.journal_examples import (
@@ -177,6 +178,60 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path) 
         writing.join()
         assert len(journal.history("e")) == acknowledged[-1]
         journal.close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late answer is doubted soon."""
+    monkeypatch.setattr(silence, "SILENT_SECONDS", 0.2)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_frozen_counts_as_one_that_is_away(
+    store: Store, postgres: PostgresServer, hasty: None
+) -> None:
+    journal = store.open(wait_seconds=1)
+    journal.register(SPEC)
+    begin(journal, "e")
+    assert journal.execution("e").head == 1
+    postgres.freeze()
+    try:
+        with pytest.raises(Unavailable, match=r"does not answer|timeout"):
+            _append_only(journal)
+        with pytest.raises(Unavailable, match=r"does not answer|timeout"):
+            journal.history("e")
+    finally:
+        postgres.thaw()
+    _append_only(journal)
+    assert [record.seq for record in journal.history("e")] == [1, 2]
+    journal.close()
+
+
+@pytest.mark.slow
+def test_what_a_frozen_server_was_asked_is_done_once_when_it_goes_on(
+    store: Store, postgres: PostgresServer, hasty: None
+) -> None:
+    journal = store.open()
+    journal.register(SPEC)
+    begin(journal, "e")
+    postgres.freeze()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            written = pool.submit(_append_only, journal)
+            with pytest.raises(TimeoutError):
+                written.result(silence.PROBE_SECONDS + 1)  # by then its connection was given up
+            postgres.thaw()
+            written.result(30)
+    finally:
+        postgres.thaw()
+    assert [record.seq for record in journal.history("e")] == [1, 2]
+    journal.close()
+
+
+def test_a_statement_that_takes_long_is_waited_for(store: Store, hasty: None) -> None:
+    assert store.url is not None
+    with silence.Watched.open(store.url) as connection:
+        assert connection.execute("SELECT 1 FROM pg_sleep(0.7)").fetchall() == [(1,)]
 
 
 @pytest.mark.slow

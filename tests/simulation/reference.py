@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from agentflow.errors import Json
+from agentflow.runtime.exchange import child_id
 from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.protocol import (
     AwaitMessage,
@@ -29,7 +30,6 @@ from agentflow.runtime.machine.protocol import (
     Withdraw,
 )
 from agentflow.runtime.mailbox import form_problem
-from agentflow.runtime.orchestrator import child_id
 from agentflow.spec.load import Loaded
 from tests.simulation.functions import Answer, answer, item_key
 from tests.simulation.shapes import Outcome, Signal, compile_once

@@ -176,6 +176,13 @@ class Ownership(Messages):
 
         return self._database.read(read)
 
+    def owned(self, owner: str) -> dict[str, int]:
+        """The executions that run or wait and that `owner` has, with their epochs."""
+        query = select(EXECUTIONS.c.id, EXECUTIONS.c.epoch).where(
+            text(IS_OPEN), EXECUTIONS.c.owner == owner
+        )
+        return {row.id: row.epoch for row in self._all(query)}
+
     def is_owned(self, execution: StoredExecution) -> bool:
         """Whether somebody runs it who may not be taken from."""
         owner = execution.owner

@@ -14,7 +14,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, NullPool, create_engine, func, text
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    event,
+    func,
+    text,
+)
 from sqlalchemy.exc import InterfaceError, NoSuchModuleError, OperationalError
 
 from agentflow.errors import AgentFlowError, Unavailable, UsageError
@@ -140,7 +150,14 @@ class Postgres:
             "tcp_user_timeout": 10_000,
         }
         arguments = {name: value for name, value in given.items() if name not in url.query}
-        return create_engine(url, connect_args=arguments, **pool)
+        engine = create_engine(url, connect_args=arguments, **pool)
+        from agentflow.runtime.journal.silence import Watched
+
+        @event.listens_for(engine, "do_connect")
+        def connect(_dialect: Any, _record: Any, conninfo: Any, address: Any) -> Watched:
+            return Watched.open(*conninfo, **address)
+
+        return engine
 
 
 def _may_pass(error: BaseException) -> bool:

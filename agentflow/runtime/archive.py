@@ -1,0 +1,77 @@
+"""What the journal knows of executions, read in threads: the event loop never waits for a store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from agentflow.runtime.blocking import Blocking
+from agentflow.runtime.catalog import Catalog
+from agentflow.runtime.journal.protocol import CANCEL, ENDED, Message, Record, StoredExecution
+from agentflow.runtime.journal.store import Journal
+from agentflow.spec.load import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All that is needed to go on with an execution."""
+
+    stored: StoredExecution
+    loaded: Loaded
+    """The workflow it was started with."""
+    records: Sequence[Record]
+    requests: Sequence[Message]
+    """To cancel it; nobody has acted on them."""
+
+
+class Archive:
+    """Reads for one engine. Any of its methods raises `Unavailable` when the store stays away."""
+
+    def __init__(self, journal: Journal, blocking: Blocking, catalog: Catalog) -> None:
+        self._journal = journal
+        self._blocking = blocking
+        self._catalog = catalog
+
+    async def execution(self, id: str) -> StoredExecution:
+        """One execution's row.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return await self._blocking.read(self._journal.execution, id)
+
+    async def is_owned(self, stored: StoredExecution) -> bool:
+        """Whether somebody runs it who may not be taken from."""
+        return await self._blocking.read(self._journal.is_owned, stored)
+
+    async def messages(self, id: str, name: str) -> list[Message]:
+        """What was sent to an execution under a name, and that it has not taken."""
+        return await self._blocking.read(self._journal.messages_for, id, name)
+
+    async def past(self, id: str) -> Past:
+        """An execution with its history.
+
+        Raises:
+            NotFound: there is none.
+            Corrupt: its history is not what was written.
+            SpecError: this version of AgentFlow cannot read its workflow.
+        """
+        return await self._blocking.read(self._past, id)
+
+    async def ended(self, ids: Collection[str]) -> list[str]:
+        """Which of these executions have ended."""
+        if not ids:
+            return []
+        return await self._blocking.read(self._ended, ids)
+
+    def _past(self, id: str) -> Past:
+        stored = self._journal.execution(id)
+        return Past(
+            stored,
+            self._catalog.started_with(stored),
+            self._journal.history(id),
+            self._journal.messages_for(id, CANCEL),
+        )
+
+    def _ended(self, ids: Collection[str]) -> list[str]:
+        return [id for id in ids if self._journal.execution(id).status in ENDED]
