@@ -40,6 +40,8 @@ def _spawn(record: StoredExecution, manner: Manner) -> None:
     log = root / ".agentflow" / "logs" / f"{record.id}.out"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "agentflow", "resume", record.id]
+    if manner.ray is not None:
+        command += ["--ray", manner.ray]
     with log.open("ab") as file:
         process = subprocess.Popen(  # noqa: S603 - our own command line, no shell
             [*command, "--executor", session.executor_of(manner)],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
-from agentflow.cli import exits, terminal, verbs
+from agentflow.cli import exits, in_job, terminal, verbs
 from agentflow.errors import AgentFlowError, UsageError
 
 
@@ -39,6 +39,7 @@ def dispatch(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
     wants_json = "--json" in arguments[: [*arguments, "--"].index("--")]
     try:
+        in_job.settle()
         _check_verb(arguments[0])
         code = application()(arguments)
     except CycloptsError as error:

@@ -69,6 +69,17 @@ Executor = Annotated[
     ),
 ]
 
+Ray = Annotated[
+    str | None,
+    Parameter(
+        name="--ray",
+        metavar="ADDRESS",
+        show_default=False,
+        help="Run on a Ray cluster: auto or HOST:PORT joins it from one of its nodes, job:URL "
+        "submits to its dashboard from anywhere. [env: RAY_ADDRESS]",
+    ),
+]
+
 Data = Annotated[
     str | None,
     Parameter(

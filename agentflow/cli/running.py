@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from agentflow.cli import detached, inputs, specs, stores
+from agentflow.cli import cluster, detached, inputs, jobs, specs, stores
 from agentflow.cli.options import (
     AsJson,
     Executor,
     Input,
     Quiet,
+    Ray,
     Reference,
     Spec,
     Verbose,
@@ -51,6 +52,7 @@ def run(
         ),
     ] = None,
     executor: Executor = None,
+    ray: Ray = None,
     detach: Annotated[
         bool,
         Parameter(
@@ -72,7 +74,11 @@ def run(
     given = None if input_ is None else inputs.read(input_, of="--input")
     data = check_input(loaded.workflow, given)
     execution = checked_id(id_) if id_ is not None else new_id()
-    manner = Manner(executor, as_json, verbose, quiet)
+    manner = Manner(executor, as_json, verbose, quiet, ray)
+    if url := cluster.job_url(ray, executor):
+        words = ("run", jobs.relative(spec, loaded.root), "--id", execution)
+        request = jobs.Request(loaded.root, execution, words, data)
+        return jobs.carry(url, request, manner, detach=detach)
     if detach:
         return detached.start(loaded, data, execution, manner)
     return carry(
@@ -88,6 +94,7 @@ def resume(
     /,
     *,
     executor: Executor = None,
+    ray: Ray = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -96,9 +103,13 @@ def resume(
 
     Steps that completed are in the journal and do not run again.
     """
+    manner = Manner(executor, as_json, verbose, quiet, ray)
+    if url := cluster.job_url(ray, executor):
+        words = ("resume", execution)
+        return jobs.carry(url, jobs.Request(stores.project_root(), execution, words), manner)
     return carry(
         stores.project_root(),
-        Manner(executor, as_json, verbose, quiet),
+        manner,
         lambda engine: _so_far(engine, execution),
         lambda engine: engine.resume(execution),
     )
@@ -109,6 +120,7 @@ def retry(
     /,
     *,
     executor: Executor = None,
+    ray: Ray = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -117,9 +129,13 @@ def retry(
 
     Steps that completed are in the journal and do not run again.
     """
+    manner = Manner(executor, as_json, verbose, quiet, ray)
+    if url := cluster.job_url(ray, executor):
+        words = ("retry", execution)
+        return jobs.carry(url, jobs.Request(stores.project_root(), execution, words), manner)
     return carry(
         stores.project_root(),
-        Manner(executor, as_json, verbose, quiet),
+        manner,
         lambda engine: _from_failure(engine, execution),
         lambda engine: engine.retry(execution),
     )
@@ -138,6 +154,7 @@ def fork(
         Parameter(metavar="SPEC", help="A changed workflow; nothing before the step may differ."),
     ] = None,
     executor: Executor = None,
+    ray: Ray = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -152,9 +169,16 @@ def fork(
         ... if input_ is None else inputs.read(input_, of="--input"),
         None if spec is None else specs.named(spec),
     )
+    manner = Manner(executor, as_json, verbose, quiet, ray)
+    if url := cluster.job_url(ray, executor):
+        root = stores.project_root()
+        words: tuple[str, ...] = ("fork", execution, "--at", at)
+        if spec is not None:
+            words = (*words, "--spec", jobs.relative(spec, root))
+        return jobs.carry(url, jobs.Request(root, execution, words, changes.data), manner)
     return carry(
         stores.project_root(),
-        Manner(executor, as_json, verbose, quiet),
+        manner,
         lambda engine: _until(engine, execution, changes),
         lambda engine: engine.fork(execution, at=at, input=changes.data, spec=changes.spec),
     )
@@ -176,6 +200,7 @@ def cancel(
     *,
     reason: Annotated[str, Parameter(help="Why; it is recorded.")] = "",
     executor: Executor = None,
+    ray: Ray = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -184,9 +209,13 @@ def cancel(
 
     If another process runs it, that process is asked; this command waits until it is done.
     """
+    manner = Manner(executor, as_json, verbose, quiet, ray)
+    if url := cluster.job_url(ray, executor):
+        words = ("cancel", execution, "--reason", reason)
+        return jobs.carry(url, jobs.Request(stores.project_root(), execution, words), manner)
     return carry(
         stores.project_root(),
-        Manner(executor, as_json, verbose, quiet),
+        manner,
         lambda engine: _so_far(engine, execution),
         lambda engine: engine.cancel(execution, reason),
         wanted="cancelled",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agentflow.cli.watch import View
     from agentflow.runtime.engine import Engine
     from agentflow.runtime.execution import Execution
+    from agentflow.runtime.executors.protocol import Executor
     from agentflow.runtime.journal import Journal
     from agentflow.runtime.journal.protocol import Status, StoredExecution
 
@@ -38,11 +39,21 @@ class Manner:
     as_json: bool = False
     verbose: bool = False
     quiet: bool = False
+    ray: str | None = None
+    """The address of the cluster to join; `None`: what the environment says."""
 
 
 def executor_of(manner: Manner) -> ExecutorName:
-    """What carries out calls: the option, else the settings."""
-    return manner.executor or load_settings().executor
+    """What carries out calls: the options, else the settings."""
+    return "ray" if manner.ray is not None else manner.executor or load_settings().executor
+
+
+def _executor(manner: Manner, root: Path) -> str | Executor:
+    if manner.ray is None:
+        return executor_of(manner)
+    from agentflow.runtime.executors.ray import RayExecutor
+
+    return RayExecutor(address=manner.ray, root=root)
 
 
 def carry(
@@ -63,7 +74,7 @@ def carry(
     executor = executor_of(manner)
     watch = Watch(_view(manner))
     progress: Progress | None = None
-    engine = Engine(executor=executor, root=root, watch=watch)
+    engine = Engine(executor=_executor(manner, root), root=root, watch=watch)
     try:
         progress = prepare(engine)
         watch.follow(progress)

@@ -60,7 +60,7 @@ class Engine:
         watch: Watcher | None = None,
     ) -> None:
         self.root = root or find_root(Path.cwd())
-        self._executor = _make_executor(executor, parallel)
+        self._executor = _make_executor(executor, parallel, self.root)
         self._parallel = parallel
         self._adopt = adopt
         self._watch: Callable[[Notice], None] = watch or (lambda notice: None)
@@ -254,7 +254,7 @@ class Engine:
         return future.result()
 
 
-def _make_executor(executor: str | Executor, parallel: int | None) -> Executor:
+def _make_executor(executor: str | Executor, parallel: int | None, root: Path) -> Executor:
     match executor:
         case "inline":
             from agentflow.runtime.executors.inline import InlineExecutor
@@ -263,7 +263,7 @@ def _make_executor(executor: str | Executor, parallel: int | None) -> Executor:
         case "ray":
             from agentflow.runtime.executors.ray import RayExecutor
 
-            return RayExecutor(parallel=parallel)
+            return RayExecutor(parallel=parallel, root=root)
         case str():
             raise UsageError(f"there is no executor `{executor}`", help="choose `ray` or `inline`")
         case _:

@@ -16,13 +16,14 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from agentflow.errors import Json, Unavailable, fault_value
 from agentflow.runtime.executors.calls import lost_error
 from agentflow.runtime.executors.protocol import Report, Reporter, Task
 from agentflow.runtime.executors.ray_host import alone_function, host_class
-from agentflow.runtime.executors.ray_link import Given, Link, said
+from agentflow.runtime.executors.ray_link import Given, Link, died, said
 from agentflow.runtime.executors.ray_start import RaySession
 from agentflow.runtime.executors.reports import job_of, joined, report_of
 from agentflow.runtime.executors.wire import Shape, frames
@@ -31,6 +32,8 @@ from agentflow.spec.model import Resources
 _LOSSES = 3
 """Hosts that may be lost with a call until it is not given to another one."""
 _RESOURCES = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
+_STARTS = 3
+"""Hosts that may die on a node while they start, until Ray counts as unable to."""
 _AHEAD = 32
 """Tasks per worker that one of several hosts is given ahead of time."""
 
@@ -38,15 +41,22 @@ _AHEAD = 32
 class RayExecutor:
     """Carries out tasks on Ray; see `RaySession` for which Ray.
 
-    `parallel` is the number of worker processes in all, by default one for each CPU.
+    `parallel` is the number of worker processes in all, by default one for each CPU. `root` is the
+    project that a cluster at an address is given; on a Ray of our own it is where it is.
     """
 
     phase: str | None = "starting Ray"
 
-    def __init__(self, *, parallel: int | None = None, address: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        parallel: int | None = None,
+        address: str | None = None,
+        root: Path | None = None,
+    ) -> None:
         self.parallel = parallel or 1
         self._wanted = parallel
-        self._session = RaySession(address)
+        self._session = RaySession(address, root)
         self._ids = count(1)
         self._tasks: dict[tuple[str, str], int] = {}
         self._where: dict[int, Link | Alone] = {}
@@ -56,6 +66,11 @@ class RayExecutor:
         """Hosts of one stream each, which asked for resources."""
         self._reports: list[Report] = []
         self._closed = False
+
+    @property
+    def inside(self) -> str | None:
+        """Where the project is below the working directory of Ray's workers."""
+        return self._session.inside
 
     async def start(self, report: Reporter) -> None:
         """Connect to Ray and start the workers.
@@ -69,15 +84,28 @@ class RayExecutor:
         self._nodes = _nodes()
         shares = _shares(self._nodes, self._wanted)
         self.parallel = sum(size for _, size in shares)
-        self._links = [self._link(size, node=node) for node, size in shares]
         try:
-            await asyncio.gather(*(link.ready() for link in self._links))
+            self._links = list(await asyncio.gather(*(self._started(*share) for share in shares)))
         except Exception as error:
             await self.close()
-            raise Unavailable(
-                f"Ray cannot start workers: {type(error).__name__}",
-                help="is agentflow installed on every node of the cluster?",
-            ) from error
+            raise _unable(error) from error
+
+    async def _started(self, node: str, size: int) -> Link:
+        """A host on a node that answers; one that dies while it starts is replaced, a few times.
+
+        Raises:
+            Exception: whatever Ray raises when it cannot be started at all.
+        """
+        for last in (False,) * (_STARTS - 1) + (True,):
+            link = self._link(size, node=node)
+            try:
+                await link.ready()
+            except Exception as error:
+                if last or not died(error):
+                    raise
+            else:
+                return link
+        raise AssertionError  # the last one was returned or raised
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Take tasks; return at once."""
@@ -154,7 +182,11 @@ class RayExecutor:
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
             options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(node, soft=False)
-        actor = host_class().options(max_restarts=0, max_task_retries=0, **options).remote(size)
+        actor = (
+            host_class()
+            .options(max_restarts=0, max_task_retries=0, **options)
+            .remote(size, self.inside)
+        )
         return Link(
             actor,
             size,
@@ -247,7 +279,7 @@ class Alone:
         self._reference = (
             alone_function()
             .options(max_retries=0, retry_exceptions=False, **options)
-            .remote(given.job.pack())
+            .remote(given.job.pack(), executor.inside)
         )
         self._waiting = asyncio.get_running_loop().create_task(self._wait())
 
@@ -317,6 +349,17 @@ def _shares(
         if share:
             shares.append((id, share))
     return shares
+
+
+def _unable(error: Exception) -> Unavailable:
+    """Why no host starts, as far as what Ray says can be understood."""
+    words = said(error)
+    advice = "is Ray well? `ray status` on a node shows it"
+    if "RuntimeEnvSetupError" in words:
+        advice = "nodes need `pip` and room on their disks to take the project and this package"
+    elif "ModuleNotFoundError" in words or "ImportError" in words:
+        advice = "is agentflow installed on every node of the cluster?"
+    return Unavailable(f"Ray cannot start workers: {words}", help=advice)
 
 
 def _load(link: Link) -> float:

@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 from agentflow.runtime.executors.pool import WorkerPool
 from agentflow.runtime.executors.wire import COUNT, Job, Kind, frame, frames
+from agentflow.runtime.executors.worker import WORKER_ROOT
 
 HEARTBEAT = 5.0
 """Seconds after which an exchange is answered even if there is nothing to say."""
@@ -33,8 +35,9 @@ class Host:
     waits here at a time; a newer one sends the one before it home.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, inside: str | None = None) -> None:
         self._size = size
+        self._inside = inside
         self._pool: WorkerPool | None = None
         self._expected = 0
         self._early: dict[int, bytes] = {}
@@ -45,7 +48,7 @@ class Host:
     async def exchange(self, number: int, commands: bytes) -> bytes:
         """Carry out commands; answer when there are results, or after a while with nothing."""
         if self._pool is None:
-            self._pool = WorkerPool(self._size, self._put, environment())
+            self._pool = WorkerPool(self._size, self._put, environment(self._inside))
             self._pool.start()
         self._early[number] = commands
         while (next_one := self._early.pop(self._expected, None)) is not None:
@@ -99,12 +102,12 @@ class Host:
         return b"".join(parts)
 
 
-def run_alone(packed: bytes) -> bytes:
+def run_alone(packed: bytes, inside: str | None = None) -> bytes:
     """Carry out one job in a process of its own; gives its frames."""
-    return asyncio.run(_run_alone(Job.unpack(packed)))
+    return asyncio.run(_run_alone(Job.unpack(packed), inside))
 
 
-async def _run_alone(job: Job) -> bytes:
+async def _run_alone(job: Job, inside: str | None) -> bytes:
     answers: list[bytes] = []
     ended = asyncio.Event()
 
@@ -113,7 +116,7 @@ async def _run_alone(job: Job) -> bytes:
         if not pool.outstanding:
             ended.set()
 
-    pool = WorkerPool(0, put, environment())
+    pool = WorkerPool(0, put, environment(inside))
     pool.start()
     job.apart = True
     pool.submit(job)
@@ -122,12 +125,16 @@ async def _run_alone(job: Job) -> bytes:
     return b"".join(answers)
 
 
-def environment() -> dict[str, str]:
-    """What workers inherit; a function in them may join this Ray by `ray.init()`."""
+def environment(inside: str | None = None) -> dict[str, str]:
+    """What workers inherit; a function in them may join this Ray by `ray.init()`.
+
+    `inside` is where the project is below the folder that Ray has put it into on this node.
+    """
     import ray
 
     context = ray.get_runtime_context()
-    return {**os.environ, "RAY_ADDRESS": context.gcs_address}
+    root = {} if inside is None else {WORKER_ROOT: str(Path.cwd() / inside)}
+    return {**os.environ, **root, "RAY_ADDRESS": context.gcs_address}
 
 
 def host_class() -> Any:

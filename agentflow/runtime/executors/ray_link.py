@@ -160,6 +160,13 @@ class Link:
         self._on_loss(self, reason)
 
 
+def died(error: Exception) -> bool:
+    """Whether a host is gone, or its node, and not unable to start at all."""
+    from ray.exceptions import RayActorError
+
+    return isinstance(error, RayActorError) and not error.actor_init_failed
+
+
 def said(error: Exception) -> str:
     """What Ray says about a failure of its own, in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:500]

@@ -9,21 +9,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from agentflow.errors import Unavailable
+from agentflow.errors import AgentFlowError, Unavailable
+from agentflow.runtime.executors.ray_attach import QUIET, attach, checked_address, said_by_ray
 
-_QUIET = 40
-"""`logging.ERROR`, which Ray's logger is set to."""
-_PROBE = 10.0
-"""Seconds that a Ray at an address has to take a connection."""
 _LONGEST_FOLDER = 40
 """Ray puts sockets below its folder, and the system bounds their paths to 107 bytes."""
 
@@ -46,10 +42,14 @@ class RaySession:
     thread that started them.
     """
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str | None = None, root: Path | None = None) -> None:
         self._address = address or os.environ.get("RAY_ADDRESS") or None
+        self._root = root
         self.is_own = False
         """Whether Ray was started here: then its size is known and stays as it is."""
+        self.inside: str | None = None
+        """Where the project is below the working directory of Ray's workers, on each node of a
+        cluster; `None` if it was not sent there."""
         self._opened: Future[None] = Future()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="agentflow-ray", daemon=True)
@@ -68,7 +68,7 @@ class RaySession:
     def _serve(self) -> None:
         try:
             leave = self._enter()
-        except Unavailable as error:
+        except AgentFlowError as error:
             self._opened.set_exception(error)
             return
         self._opened.set_result(None)
@@ -78,7 +78,7 @@ class RaySession:
     def _enter(self) -> Callable[[], None]:
         """Connect to Ray; gives what undoes it."""
         address = self._address
-        with _environment({} if address else _ENVIRONMENT):
+        with environment({} if address else _ENVIRONMENT):
             try:
                 import ray
             except ImportError as error:
@@ -90,24 +90,21 @@ class RaySession:
                 return _nothing
             self.is_own = address is None
             try:
-                return _muted(ray, _attach(ray, address) if address else _start(ray))
+                return _muted(ray, self._join(ray, address) if address else _start(ray))
+            except AgentFlowError:
+                raise
             except Exception as error:  # Ray raises whatever its parts raise
                 where = f"Ray at {address} cannot be reached" if address else "Ray did not start"
                 with suppress(Exception):
                     ray.shutdown()
-                raise Unavailable(
+                raise said_by_ray(error) or Unavailable(
                     f"{where}: {_first_line(error)}",
                     help="agentflow doctor shows what is missing; --executor inline needs no Ray",
                 ) from error
 
-
-def _attach(ray: Any, address: str) -> Callable[[], None]:
-    host, _, port = address.rpartition(":")
-    if port.isdigit() and "://" not in address:
-        # Ray ends the whole process if it finds nobody there.
-        socket.create_connection((host, int(port)), timeout=_PROBE).close()
-    ray.init(address=address, log_to_driver=False, logging_level=_QUIET)
-    return ray.shutdown  # type: ignore[no-any-return]  # ray has no types here
+    def _join(self, ray: Any, address: str) -> Callable[[], None]:
+        leave, self.inside = attach(ray, checked_address(address), self._root)
+        return leave
 
 
 def _start(ray: Any) -> Callable[[], None]:
@@ -121,11 +118,11 @@ def _start(ray: Any) -> Callable[[], None]:
         shutil.rmtree(folder, ignore_errors=True)
 
     try:
-        with _environment({"RAY_AUTH_TOKEN_PATH": str(token)}), _lean():
+        with environment({"RAY_AUTH_TOKEN_PATH": str(token)}), _lean():
             ray.init(
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level=_QUIET,
+                logging_level=QUIET,
                 _temp_dir=str(folder / "ray"),  # which Ray opens to everyone
             )
     except BaseException:
@@ -199,17 +196,22 @@ def _nothing(*_ignored: Any) -> None:
 
 
 @contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    """Have these variables for a while; `None` is one that is not set."""
     before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    _set(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _first_line(error: Exception) -> str:

@@ -42,6 +42,9 @@ from agentflow.runtime.executors.wire import (
 MESSAGE_BYTES = 128 * 1024
 """The largest job that travels in one message; longer arguments lie in a file."""
 
+WORKER_ROOT = "AGENTFLOW_WORKER_ROOT"
+"""The variable that says where the project is on this node of a cluster."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -67,8 +70,9 @@ def _die_with(parent: int) -> None:
 
 @lru_cache(maxsize=64)
 def _local(root: str) -> str:
-    """The project's root on this machine: on another node of a cluster, where its copy is."""
-    return root if Path(root).is_dir() else str(Path.cwd())
+    """The project's root on this machine: on a cluster, where its copy is."""
+    given = os.environ.get(WORKER_ROOT)
+    return given or (root if Path(root).is_dir() else str(Path.cwd()))
 
 
 class Worker:
