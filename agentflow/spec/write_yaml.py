@@ -18,6 +18,8 @@ _WIDTH = 92
 _STEP = "  "
 _LONGEST_KEY = 100
 """Longer keys are written with `? `; YAML allows 1024 characters without it."""
+_HEAD = ("workflow", "version", "description")
+"""What stands together at the top."""
 _FIELDS = ("on",)
 """Fields of the language that stand without quotes, though YAML 1.1 takes them for booleans."""
 _PLAIN = re.compile(r"[A-Za-z0-9_$./<>(=][^\n]*")
@@ -37,7 +39,8 @@ def document(data: Mapping[str, Json], comments: Mapping[int, str]) -> str:
             lines = ["do:", *_spread(steps)]
         else:
             lines = list(layout.entry(key, value, ""))
-        if sections and len(lines) == 1 and not _is_block(sections[-1]):
+        goes_on = len(lines) == 1 and sections and not _is_block(sections[-1])
+        if goes_on or (sections and key in _HEAD):
             sections[-1] += lines
         else:
             sections.append(lines)

@@ -87,7 +87,7 @@ do:
   - id: words
     if: ${ input.limit > 0 }
     call: functions.text.count_words
-    with: {text: "${ input.text }", note: 'say "hi"', dots: "a: b", yes: "yes"}
+    with: {text: "${ input.text }", note: say "hi", dots: "a: b", "yes": "yes"}
     resources: {num_cpus: 2, memory: 512MiB}
     timeout: 1m30s
     retry: {on: [ConnectionError], max_attempts: 3, interval: 500ms}
