@@ -101,7 +101,9 @@ def _below(action: model.Action) -> Iterator[tuple[str, Node]]:
             yield from branches.items()
         case model.States(states=states):
             yield from states.items()
-        case model.Pipeline(stages=stages):
+        case model.Pipeline(stages=stages, reduce=reduce):
+            if reduce is not None:
+                yield "reduce", reduce
             yield from ((stage.id, stage) for stage in stages)
         case model.Map(body=body, reduce=reduce):
             if reduce is not None:

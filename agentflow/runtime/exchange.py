@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
+from itertools import groupby
 
 from agentflow.runtime.executors.protocol import Report, Task
 from agentflow.runtime.live import Live
@@ -38,6 +40,24 @@ def event_of(report: Report, at: float) -> Event:
             raise AssertionError(report.kind)
 
 
+def joined_values(arrived: list[tuple[str, Event]]) -> list[tuple[str, Event]]:
+    """The events of a turn, with neighbouring values of one stream in one event."""
+    result: list[tuple[str, Event]] = []
+    for _, group in groupby(arrived, key=_stream_of):
+        members = list(group)
+        given = [event for _, event in members if isinstance(event, StreamYielded)]
+        if len(given) > 1:
+            values = [value for event in given for value in event.values]
+            members = [(members[0][0], replace(given[0], values=values))]
+        result.extend(members)
+    return result
+
+
+def _stream_of(arrived: tuple[str, Event]) -> tuple[str, str, int] | None:
+    execution, event = arrived
+    return (execution, event.key, event.attempt) if isinstance(event, StreamYielded) else None
+
+
 def task_of(live: Live, command: Invoke | InvokeBatch | OpenStream) -> Task:
     """What a command asks of the executor."""
     workflow = live.spec.workflow
@@ -62,4 +82,5 @@ def task_of(live: Live, command: Invoke | InvokeBatch | OpenStream) -> Task:
         demand=demand,
         skip=skip,
         at_most_once=isinstance(command, Invoke) and command.at_most_once,
+        in_turn=isinstance(command, InvokeBatch) and command.in_turn,
     )

@@ -137,11 +137,13 @@ def _failure(execution: StoredExecution, records: Sequence[Record]) -> RetryPoin
     )
 
 
-_ITEM = re.compile(r"(.*)\[(\d+)\]")
-_BATCH = re.compile(r"(.*)\[(\d+):(\d+)\]")
+_ITEM = re.compile(r"(.*)\[(\d+)\](\.[^.\[\]]+)?")
+_BATCH = re.compile(r"(.*)\[(\d+):(\d+)\](\..+)?")
 
 
 def _carries(batch: str | None, item: str) -> bool:
     """Whether a batch's key covers an item's: `counts[0:64]` carries `counts[17]`."""
     one, many = _ITEM.fullmatch(item), _BATCH.fullmatch(batch or "")
-    return bool(one and many and one[1] == many[1] and int(many[2]) <= int(one[2]) < int(many[3]))
+    if one is None or many is None or (one[1], one[3]) != (many[1], many[4]):
+        return False
+    return int(many[2]) <= int(one[2]) < int(many[3])

@@ -219,10 +219,14 @@ class _Walk(Scoping):
         self.bind_field(action.index, ("index", INTEGER), (step.span, "index"), inside)
         result = self.body(action.body, inside, ids, step)
         if action.reduce is not None:
-            partial = names.inner()
-            partial.own["items"] = Binding("item", LIST)
-            return self.call(action.reduce, partial, step)
+            return self.reduce(action.reduce, names, step)
         return ListOf(union((result, NULL)) if action.tolerate else result)
+
+    def reduce(self, reduce: Reduce, names: Names, step: Step) -> Type:
+        """How results are combined: the call reads the partial ones as `items`."""
+        partial = names.inner()
+        partial.own["items"] = Binding("item", LIST)
+        return self.call(reduce, partial, step)
 
     def body(self, body: Call | Block, names: Names, ids: Ids, step: Step) -> Type:
         """What is done with each item."""
@@ -269,6 +273,8 @@ class _Walk(Scoping):
             inside = names.inner(parallel=True)
             self.bind_field(action.bind, ("item", item), (step.span, "as"), inside)
             item = self.body(stage.body, inside, {}, step)
+        if action.reduce is not None:
+            return self.reduce(action.reduce, names, step)
         return ListOf(item)
 
     def states(self, action: States, step: Step, names: Names) -> Type:

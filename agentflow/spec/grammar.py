@@ -187,6 +187,7 @@ SHAPES: dict[str, Shape] = {
             _AS,
             Field("stages", "stages", "What each item goes through, in order.", required=True),
             Field("buffer", "count", "Items that may wait before each stage.", default="16"),
+            Field("reduce", "reduce", "Combine the results as they come, until one is left."),
         ),
     ),
     "stage": Shape(

@@ -194,7 +194,8 @@ def _said(action: Action) -> str:
             return "saga"
         case Pipeline(source):
             shown = source.function if isinstance(source, Call) else _text(source)
-            return f"pipeline from {shown}"
+            reduce = f", reduce {action.reduce.function}" if action.reduce else ""
+            return f"pipeline from {shown}{reduce}"
         case States():
             return "states"
         case Wait(until):

@@ -188,7 +188,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Items flow through stages independently; the result is the list in source order."""
+    """Items flow through stages; the result is the list in source order, or what `reduce` gives."""
 
     source: Template | Call
     """A list, or a call whose function may be a generator."""
@@ -196,6 +196,7 @@ class Pipeline:
     bind: str = "item"
     buffer: int = 16
     """How many items may wait before each stage."""
+    reduce: Reduce | None = None
 
 
 @dataclass(frozen=True, slots=True)

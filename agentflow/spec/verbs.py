@@ -260,6 +260,7 @@ def _pipeline(parser: Parser, found: Fields) -> Pipeline:
         bind=parser.bind(inner, "as", found.span) or "item",
         stages=tuple(_stage(parser, node) for node in stages),
         buffer=inner.read("buffer", read.count) or 16,
+        reduce=_reduce(parser, inner["reduce"]) if "reduce" in inner else None,
     )
 
 

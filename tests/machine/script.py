@@ -29,16 +29,17 @@ def machine_of(spec: str) -> Machine:
 class Play:
     """Feeds a machine with event texts and keeps the clock."""
 
-    def __init__(self, spec: str, input: Any = None, parallel: int = 2) -> None:
+    def __init__(self, spec: str, input: Any = None, parallel: int = 2, tick: float = 1) -> None:
         self.machine = machine_of(spec)
         self.input = input
         self.parallel = parallel
         self.now = EPOCH
+        self.tick = tick
         self.attempts: dict[str, int] = {}
         self.events: list[p.Event] = []
 
     def feed(self, text: str) -> list[str]:
-        self.now += 1
+        self.now += self.tick
         event = self.event(text)
         self.events.append(event)
         commands = self.machine.advance(event)
@@ -68,7 +69,7 @@ class Play:
                 return p.CallFailed(at, key, self.attempts.get(key, 1), error(name))
             case [key, ":", values]:
                 outcomes = [outcome(value) for value in json.loads(values)]
-                return p.BatchCompleted(at, key, 1, outcomes, elapsed=0.2)
+                return p.BatchCompleted(at, key, 1, outcomes, elapsed=self.tick / 5)
             case [key, "<", values]:
                 return p.StreamYielded(at, key, self.attempts.get(key, 1), json.loads(values))
             case [key, attempt, values] if attempt.startswith("#"):

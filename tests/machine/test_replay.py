@@ -47,6 +47,7 @@ SHAPES = {
             from: {call: f.source}
             buffer: 2
             stages: [{id: a, call: f.a, concurrency: 2}, {id: b, do: [{id: w, wait: 1s}, {id: c, call: f.b}]}]
+            reduce: {call: f.r, arity: 2}
         - {id: y, call: f.y, retry: {interval: 1s, jitter: full}}
   - id: g
     start: one
@@ -54,6 +55,15 @@ SHAPES = {
       one: {do: [{id: q, listen: go}], next: [{when: "${ q == 1 }", to: two}, {to: one}]}
       two: {do: [{id: e, emit: {type: t, data: "${ uuid() }"}}, {id: k, return: "${ now() }"}], end: true}
     max: 4
+""",
+    "stream": """
+  - id: p
+    pipeline:
+      from: {call: f.source, with: {x: "${ input }"}}
+      buffer: 3
+      stages:
+        - {id: a, call: f.a, with: {x: "${ item }"}, retry: {max_attempts: 2, interval: 1s}}
+        - {id: b, call: f.b, with: {x: "${ item }"}, concurrency: 2}
 """,
     "nested maps": """
   - id: m
@@ -97,8 +107,8 @@ def answer(stage: Play, key: str, draw: st.DataObject) -> str:
             results = [draw.draw(st.sampled_from([1, "!Boom"])) for _ in command.calls]
             return f"{key} : {json.dumps(results)}"
         case p.OpenStream():
-            if command.skip < 4 and command.demand:
-                return f"{key} < [{value}]"
+            if command.skip < 8 and command.demand:
+                return f"{key} < {[value] * draw.draw(st.integers(1, command.demand))}"
             return f"{key} = null"
         case p.StartTimer():
             return f"fire {key}"
@@ -114,7 +124,7 @@ def answer(stage: Play, key: str, draw: st.DataObject) -> str:
 def test_replaying_any_prefix_gives_the_same_state_and_commands(
     shape: str, items: list[int], draw: st.DataObject
 ) -> None:
-    stage = Play(SHAPES[shape], input=items)
+    stage = Play(SHAPES[shape], input=items, tick=draw.draw(st.sampled_from([1, 0.001])))
     commands = [stage.feed("start")]
     states = [state_of(stage.machine)]
     while stage.machine.pending and len(commands) < 60:

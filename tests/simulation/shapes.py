@@ -243,6 +243,24 @@ output: ${ p }
     lambda rng: {"n": rng.randint(0, 7)},
 )
 
+STREAM = Shape(
+    "stream",
+    """
+workflow: stream
+do:
+  - id: p
+    pipeline:
+      from: {call: work.numbers, with: {n: "${ input.n }"}}
+      buffer: 5
+      stages:
+        - {id: a, call: work.sure, with: {x: "${ item }"}}
+        - {id: b, call: work.flaky, with: {x: "${ item }"}, concurrency: 2, retry: {max_attempts: 3}}
+      reduce: {call: work.total, arity: 3}
+output: ${ p }
+""",
+    lambda rng: {"n": rng.randint(0, 16)},
+)
+
 STATES = Shape(
     "states",
     """
@@ -411,7 +429,7 @@ output: ${ m }
 )
 
 SHAPES = (
-    CHAIN, MAP, MAP_REDUCE, POISON, FORK, RACE, TRY, SAGA, PIPELINE, STATES, LOOP, TIMES, MAIL,
+    CHAIN, MAP, MAP_REDUCE, POISON, FORK, RACE, TRY, SAGA, PIPELINE, STREAM, STATES, LOOP, TIMES, MAIL,
     EVENTS, FAMILY, AGAIN, NESTED,
 )  # fmt: skip
 BY_NAME = {shape.name: shape for shape in SHAPES}

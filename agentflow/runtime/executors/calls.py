@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agentflow.errors import Json, fault_value
 from agentflow.functions.context import Context
 
-_BATCH_KEY = re.compile(r"(.*)\[(\d+):(\d+)\]")
+_BATCH_KEY = re.compile(r"(.*)\[(\d+):\d+\](.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,11 @@ def item_key(batch: str, index: int) -> str:
 
     >>> item_key("counts[64:128]", 3)
     'counts[67]'
+    >>> item_key("pages[64:128].parse", 3)
+    'pages[67].parse'
     """
     match = _BATCH_KEY.fullmatch(batch)
-    return f"{match[1]}[{int(match[2]) + index}]" if match else f"{batch}[{index}]"
+    return f"{match[1]}[{int(match[2]) + index}]{match[3]}" if match else f"{batch}[{index}]"
 
 
 def timeout_error(seconds: float) -> dict[str, Json]:

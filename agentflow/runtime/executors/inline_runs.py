@@ -167,7 +167,7 @@ class CallRun(Run):
         loop.call_soon_threadsafe(self._open_coroutines, loop)
 
     def _open_coroutines(self, loop: asyncio.AbstractEventLoop) -> None:
-        free = asyncio.Semaphore(ASYNC_ITEMS)
+        free = asyncio.Semaphore(1 if self.task.in_turn else ASYNC_ITEMS)
         for index in range(len(self.task.calls)):
             task = loop.create_task(self._await(index, free))
             self.tasks.add(task)

@@ -37,6 +37,8 @@ class Task:
     skip: int = 0
     at_most_once: bool = False
     """Whether a call that may have begun must be reported as lost rather than made once more."""
+    in_turn: bool = False
+    """Whether a batch's calls are made one after another, also those of a coroutine function."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ def job_of(id: int, task: Task) -> Job:
         task.demand,
         task.skip,
         once=task.at_most_once,
+        in_turn=task.in_turn,
     )
 
 

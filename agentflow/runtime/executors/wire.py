@@ -68,6 +68,7 @@ _APART = 1
 _INDEXED = 2
 _IN_FILE = 4
 _ONCE = 8
+_IN_TURN = 16
 
 
 @dataclass(slots=True)
@@ -90,11 +91,13 @@ class Job:
     """The body is `[indexes, objects]`: what is left of a batch."""
     once: bool = False
     """Never to be begun a second time."""
+    in_turn: bool = False
+    """A batch's coroutines run one at a time."""
 
     def pack(self, file: Path | None = None) -> bytes:
         """The job as bytes; with `file`, the arguments are left there."""
         flags = self.apart * _APART | self.indexed * _INDEXED | self.once * _ONCE
-        flags |= (file is not None) * _IN_FILE
+        flags |= (file is not None) * _IN_FILE | self.in_turn * _IN_TURN
         header = _JOB.pack(
             self.id, self.shape, flags, self.timeout, self.demand, self.skip, len(self.about)
         )
@@ -111,8 +114,10 @@ class Job:
             body = file.read_bytes()
             file.unlink()
         apart, indexed = bool(flags & _APART), bool(flags & _INDEXED)
-        once = bool(flags & _ONCE)
-        return cls(id, Shape(shape), about, body, timeout, demand, skip, apart, indexed, once)
+        once, in_turn = bool(flags & _ONCE), bool(flags & _IN_TURN)
+        return cls(
+            id, Shape(shape), about, body, timeout, demand, skip, apart, indexed, once, in_turn
+        )
 
     @staticmethod
     def id_of(data: bytes) -> int:

@@ -238,7 +238,7 @@ class Coroutines:
 
     async def _batch(self, cell: int, job: Job, call: Call) -> None:
         indexes, calls = items(job)
-        free = asyncio.Semaphore(COROUTINES)
+        free = asyncio.Semaphore(1 if job.in_turn else COROUTINES)
         outcomes: dict[int, bytes] = {}
         began = time.perf_counter()
 

@@ -202,9 +202,9 @@ class CallFrame(Frame):
 
 
 class BatchFrame(Frame):
-    """One invocation that carries several items of a map. Its result is the list of outcomes."""
+    """One invocation that carries several items. Its result is the event with their outcomes."""
 
-    __slots__ = ("_calls", "_limit", "_node", "start")
+    __slots__ = ("_calls", "_in_turn", "_limit", "_node", "start")
 
     def __init__(
         self,
@@ -215,10 +215,12 @@ class BatchFrame(Frame):
         start: int,
         calls: list[Json],
         scope: Scope,
+        in_turn: bool = False,
     ) -> None:
         super().__init__(parent, key)
         self._node = node
         self._calls = calls
+        self._in_turn = in_turn
         self._limit = node.limit(scope)
         self.start = start
 
@@ -247,7 +249,9 @@ class BatchFrame(Frame):
 
     def _command(self) -> InvokeBatch:
         node = self._node
-        return InvokeBatch(self.key, 1, node.function, self._calls, self._limit, node.resources)
+        return InvokeBatch(
+            self.key, 1, node.function, self._calls, self._limit, node.resources, self._in_turn
+        )
 
 
 def _interrupted(cause: Json = None) -> dict[str, Json]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from agentflow.errors import Fault
+from agentflow.errors import Fault, Json
 from agentflow.runtime.machine.frames import Done, Failed, Frame, Outcome, Returned, Stopped
 from agentflow.runtime.machine.protocol import (
     CancelRequested,
@@ -57,6 +58,8 @@ class Machine:
         self.budget = PURE_STEPS
         self.forgiving = False
         """While True, a failed call is made again whatever its policy: somebody said `retry`."""
+        self.shows: Callable[[str, int, Json], None] | None = None
+        """Told of each item that is through a pipeline, in no order: key, place, value."""
         self._commands: list[Command] = []
         self._root: RootFrame | None = None
         self._drawn = 0
@@ -146,6 +149,11 @@ class Machine:
         self._commands.append(Withdraw(key))
         if self._in_flight:
             self._release(key)
+
+    def show(self, key: str, place: int, value: Json) -> None:
+        """An item of a pipeline has its result: tell whoever watches."""
+        if self.shows is not None:
+            self.shows(key, place, value)
 
     def now(self) -> str:
         """The time of the event in hand, RFC 3339 in UTC with milliseconds."""

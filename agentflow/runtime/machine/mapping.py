@@ -23,9 +23,9 @@ from agentflow.runtime.machine.frames import (
     Returned,
     Started,
 )
-from agentflow.runtime.machine.parallel import BranchFrame, Parallel
+from agentflow.runtime.machine.parallel import BranchFrame
 from agentflow.runtime.machine.protocol import BatchCompleted, Opened
-from agentflow.runtime.machine.reduce import Group, ReduceNode, Tree
+from agentflow.runtime.machine.reduce import REDUCE, ReduceNode, Reducing
 from agentflow.spec.expressions import Scope
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ IN_FLIGHT = 1024
 BATCH_SECONDS = 0.2
 """How long a batch should take: long against a round trip, short against a wait."""
 MAX_BATCH = 10_000
-REDUCE = -1
-"""The place of a reduce call among the active ones: it is no item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +59,25 @@ class MapNode:
         return frame if outcome is None else outcome
 
 
-class MapFrame(Parallel):
+class MapFrame(Reducing):
     """The items of a map under way."""
 
     __slots__ = (
         "_again",
         "_failed",
         "_first",
-        "_groups",
         "_items",
         "_next",
         "_node",
         "_pace",
         "_results",
-        "_scope",
-        "_tree",
     )
 
     def __init__(
         self, node: MapNode, parent: Frame, key: str, scope: Scope, items: list[Json]
     ) -> None:
-        super().__init__(parent, key)
+        super().__init__(parent, key, scope, node.reduce, len(items))
         self._node = node
-        self._scope = scope
         self._items = items
         self._next = 0
         self._again: deque[tuple[int, Json, int]] = deque()
@@ -94,8 +88,6 @@ class MapFrame(Parallel):
         """Seconds an item took, in the batches so far."""
         keeps_list = node.reduce is None
         self._results: list[Json] = [None] * len(items) if keeps_list else []
-        self._tree = None if node.reduce is None else Tree(node.reduce.arity, len(items))
-        self._groups: dict[Frame, Group] = {}
 
     def run(self, machine: Machine) -> Outcome | None:
         """Begin as many items as there is room for."""
@@ -313,26 +305,3 @@ class MapFrame(Parallel):
             self._first.error,
         )
         return Failed(error, self._first.origin)
-
-    # --- reducing -----------------------------------------------------------------------------
-
-    def _combine(self, machine: Machine, group: Group | None) -> Outcome | None:
-        """Call `reduce` on a complete group; gives an outcome only with a verdict."""
-        if group is None:
-            return None
-        reduce = self._node.reduce
-        assert reduce is not None
-        scope = Scope({"items": group.values}, self._scope)
-        started = start_call(machine, reduce.call, self, self.key + group.suffix, scope)
-        if isinstance(started, Failed):
-            return self.decide(machine, started)
-        self.active[started] = REDUCE
-        self._groups[started] = group
-        return None
-
-    def _combined(self, machine: Machine, child: Frame, outcome: Outcome) -> Outcome | None:
-        group = self._groups.pop(child)
-        if not isinstance(outcome, Done):
-            return self.decide(machine, outcome)
-        assert self._tree is not None
-        return self._combine(machine, self._tree.offer(group.level + 1, group.place, outcome.value))

@@ -2,7 +2,7 @@
 
 Each stage has slots (`concurrency`) and a bounded queue before it (`buffer`). An item that is done
 with a stage keeps its slot until the next queue has room, so a slow stage holds back the ones
-before it and, through `Demand`, the source.
+before it and, through `Demand`, the source. What is done leaves memory, but for the results.
 """
 
 from __future__ import annotations
@@ -13,41 +13,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentflow.errors import Fault, Json
-from agentflow.runtime.machine.calls import CRASH_BUDGET, CallNode
+from agentflow.runtime.machine.calls import BatchFrame, CallFrame, CallNode, start_call
 from agentflow.runtime.machine.control import as_list
 from agentflow.runtime.machine.frames import (
     Done,
     Failed,
     Frame,
-    Node,
     Outcome,
     Returned,
     Started,
 )
-from agentflow.runtime.machine.parallel import Parallel
+from agentflow.runtime.machine.lanes import Again, Item, Lane, StageNode, Trip
 from agentflow.runtime.machine.protocol import (
+    BatchCompleted,
     CallCompleted,
     CallFailed,
     Command,
-    Demand,
     Event,
     Opened,
-    OpenStream,
     StreamYielded,
 )
+from agentflow.runtime.machine.reduce import REDUCE, ReduceNode, Reducing
+from agentflow.runtime.machine.sources import ListSource, StreamSource
 from agentflow.spec.expressions import Scope
 
 if TYPE_CHECKING:
     from agentflow.runtime.machine.machine import Machine
 
-
-@dataclass(frozen=True, slots=True)
-class StageNode:
-    """One stage; `body` is what it does with an item."""
-
-    id: str
-    body: Node
-    concurrency: int
+REDUCES = 2
+"""Calls of `reduce` under way for each worker; more would pile up, so the source waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +52,7 @@ class PipelineNode:
     stages: tuple[StageNode, ...]
     bind: str
     buffer: int
+    reduce: ReduceNode | None = None
 
     def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
         frame = PipelineFrame(self, parent, key, scope)
@@ -65,30 +60,23 @@ class PipelineNode:
         return frame if outcome is None else outcome
 
 
-class Lane:
-    """One stage under way: who waits before it, how many are in it, who is done but stuck."""
-
-    __slots__ = ("busy", "done", "queue")
-
-    def __init__(self) -> None:
-        self.queue: deque[tuple[int, Json]] = deque()
-        self.busy = 0
-        self.done: deque[tuple[int, Json]] = deque()
-
-
-class PipelineFrame(Parallel):
+class PipelineFrame(Reducing):
     """Items on their way."""
 
-    __slots__ = ("_entered", "_lanes", "_node", "_results", "_scope", "_source", "_stage_of")
+    __slots__ = ("_closed", "_entered", "_lanes", "_left", "_node", "_results", "_source", "_trips")
 
     def __init__(self, node: PipelineNode, parent: Frame, key: str, scope: Scope) -> None:
-        super().__init__(parent, key)
+        super().__init__(parent, key, scope, node.reduce, None)
         self._node = node
-        self._scope = scope
         self._lanes = [Lane() for _ in node.stages]
-        self._stage_of: dict[Frame, int] = {}
+        self._trips: dict[Frame, Trip] = {}
         self._entered = 0
-        self._results: dict[int, Json] = {}
+        self._left = 0
+        """Items that are through."""
+        self._results: list[Json] = []
+        """In source order; stays empty where they are reduced."""
+        self._closed = False
+        """The reduce knows how many items there are."""
         self._source: ListSource | StreamSource
 
     def run(self, machine: Machine) -> Outcome | None:
@@ -141,8 +129,13 @@ class PipelineFrame(Parallel):
         place = self.active.pop(child)
         if self._verdict is not None:
             return self.conclude()
-        decided = self._left(machine, place, self._stage_of.pop(child), outcome)
+        if place == REDUCE:
+            decided = self._combined(machine, child, outcome)
+        else:
+            decided = self._arrived(machine, child, self._trips.pop(child), outcome)
         return self.flow(machine) if self._verdict is None else decided
+
+    # --- moving -------------------------------------------------------------------------------
 
     def flow(self, machine: Machine) -> Outcome | None:
         """Move whatever can move, from the last stage to the first, until nothing can."""
@@ -158,152 +151,201 @@ class PipelineFrame(Parallel):
                         return outcome
                     moved = True
             moved |= self._let_in(machine)
-        if not self.active and self._source.exhausted:
-            return self.decide(machine, Done([self._results[i] for i in range(self._entered)]))
-        return None
+        return self._conclude_if_through(machine)
 
     def _let_in(self, machine: Machine) -> bool:
         """Take items from the source while the first queue has room."""
-        queue, before = self._lanes[0].queue, self._entered
-        while len(queue) < self._node.buffer and self._source.ready:
-            queue.append((self._entered, self._source.take()))
+        if len(self._groups) >= REDUCES * machine.parallel:
+            return False
+        lane, before = self._lanes[0], self._entered
+        while lane.waiting < self._node.buffer and self._source.ready:
+            lane.put((self._entered, self._source.take()))
             self._entered += 1
-        if self._entered > before:
-            self._source.refill(machine, self._entered - before)
-        return self._entered > before
+        taken = self._entered - before
+        if taken:
+            if self._tree is None:
+                self._results.extend([None] * taken)
+            self._source.refill(machine, taken)
+        return taken > 0
 
     def _forward(self, stage: int) -> bool:
         """Move done items to the next queue, as it has room; frees their slots."""
         if stage == len(self._lanes) - 1:
             return False
-        lane, queue, moved = self._lanes[stage], self._lanes[stage + 1].queue, False
-        while lane.done and len(queue) < self._node.buffer:
-            queue.append(lane.done.popleft())
-            lane.busy -= 1
-            moved = True
-        return moved
+        following = self._lanes[stage + 1]
+        return self._lanes[stage].forward(following, self._node.buffer - following.waiting)
 
     def _can_begin(self, stage: int) -> bool:
         lane = self._lanes[stage]
-        return bool(lane.queue) and lane.busy < self._node.stages[stage].concurrency
+        has_some = bool(lane.again) or lane.waiting > 0
+        return has_some and lane.busy < self._node.stages[stage].concurrency
+
+    def _conclude_if_through(self, machine: Machine) -> Outcome | None:
+        if self._left < self._entered or not self._source.exhausted:
+            return None
+        if self._tree is None:
+            return self.decide(machine, Done(self._results))
+        if not self._closed:
+            self._closed = True
+            for group in self._tree.close(self._entered):
+                outcome = self._combine(machine, group)
+                if self._verdict is not None:
+                    return outcome
+        return None if self._groups else self.decide(machine, Done(self._tree.result))
+
+    # --- into a stage -------------------------------------------------------------------------
 
     def _begin(self, machine: Machine, stage: int) -> Outcome | None:
         lane, node = self._lanes[stage], self._node.stages[stage]
-        place, value = lane.queue.popleft()
+        free = node.concurrency - lane.busy
         lane.busy += 1
-        key = f"{self.key}[{place}].{node.id}"
-        scope = Scope({self._node.bind: value}, self._scope, parallel=True)
+        if lane.again:
+            return self._begin_again(machine, stage, lane.again.popleft())
+        batched = node.batched
+        items = lane.take(1 if batched is None else lane.batch(free))
+        if batched is not None and len(items) > 1:
+            return self._begin_batch(machine, stage, batched, items)
+        return self._begin_one(machine, stage, items[0])
+
+    def _begin_one(self, machine: Machine, stage: int, item: Item) -> Outcome | None:
+        place, value = item
+        key = self._item_key(stage, place)
         try:
-            started = node.body.begin(machine, self, key, scope)
+            started = self._node.stages[stage].body.begin(machine, self, key, self._inner(value))
         except Fault as fault:
             started = Failed(fault.value(), key)
-        if isinstance(started, Frame):
-            self.active[started] = place
-            self._stage_of[started] = stage
-            return None
-        return self._left(machine, place, stage, started)
+        return self._begun(machine, stage, item, started)
 
-    def _left(self, machine: Machine, place: int, stage: int, outcome: Outcome) -> Outcome | None:
-        """An item is done with a stage; gives an outcome only with a verdict."""
-        lane = self._lanes[stage]
-        if isinstance(outcome, Done) and stage < len(self._lanes) - 1:
-            lane.done.append((place, outcome.value))
-            return None
-        lane.busy -= 1
-        if isinstance(outcome, Done | Returned):
-            self._results[place] = outcome.value
-            return None
+    def _begin_again(self, machine: Machine, stage: int, again: Again) -> Outcome | None:
+        """Call an item by itself that failed in a batch, or whose batch was lost."""
+        body = self._node.stages[stage].body
+        assert isinstance(body, CallNode)
+        place, value = again.item
+        key, scope = self._item_key(stage, place), self._inner(value)
+        if again.tries == 0:
+            started = start_call(machine, body, self, key, scope)
+            return self._begun(machine, stage, again.item, started)
+        frame = CallFrame(body, self, key, scope, body.arguments(scope))
+        retried = frame.retry(machine, again.error, again.tries)
+        return self._begun(
+            machine, stage, again.item, frame if retried else Failed(again.error, key)
+        )
+
+    def _begin_batch(
+        self, machine: Machine, stage: int, body: CallNode, items: list[Item]
+    ) -> Outcome | None:
+        """Send neighbours in one invocation; before an item whose arguments have a fault it ends.
+
+        The fault is that item's failure, when its turn comes.
+        """
+        calls: list[Json] = []
+        for _, value in items:
+            try:
+                calls.append(body.arguments(self._inner(value)))
+            except Fault:
+                break
+        lane, size = self._lanes[stage], len(calls)
+        for item in items[max(size, 1) :]:
+            lane.put(item)
+        if size < 2:
+            return self._begin_one(machine, stage, items[0])
+        start = items[0][0]
+        key = f"{self.key}[{start}:{start + size}].{self._node.stages[stage].id}"
+        try:
+            frame = BatchFrame(
+                body, self, key, start=start, calls=calls, scope=self._scope, in_turn=True
+            )
+        except Fault as fault:
+            return self.decide(machine, Failed(fault.value(), key))
+        self.active[frame] = start
+        self._trips[frame] = Trip(stage, items[:size], machine.at)
+        frame.invoke(machine)
+        return None
+
+    def _begun(self, machine: Machine, stage: int, item: Item, started: Started) -> Outcome | None:
+        if not isinstance(started, Frame):
+            return self._done_with(machine, stage, item, started)
+        self.active[started] = item[0]
+        self._trips[started] = Trip(stage, [item], machine.at)
+        return None
+
+    def _inner(self, value: Json) -> Scope:
+        return Scope({self._node.bind: value}, self._scope, parallel=True)
+
+    def _item_key(self, stage: int, place: int) -> str:
+        return f"{self.key}[{place}].{self._node.stages[stage].id}"
+
+    # --- out of a stage -----------------------------------------------------------------------
+
+    def _arrived(
+        self, machine: Machine, child: Frame, trip: Trip, outcome: Outcome
+    ) -> Outcome | None:
+        """Items are done with a stage; gives an outcome only with a verdict."""
+        if isinstance(child, BatchFrame):
+            return self._batch_ended(machine, child, trip, outcome)
+        self._lanes[trip.stage].measure(machine.at - trip.begun)
+        return self._done_with(machine, trip.stage, trip.items[0], outcome)
+
+    def _done_with(
+        self, machine: Machine, stage: int, item: Item, outcome: Outcome
+    ) -> Outcome | None:
+        """One item, in a slot of its own, is done with a stage."""
+        if isinstance(outcome, Done):
+            return self._pass_on(machine, stage, deque([(item[0], outcome.value)]))
+        self._lanes[stage].busy -= 1
+        if isinstance(outcome, Returned):
+            return self._through(machine, item[0], outcome.value)
         return self.decide(machine, outcome)
 
+    def _batch_ended(
+        self, machine: Machine, batch: BatchFrame, trip: Trip, outcome: Outcome
+    ) -> Outcome | None:
+        lane = self._lanes[trip.stage]
+        if isinstance(outcome, Failed):
+            if outcome.error["name"] != "WorkerLost" and not machine.forgiving:
+                return self.decide(machine, outcome)
+            # Nothing came back. If the worker died, one item did it: try each alone.
+            lane.again.extend(Again(item, outcome.error, 0) for item in trip.items)
+            lane.busy -= 1
+            return None
+        assert isinstance(outcome, Done)
+        event = outcome.value
+        assert isinstance(event, BatchCompleted)
+        lane.measure(event.elapsed / batch.size)
+        body = self._node.stages[trip.stage].body
+        assert isinstance(body, CallNode)
+        passed: deque[Item] = deque()
+        for item, result in zip(trip.items, event.outcomes, strict=True):
+            if "value" in result:
+                passed.append((item[0], result["value"]))
+            elif machine.forgiving or (
+                body.policy is not None and body.policy.allows(result["error"], 1)
+            ):
+                tries = 0 if machine.forgiving else 1
+                lane.again.append(Again(item, result["error"], tries))
+            else:
+                key = self._item_key(trip.stage, item[0])
+                return self.decide(machine, Failed(result["error"], key))
+        return self._pass_on(machine, trip.stage, passed)
 
-class ListSource:
-    """A list as source."""
+    def _pass_on(self, machine: Machine, stage: int, items: deque[Item]) -> Outcome | None:
+        """What was in one slot goes to the next stage, as it has room, or is through."""
+        lane = self._lanes[stage]
+        if items and stage < len(self._lanes) - 1:
+            lane.done.append(items)
+            return None
+        lane.busy -= 1
+        for place, value in items:
+            outcome = self._through(machine, place, value)
+            if self._verdict is not None:
+                return outcome
+        return None
 
-    __slots__ = ("_items", "_next")
-
-    def __init__(self, items: list[Json]) -> None:
-        self._items = items
-        self._next = 0
-
-    @property
-    def ready(self) -> bool:
-        """Whether an item can be taken now."""
-        return self._next < len(self._items)
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether none will come any more."""
-        return not self.ready
-
-    def take(self) -> Json:
-        """The next item."""
-        self._next += 1
-        return self._items[self._next - 1]
-
-    def refill(self, machine: Machine, count: int) -> None:
-        """A list needs no asking."""
-
-
-class StreamSource:
-    """A function as source: it gives values when there is demand, and `flow` takes them."""
-
-    __slots__ = ("_buffered", "_call", "_demand", "_given", "_key", "_scope", "attempt", "ended")
-
-    def __init__(self, call: CallNode, key: str, scope: Scope, demand: int) -> None:
-        self._call = call
-        self._key = key
-        self._scope = scope
-        self._demand = demand
-        self.attempt = 1
-        self._given = 0
-        self._buffered: deque[Json] = deque()
-        self.ended = False
-
-    @property
-    def ready(self) -> bool:
-        """Whether a value can be taken now."""
-        return bool(self._buffered)
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether none will come any more."""
-        return self.ended and not self._buffered
-
-    def take(self) -> Json:
-        """The next value."""
-        return self._buffered.popleft()
-
-    def refill(self, machine: Machine, count: int) -> None:
-        """Let as many values come as were taken."""
-        if not self.ended:
-            self._demand += count
-            machine.issue(Demand(self._key, count))
-
-    def accept(self, values: list[Json]) -> None:
-        """Keep values that came."""
-        self._given += len(values)
-        self._demand -= len(values)
-        self._buffered.extend(values)
-
-    def reopens(self, error: Json) -> bool:
-        """Whether a stream that broke is opened once more, where it broke."""
-        policy = self._call.policy
-        lost = error["name"] == "WorkerLost" and self.attempt < CRASH_BUDGET
-        if not lost and (policy is None or not policy.allows(error, self.attempt)):
-            return False
-        self.attempt += 1
-        return True
-
-    def command(self) -> OpenStream:
-        """What opens it, behind the values already given."""
-        call = self._call
-        return OpenStream(
-            self._key,
-            self.attempt,
-            call.function,
-            call.arguments(self._scope),
-            self._demand,
-            self._given,
-            call.limit(self._scope),
-            call.resources,
-        )
+    def _through(self, machine: Machine, place: int, value: Json) -> Outcome | None:
+        """An item has its result; gives an outcome only with a verdict."""
+        self._left += 1
+        machine.show(self.key, place, value)
+        if self._tree is not None:
+            return self._combine(machine, self._tree.offer(0, place, value))
+        self._results[place] = value
+        return None

@@ -21,9 +21,10 @@ from agentflow.runtime.machine.control import (
     TryNode,
 )
 from agentflow.runtime.machine.frames import Node
+from agentflow.runtime.machine.lanes import StageNode
 from agentflow.runtime.machine.mapping import MapNode
 from agentflow.runtime.machine.parallel import ForkNode
-from agentflow.runtime.machine.pipeline import PipelineNode, StageNode
+from agentflow.runtime.machine.pipeline import PipelineNode
 from agentflow.runtime.machine.reduce import ReduceNode
 from agentflow.runtime.machine.saga import SagaNode
 from agentflow.runtime.machine.times import Policy
@@ -118,7 +119,7 @@ class _Compiler:
             case model.Saga():
                 return SagaNode(self.block(action.do))
             case model.Pipeline():
-                return self.pipeline(action)
+                return self.pipeline(action, id)
             case model.States():
                 states = {name: self._state(state) for name, state in action.states.items()}
                 return StatesNode(action.start, states, action.max)
@@ -178,7 +179,6 @@ class _Compiler:
         timeout: model.Duration | None,
         id: str,
     ) -> MapNode:
-        reduce = action.reduce
         return MapNode(
             compile_template(action.items),
             self.call(action.body, retry, timeout, id)
@@ -189,10 +189,13 @@ class _Compiler:
             action.concurrency,
             action.batch,
             action.tolerate,
-            None
-            if reduce is None
-            else ReduceNode(self.call(reduce, reduce.retry, reduce.timeout, id), reduce.arity),
+            self._reduce(action.reduce, id),
         )
+
+    def _reduce(self, reduce: model.Reduce | None, id: str) -> ReduceNode | None:
+        if reduce is None:
+            return None
+        return ReduceNode(self.call(reduce, reduce.retry, reduce.timeout, id), reduce.arity)
 
     def loop(self, action: model.Loop) -> LoopNode:
         return LoopNode(
@@ -205,7 +208,7 @@ class _Compiler:
             action.max,
         )
 
-    def pipeline(self, action: model.Pipeline) -> PipelineNode:
+    def pipeline(self, action: model.Pipeline, id: str) -> PipelineNode:
         source = action.source
         return PipelineNode(
             self.call(source, None, None, "from")
@@ -214,6 +217,7 @@ class _Compiler:
             tuple(self._stage(stage) for stage in action.stages),
             action.bind,
             action.buffer,
+            self._reduce(action.reduce, id),
         )
 
     def _stage(self, stage: model.Stage) -> StageNode:

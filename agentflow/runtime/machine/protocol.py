@@ -242,6 +242,8 @@ class InvokeBatch:
     timeout: float | None = None
     """Seconds each call may take."""
     resources: Resources | None = None
+    in_turn: bool = False
+    """Whether calls of a coroutine function are made one after another, not side by side."""
 
 
 @dataclass(frozen=True, slots=True)
