@@ -59,10 +59,11 @@ def test_any_workflow_survives(seed: int) -> None:
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(TEXTS)
+keys = texts.filter(lambda text: text != "on")  # a field of the language, which keeps its looks
 
 
 @given(
-    st.recursive(texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=5)
+    st.recursive(texts, lambda inner: st.lists(inner) | st.dictionaries(keys, inner), max_leaves=5)
 )
 def test_yaml_1_1_reads_the_same_texts(value: object) -> None:
     assert yaml.safe_load(document({"value": value}, {}))["value"] == value
