@@ -1,0 +1,1 @@
+"""AWS: the Amazon States Language and Lambda."""

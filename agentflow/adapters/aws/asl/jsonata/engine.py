@@ -1,0 +1,146 @@
+"""Compile and evaluate JSONata, with undefined, null and errors as the service reports them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedError
+from agentflow.adapters.aws.asl.intrinsics import Chance
+from agentflow.adapters.aws.asl.jsonata.dialect import Dialect
+from agentflow.adapters.aws.asl.jsonata.library import functions
+from agentflow.adapters.aws.asl.jsonata.upstream import JException, Jsonata, Timebox, Utils
+from agentflow.adapters.aws.asl.values import ABSENT, Absent
+from agentflow.errors import MAX_INTEGER, Json
+
+TIME_LIMIT_MS: Final = 5_000
+"""The service stops after one second of its own; a laptop under load gets more."""
+DEPTH_LIMIT: Final = 500
+MAX_WHOLE: Final = 1e21
+"""From here on whole numbers are written with an exponent."""
+
+_EXPRESSION = re.compile(r"\{%(.*)%\}", re.DOTALL)
+_MARK = re.compile(r"\{\{\{?\w+\}\}\}?")
+_NEWER = re.compile(r"\?\?|\?:")
+_SKIPPED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|/\*.*?\*/""", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an expression can see: `$states`, variables, the time and a source of chance."""
+
+    names: Mapping[str, Json]
+    at: float
+    chance: Chance
+
+
+def expression_in(text: Json) -> str | None:
+    """What stands between `{%` and `%}` if the whole of a string is an expression."""
+    found = _EXPRESSION.fullmatch(text) if isinstance(text, str) else None
+    return found[1].strip() if found else None
+
+
+def check(expression: str) -> None:
+    """Refuse what is not JSONata, or is of a later version than the service knows.
+
+    Raises:
+        MalformedError: with the offset of the mistake.
+    """
+    plain = _SKIPPED.sub(lambda found: " " * len(found.group()), expression)
+    if newer := _NEWER.search(plain):
+        raise MalformedError(
+            f"`{newer.group()}` is newer than the JSONata of the service", newer.start()
+        )
+    try:
+        _compile(expression)
+    except JException as error:
+        raise MalformedError(_message(error), max(0, error.location - 1)) from None
+    except (TypeError, ValueError, AttributeError, IndexError, re.error) as error:
+        raise MalformedError(str(error)) from None
+
+
+def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
+    """The value of an expression, `ABSENT` if it is undefined.
+
+    Raises:
+        EvaluationError: the evaluation failed; the text names the expression and the field.
+    """
+    frame = Jsonata.Frame(None)
+    Timebox(frame, TIME_LIMIT_MS, DEPTH_LIMIT)
+    for name, function in functions(scope.at, scope.chance).items():
+        frame.bind(name, function)
+    for name, value in scope.names.items():
+        if name in expression:  # values may be large: those that cannot be meant are left out
+            frame.bind(name, _inward(value))
+    try:
+        return _outward(_compile(expression).evaluate(None, frame))
+    except (JException, ArithmeticError, ValueError, TypeError, RecursionError) as error:
+        reason = _message(error) if isinstance(error, JException) else str(error)
+        raise EvaluationError(
+            f"The JSONata expression '{expression}' specified for the field '{field}' threw an "
+            f"error during evaluation. {reason}",
+            QUERY,
+        ) from None
+
+
+@lru_cache(maxsize=2048)
+def _compile(expression: str) -> Dialect:
+    compiled = Dialect(expression)
+    compiled.set_output_convert_nulls(False)
+    compiled.set_validate_input(False)
+    return compiled
+
+
+def _inward(value: Json) -> Any:
+    """A copy in which null is not undefined."""
+    if value is None:
+        return Utils.NULL_VALUE
+    if isinstance(value, dict):
+        return {key: _inward(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_inward(item) for item in value]
+    # Numbers are doubles: beyond 2**53 an integer is rounded when an expression reads it.
+    return float(value) if type(value) is int and abs(value) > MAX_INTEGER else value
+
+
+def _outward(value: Any) -> Json | Absent:
+    """The JSON value of a result; what is undefined or a function is absent."""
+    if value is Utils.NULL_VALUE:
+        return None
+    if isinstance(value, dict):
+        items = {str(key): _outward(item) for key, item in value.items()}
+        return {key: item for key, item in items.items() if not isinstance(item, Absent)}
+    if isinstance(value, list):
+        members = (_outward(value[index]) for index in range(len(value)))
+        return [item for item in members if not isinstance(item, Absent)]
+    if isinstance(value, float):
+        return _number(value)
+    return value if isinstance(value, str | bool | int) else ABSENT
+
+
+def _number(value: float) -> Json:
+    if math.isinf(value) or math.isnan(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    return int(value) if value.is_integer() and abs(value) < MAX_WHOLE else value
+
+
+def _message(error: JException) -> str:
+    """The text of an error as the reference implementation writes it: code, message."""
+    template = JException.error_codes.get(error.error)
+    if template is None:
+        return f"{error.error}: {error}"
+    template = template.replace(" Object ", " function ").replace("Object signature", "function")
+    given = iter([error.current, error.expected, error.extra])
+
+    def replace(found: re.Match[str]) -> str:
+        value = _outward(next(given, None))
+        if found.group().startswith("{{{"):
+            return str(value)
+        return "undefined" if isinstance(value, Absent) else json.dumps(value, ensure_ascii=False)
+
+    return f"{error.error}: {_MARK.sub(replace, template)}"

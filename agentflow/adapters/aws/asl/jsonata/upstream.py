@@ -1,0 +1,13 @@
+"""The names of jsonata-python that are used; the library has no types."""
+
+from __future__ import annotations
+
+from jsonata.functions import Functions  # type: ignore[import-untyped]
+from jsonata.jexception import JException  # type: ignore[import-untyped]
+from jsonata.jsonata import Jsonata  # type: ignore[import-untyped]
+from jsonata.parser import Parser  # type: ignore[import-untyped]
+from jsonata.regex_engine import RegexFlags  # type: ignore[import-untyped]
+from jsonata.timebox import Timebox  # type: ignore[import-untyped]
+from jsonata.utils import Utils  # type: ignore[import-untyped]
+
+__all__ = ["Functions", "JException", "Jsonata", "Parser", "RegexFlags", "Timebox", "Utils"]

@@ -1,0 +1,12 @@
+"""JSONPath with the service's semantics."""
+
+from agentflow.adapters.aws.asl.jsonpath.evaluate import (
+    Data,
+    MissingError,
+    find,
+    is_reference,
+    put,
+)
+from agentflow.adapters.aws.asl.jsonpath.syntax import Path, parse, parse_prefix
+
+__all__ = ["Data", "MissingError", "Path", "find", "is_reference", "parse", "parse_prefix", "put"]

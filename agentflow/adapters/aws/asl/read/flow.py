@@ -1,0 +1,112 @@
+"""Check where states lead: targets that exist, states that are reached, ways that end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agentflow.adapters.aws.asl.read.values import Values
+from agentflow.spec.diagnostics import did_you_mean
+from agentflow.spec.source import Mapping, Node, Scalar, Sequence
+
+
+def check_flow(values: Values, node: Node) -> None:
+    """Check a machine and those inside of it."""
+    if not isinstance(node, Mapping):
+        return
+    states = node.get("States")
+    if not isinstance(states, Mapping) or not states.entries:
+        return
+    _check_targets(values, node, states)
+    for entry in states.entries.values():
+        for inner in _machines(entry.value):
+            check_flow(values, inner)
+
+
+def _check_targets(values: Values, node: Mapping, states: Mapping) -> None:
+    names = states.entries.keys()
+    start = node.get("StartAt")
+    sound = True
+    for target in [*([] if start is None else [start]), *_all_targets(states)]:
+        if isinstance(target, Scalar) and isinstance(target.value, str):
+            if target.value in names:
+                continue
+            remedy = did_you_mean(target.value, names)
+            values.error("AF309", f"there is no state `{target.value}`", target, remedy=remedy)
+        sound = False
+    if not sound or not isinstance(start, Scalar):
+        return
+    edges = {name: list(_targets_of(entry.value)) for name, entry in states.entries.items()}
+    reached = _closure(str(start.value), edges)
+    for name, entry in states.entries.items():
+        if name not in reached:
+            values.error(
+                "AF310", f"nothing leads to the state `{name}`", entry.key, remedy="remove it"
+            )
+    backwards: dict[str, list[str]] = {name: [] for name in names}
+    for name, targets in edges.items():
+        for following in targets:
+            backwards[following].append(name)
+    ending = set[str]()
+    for name, entry in states.entries.items():
+        if _ends(entry.value):
+            ending |= _closure(name, backwards)
+    for name in names:
+        if name in reached and name not in ending:
+            values.error(
+                "AF311",
+                f"from the state `{name}` no way leads to an end",
+                states.entries[name].key,
+                remedy="give the loop an exit: a Choice, `End`, or a Succeed or Fail state",
+            )
+            return
+
+
+def _closure(start: str, edges: dict[str, list[str]]) -> set[str]:
+    found, open_ = {start}, [start]
+    while open_:
+        for target in edges[open_.pop()]:
+            if target not in found:
+                found.add(target)
+                open_.append(target)
+    return found
+
+
+def _all_targets(states: Mapping) -> Iterator[Node]:
+    for entry in states.entries.values():
+        yield from _targets(entry.value)
+
+
+def _targets(node: Node) -> Iterator[Node]:
+    """The places in a state that name the state to go to."""
+    if not isinstance(node, Mapping):
+        return
+    for field in ("Next", "Default"):
+        if (found := node.get(field)) is not None:
+            yield found
+    for field in ("Choices", "Catch"):
+        found = node.get(field)
+        for item in found.items if isinstance(found, Sequence) else ():
+            if isinstance(item, Mapping) and (target := item.get("Next")) is not None:
+                yield target
+
+
+def _targets_of(node: Node) -> Iterator[str]:
+    return (target.value for target in _targets(node) if isinstance(target, Scalar))
+
+
+def _ends(node: Node) -> bool:
+    if not isinstance(node, Mapping):
+        return True
+    end, kind = node.get("End"), node.get("Type")
+    terminal = isinstance(kind, Scalar) and kind.value in ("Succeed", "Fail")
+    return terminal or (isinstance(end, Scalar) and end.value is True)
+
+
+def _machines(node: Node) -> Iterator[Node]:
+    if not isinstance(node, Mapping):
+        return
+    for field in ("ItemProcessor", "Iterator"):
+        if (found := node.get(field)) is not None:
+            yield found
+    branches = node.get("Branches")
+    yield from branches.items if isinstance(branches, Sequence) else ()

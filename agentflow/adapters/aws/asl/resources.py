@@ -1,0 +1,87 @@
+"""What the `Resource` of a Task names: a function, an activity, or an action of a service."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+_SERVICE = re.compile(
+    r"arn:[\w-]+:states:[\w-]*:\d*:(aws-sdk:)?([\w-]+):(\w+)(?:\.(sync|sync:2|waitForTaskToken))?"
+)
+_LAMBDA = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:(.+)")
+_ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:activity:(.+)")
+
+PROPER_NAMES: Final = {
+    "apigateway": "ApiGateway",
+    "athena": "Athena",
+    "batch": "Batch",
+    "bedrock": "Bedrock",
+    "dynamodb": "DynamoDB",
+    "ecs": "ECS",
+    "eks": "EKS",
+    "events": "EventBridge",
+    "glue": "Glue",
+    "lambda": "Lambda",
+    "sagemaker": "SageMaker",
+    "sns": "SNS",
+    "sqs": "SQS",
+    "states": "StepFunctions",
+}
+"""How error names call the services that are integrated in the optimised way."""
+
+Pattern: TypeAlias = Literal["", "sync", "sync:2", "waitForTaskToken"]
+"""How a task waits: for the answer, for the end of a job, for a token to come back."""
+_PATTERNS: Final[dict[str, Pattern]] = {
+    "": "",
+    "sync": "sync",
+    "sync:2": "sync:2",
+    "waitForTaskToken": "waitForTaskToken",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of work, and how the task waits for it."""
+
+    arn: str
+    kind: Literal["function", "activity", "service"]
+    name: str
+    """Of the function, the activity, or the service."""
+    action: str = ""
+    sdk: bool = False
+    pattern: Pattern = ""
+
+    @property
+    def is_invoke(self) -> bool:
+        """Whether it invokes a Lambda function through the optimised integration."""
+        return (self.name, self.action, self.sdk) == ("lambda", "invoke", False)
+
+
+def parse(arn: str) -> Resource:
+    """What an ARN names; one that is not known counts as a service of its own name."""
+    if found := _SERVICE.fullmatch(arn):
+        return Resource(
+            arn, "service", found[2], found[3], found[1] is not None, _PATTERNS[found[4] or ""]
+        )
+    if found := _ACTIVITY.fullmatch(arn):
+        return Resource(arn, "activity", found[1])
+    if found := _LAMBDA.fullmatch(arn):
+        return Resource(arn, "function", found[1])
+    return Resource(arn, "service", arn)
+
+
+def function_name(text: str) -> str:
+    """The name of a Lambda function, which may be given as an ARN and with a version."""
+    found = _LAMBDA.fullmatch(text)
+    return (found[1] if found else text).split(":")[0]
+
+
+def refused_by_express(arn: str) -> str:
+    """Why an Express workflow cannot use a resource; empty if it can."""
+    resource = parse(arn)
+    if resource.kind == "activity":
+        return "Express workflows have no activities"
+    if resource.pattern:
+        return f"Express workflows do not support `.{resource.pattern}`"
+    return ""

@@ -1,0 +1,19 @@
+"""Run state machines as the service does.
+
+`machine` is the interpreter: it takes events, gives effects, and does nothing else. `driver`
+carries the effects out in this process, in virtual or real time; `simulate` does all of it.
+"""
+
+from agentflow.adapters.aws.asl.simulate.driver import run, simulate
+from agentflow.adapters.aws.asl.simulate.handlers import TaskCall, TaskError, TaskHandler
+from agentflow.adapters.aws.asl.simulate.protocol import HistoryEvent, Outcome
+
+__all__ = [
+    "HistoryEvent",
+    "Outcome",
+    "TaskCall",
+    "TaskError",
+    "TaskHandler",
+    "run",
+    "simulate",
+]

@@ -1,0 +1,267 @@
+"""Distributed maps: reading items, putting them together, writing results."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from agentflow.adapters.aws.asl import template
+from agentflow.adapters.aws.asl.errors import (
+    ITEM_READER,
+    RESULT_WRITER,
+    EvaluationError,
+    StateError,
+)
+from agentflow.adapters.aws.asl.model import ItemReader, Map
+from agentflow.adapters.aws.asl.resources import Resource, parse
+from agentflow.adapters.aws.asl.simulate import settings
+from agentflow.adapters.aws.asl.simulate.execution import Identity, Visit
+from agentflow.adapters.aws.asl.simulate.protocol import Failed, ReadItems, WriteItems
+from agentflow.adapters.aws.asl.simulate.strands import Await, Work
+from agentflow.adapters.aws.asl.values import MAX_BYTES, Absent, size, text
+from agentflow.errors import Json
+
+_DELIMITERS: Final = {
+    "COMMA": ",",
+    "PIPE": "|",
+    "SEMICOLON": ";",
+    "SPACE": " ",
+    "TAB": "\t",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The input of one child, and how many items are in it."""
+
+    input: Json
+    items: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child that has ended."""
+
+    identity: Identity
+    input: Json
+    output: Json
+    error: StateError | None
+
+
+def pairs(found: dict[str, Json]) -> list[Json]:
+    """The items of an object."""
+    return [{"Key": key, "Value": value} for key, value in found.items()]
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def read_items(state: Map, reader: ItemReader, visit: Visit, effective: Json) -> Work:
+    """The items that an ItemReader names.
+
+    Raises:
+        StateError: they cannot be read.
+    """
+    resource = parse(reader.resource)
+    given = _evaluated(state, reader.parameters, visit, effective, "ItemReader/Arguments")
+    limit = settings.whole(reader.max_items, visit, "MaxItems", effective)
+    if limit is not None and limit < 0:
+        raise StateError(ITEM_READER, "field MaxItems must be positive")
+    value = yield from _read(visit, resource, given)
+    if reader.input_type == "MANIFEST":
+        items = yield from _from_manifest(visit, resource, value)
+    else:
+        items = _parsed(reader, value)
+    return items[:limit] if limit else items
+
+
+def _read(visit: Visit, resource: Resource, given: Json) -> Work:
+    key = f"{visit.key}@read/{text(given)}"
+    visit.execution.ask(ReadItems(key, resource, given))
+    event = yield Await((key,))
+    if isinstance(event, Failed):
+        raise StateError(ITEM_READER, event.cause)
+    return event.value
+
+
+def _from_manifest(visit: Visit, resource: Resource, value: Json) -> Work:
+    """The rows of all files of an S3 inventory."""
+    try:
+        manifest = json.loads(value)
+        bucket = str(manifest["destinationBucket"]).rsplit(":", 1)[-1]
+        headers = [name.strip() for name in manifest["fileSchema"].split(",")]
+        names = [entry["key"] for entry in manifest["files"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StateError(ITEM_READER, "The manifest is not that of an S3 inventory.") from None
+    config = {"CSVHeaderLocation": "GIVEN", "CSVHeaders": headers}
+    reader = ItemReader(resource.arn, input_type="CSV", config=config)
+    items: list[Json] = []
+    for name in names:
+        rows = yield from _read(visit, resource, {"Bucket": bucket, "Key": name})
+        items += _parsed(reader, rows)
+    return items
+
+
+def _evaluated(state: Map, value: Json, visit: Visit, effective: Json, field: str) -> Json:
+    if isinstance(value, Absent):
+        return {}
+    if state.query_language == "JSONata":
+        return template.resolve(value, visit.scope(), field)
+    return template.payload(value, visit.data(effective), visit.execution.chance)
+
+
+def _parsed(reader: ItemReader, value: Json) -> list[Json]:
+    if not isinstance(value, str):
+        return list(value)
+    try:
+        return _READERS.get(reader.input_type or "JSON", _from_json)(reader, value)
+    except (ValueError, csv.Error) as error:
+        raise StateError(ITEM_READER, str(error)) from None
+
+
+def _from_json(reader: ItemReader, written: str) -> list[Json]:
+    found = json.loads(written)
+    pointer = str(reader.config.get("ItemsPointer", ""))
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        found = found[int(name)] if isinstance(found, list) else dict(found).get(name)
+    if isinstance(found, dict):
+        return pairs(found)
+    if not isinstance(found, list):
+        raise ValueError("Attempting to map over non-iterable node.")  # noqa: TRY004 -- see caller
+    return found
+
+
+def _from_lines(_: ItemReader, written: str) -> list[Json]:
+    return [json.loads(line) for line in written.splitlines() if line.strip()]
+
+
+def _from_csv(reader: ItemReader, written: str) -> list[Json]:
+    delimiter = _DELIMITERS[str(reader.config.get("CSVDelimiter", "COMMA"))]
+    rows = [row for row in csv.reader(io.StringIO(written), delimiter=delimiter) if row]
+    if reader.config.get("CSVHeaderLocation") == "GIVEN":
+        headers = [str(name) for name in reader.config.get("CSVHeaders", ())]
+    elif rows:
+        headers = rows.pop(0)
+    else:
+        headers = []
+    if len(set(headers)) != len(headers):
+        raise ValueError("CSV headers cannot contain duplicates.")
+    return [
+        {name: row[n] if n < len(row) else "" for n, name in enumerate(headers)} for row in rows
+    ]
+
+
+_READERS: Final = {
+    "JSON": _from_json,
+    "JSONL": _from_lines,
+    "CSV": _from_csv,
+}
+
+
+# --- batching ----------------------------------------------------------------------------------
+
+
+def batch(state: Map, visit: Visit, effective: Json, inputs: list[Json]) -> list[Unit]:
+    """The inputs of the children.
+
+    Raises:
+        EvaluationError: neither of the sizes is given, or one is not positive.
+    """
+    batcher = state.batcher
+    if batcher is None:
+        return [Unit(value) for value in inputs]
+    count = settings.whole(batcher.max_items, visit, "MaxItemsPerBatch", effective)
+    bytes_ = settings.whole(batcher.max_bytes, visit, "MaxInputBytesPerBatch", effective)
+    if (count is not None and count < 1) or (bytes_ is not None and bytes_ < 1):
+        raise EvaluationError("The size of a batch must be positive.")
+    common: dict[str, Json] = {}
+    if not isinstance(batcher.batch_input, Absent):
+        given = _evaluated(state, batcher.batch_input, visit, effective, "ItemBatcher/BatchInput")
+        common["BatchInput"] = given
+    most = min(bytes_ or MAX_BYTES, MAX_BYTES) - size({"Items": [], **common})
+    units: list[Unit] = []
+    items: list[Json] = []
+    room = most
+    for value in inputs:
+        needed = size(value) + 1
+        if items and (needed > room or len(items) == count):
+            units.append(Unit({"Items": items, **common}, len(items)))
+            items, room = [], most
+        items.append(value)
+        room -= needed
+    if items:
+        units.append(Unit({"Items": items, **common}, len(items)))
+    return units
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def write_results(
+    state: Map, visit: Visit, results: list[Json], finished: list[Child], run_arn: str
+) -> Work:
+    """The result of a distributed map: the list of outputs, or where it has been written.
+
+    Raises:
+        StateError: it cannot be written.
+    """
+    writer = state.writer
+    if writer is None:
+        return results
+    given = _evaluated(state, writer.parameters, visit, visit.input, "ResultWriter/Arguments")
+    rows = [_row(child) for child in finished]
+    form = writer.config.get("Transformation", "NONE")
+    succeeded = [row for row in rows if row["Status"] == "SUCCEEDED"]
+    if form != "NONE":
+        succeeded = [child.output for child in finished if child.error is None]
+    if form == "FLATTEN":
+        succeeded = [
+            item for value in succeeded for item in (value if isinstance(value, list) else [value])
+        ]
+    if writer.resource is None:
+        return succeeded
+    bucket, prefix = str(given.get("Bucket", "")), str(given.get("Prefix", ""))
+    folder = "/".join(part for part in (prefix.strip("/"), run_arn.rsplit(":", 1)[-1]) if part)
+    failed = [row for row in rows if row["Status"] == "FAILED"]
+    files = {"SUCCEEDED_0.json": succeeded, "FAILED_0.json": failed}
+    files = {name: content for name, content in files.items() if content}
+    manifest = {
+        "DestinationBucket": bucket,
+        "MapRunArn": run_arn,
+        "ResultFiles": {
+            status: [
+                {"Key": f"{folder}/{name}", "Size": size(content)}
+                for name, content in files.items()
+                if name.startswith(status)
+            ]
+            for status in ("FAILED", "PENDING", "SUCCEEDED")
+        },
+    }
+    for name, content in (*files.items(), ("manifest.json", manifest)):
+        key = f"{visit.key}@write/{name}"
+        visit.execution.ask(WriteItems(key, bucket, f"{folder}/{name}", text(content)))
+        event = yield Await((key,))
+        if isinstance(event, Failed):
+            raise StateError(RESULT_WRITER, event.cause)
+    return {
+        "MapRunArn": run_arn,
+        "ResultWriterDetails": {"Bucket": bucket, "Key": f"{folder}/manifest.json"},
+    }
+
+
+def _row(child: Child) -> dict[str, Json]:
+    row: dict[str, Json] = {
+        "ExecutionArn": child.identity.id,
+        "Input": text(child.input),
+        "InputDetails": {"Included": True},
+        "Name": child.identity.name,
+        "StateMachineArn": child.identity.machine_id,
+        "Status": "SUCCEEDED" if child.error is None else "FAILED",
+    }
+    if child.error is None:
+        return {**row, "Output": text(child.output), "OutputDetails": {"Included": True}}
+    return {**row, "Error": child.error.name, "Cause": child.error.cause}

@@ -1,0 +1,290 @@
+"""Carry out what the interpreter wants, in this process.
+
+In virtual time waiting costs nothing: when no work is under way, the clock jumps to the next timer.
+In real time the same executions wait like on the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import heapq
+import time as clocks
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+from uuid import uuid4
+
+from agentflow.adapters.aws.asl.errors import RUNTIME
+from agentflow.adapters.aws.asl.model import Machine
+from agentflow.adapters.aws.asl.read import read
+from agentflow.adapters.aws.asl.simulate import children
+from agentflow.adapters.aws.asl.simulate.execution import Identity
+from agentflow.adapters.aws.asl.simulate.handlers import (
+    Later,
+    TaskCall,
+    TaskError,
+    TaskHandler,
+    UnhandledError,
+    by_name,
+    invocation,
+    perform,
+    unhandled,
+)
+from agentflow.adapters.aws.asl.simulate.machine import Interpreter
+from agentflow.adapters.aws.asl.simulate.protocol import (
+    Beat,
+    Cancel,
+    Completed,
+    Effect,
+    Event,
+    Failed,
+    Fired,
+    Invoke,
+    Outcome,
+    ReadItems,
+    StartTimer,
+    Submitted,
+    WriteItems,
+)
+from agentflow.adapters.aws.asl.values import shown
+from agentflow.errors import Json
+
+Time: TypeAlias = Literal["virtual", "real"]
+Objects: TypeAlias = MutableMapping[str, str | bytes]
+"""Stored objects by `bucket/key`."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What executions can reach."""
+
+    tasks: TaskHandler = field(default_factory=lambda: by_name({}))
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    """State machines that others may start, by name or ARN."""
+    objects: Objects = field(default_factory=dict)
+    time: Time = "virtual"
+
+
+def simulate(
+    definition: Machine | str | dict[str, Json],
+    input: Json = None,
+    tasks: TaskHandler | None = None,
+    *,
+    machines: Mapping[str, Machine] | None = None,
+    objects: Objects | None = None,
+    time: Time = "virtual",
+    name: str = "",
+    machine_name: str = "simulated",
+    started_at: float | None = None,
+) -> Outcome:
+    """Run a state machine to its end, like the service would.
+
+    `tasks` does the work of Task states (`handlers.by_name` makes one of functions); `machines`
+    are those that it may start, by name; `objects` is what ItemReaders read, by `bucket/key`.
+
+    Raises:
+        SpecError: the definition has mistakes.
+    """
+    machine = definition if isinstance(definition, Machine) else read(definition)
+    world = World(tasks or by_name({}), machines or {}, {} if objects is None else objects, time)
+    identity = Identity(name or str(uuid4()), machine_name)
+    return asyncio.run(run(machine, input, world, identity=identity, started_at=started_at))
+
+
+async def run(
+    machine: Machine,
+    input: Json,
+    world: World,
+    *,
+    identity: Identity,
+    started_at: float | None = None,
+) -> Outcome:
+    """Run a state machine to its end."""
+    begin = clocks.time() if started_at is None else started_at
+    driver = _Driver(Interpreter(machine, input, identity), world, begin)
+    return await driver.run()
+
+
+class _Driver:
+    """Feeds one interpreter."""
+
+    def __init__(self, interpreter: Interpreter, world: World, begin: float) -> None:
+        self._interpreter = interpreter
+        self._world = world
+        self._now = begin
+        self._offset = begin - clocks.monotonic()
+        self._due: list[tuple[float, int, Event]] = []
+        self._count = 0
+        self._cancelled: set[str] = set()
+        self._work: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+
+    async def run(self) -> Outcome:
+        """Until the execution ends."""
+        try:
+            effects = self._interpreter.start(self._now)
+            while self._interpreter.outcome.status == "RUNNING":
+                for effect in effects:
+                    self._carry_out(effect)
+                effects = self._interpreter.advance(await self._next())
+            return self._interpreter.outcome
+        finally:
+            for task in self._work.values():
+                task.cancel()
+            await asyncio.gather(*self._work.values(), return_exceptions=True)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case StartTimer(key, at):
+                self._cancelled.discard(key)
+                self._post(Fired(max(at, self._now), key))
+            case Cancel(key):
+                self._cancelled.add(key)
+                self._due = [entry for entry in self._due if entry[2].key != key]
+                heapq.heapify(self._due)
+                if (task := self._work.pop(key, None)) is not None:
+                    task.cancel()
+            case Invoke():
+                self._work[effect.key] = asyncio.create_task(self._invoke(effect))
+            case ReadItems(key, _, arguments):
+                self._post(self._read(key, arguments))
+            case WriteItems(key, bucket, name, text):
+                self._world.objects[f"{bucket}/{name}"] = text
+                self._post(Completed(self._now, key))
+
+    # --- time ------------------------------------------------------------------------------
+
+    def _post(self, event: Event) -> None:
+        if event.key in self._cancelled and not isinstance(event, Fired):
+            return
+        self._count += 1
+        heapq.heappush(self._due, (event.at, self._count, event))
+        self._changed.set()
+
+    async def _next(self) -> Event:
+        """The next event; time passes until then."""
+        while True:
+            self._changed.clear()
+            busy = bool(self._work)
+            if self._world.time == "real":
+                self._now = clocks.monotonic() + self._offset
+                ready = bool(self._due) and self._due[0][0] <= self._now
+            else:
+                # Work that is under way takes no virtual time: it comes before the clock moves.
+                ready = bool(self._due) and (not busy or self._due[0][0] <= self._now)
+            if ready:
+                at, _, event = heapq.heappop(self._due)
+                self._now = max(self._now, at)
+                return event
+            await self._wait()
+
+    async def _wait(self) -> None:
+        seconds = None
+        if self._world.time == "real" and self._due:
+            seconds = max(0.0, self._due[0][0] - self._now)
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            return
+
+    # --- work ------------------------------------------------------------------------------
+
+    async def _invoke(self, effect: Invoke) -> None:
+        key = effect.key
+        at = self._now
+        try:
+            value = await self._result(effect)
+            later = value if isinstance(value, Later) else Later(value, 0)
+            kind = Completed if effect.token is None else Submitted
+            self._settle(key, kind(at + later.seconds, key, later.value))
+        except TaskError as error:
+            self._settle(key, Failed(at, key, error.name, error.cause))
+        except UnhandledError as error:
+            self._settle(key, Failed(at, key, RUNTIME, str(error), fatal=True))
+
+    def _settle(self, key: str, event: Event) -> None:
+        self._work.pop(key, None)
+        self._post(event)
+
+    async def _result(self, effect: Invoke) -> Json | Later:
+        resource = effect.resource
+        if children.starts(resource):
+            return await self._start_child(effect)
+        function, arguments = invocation(resource, effect.arguments)
+        callback = None if effect.token is None else _Answer(self, effect.key)
+        call = TaskCall(
+            resource, arguments, effect.state, effect.execution, function, effect.token, callback
+        )
+        return await perform(self._world.tasks, call)
+
+    async def _start_child(self, effect: Invoke) -> Json | Later:
+        arn, identity = children.identity_of(effect.arguments)
+        machines = self._world.machines
+        machine = machines.get(arn) or machines.get(identity.machine)
+        if machine is None:
+            call = TaskCall(effect.resource, effect.arguments, effect.state, effect.execution)
+            try:
+                return await perform(self._world.tasks, call)
+            except UnhandledError:
+                raise UnhandledError(unhandled(call)) from None
+        given = children.input_of(effect.arguments)
+        outcome = await run(machine, given, self._world, identity=identity, started_at=self._now)
+        if not effect.resource.pattern.startswith("sync"):
+            return children.started(identity, outcome.started_at)
+        value = children.ended(effect.resource, identity, given, outcome)
+        return Later(value, max(0.0, outcome.ended_at - self._now))
+
+    def answer(self, event: Event) -> None:
+        """An event about a task with a token."""
+        self._post(event)
+
+    def moment(self, after: float) -> float:
+        """A time from now."""
+        return self._now + after
+
+    # --- objects ---------------------------------------------------------------------------
+
+    def _read(self, key: str, arguments: Json) -> Event:
+        objects = self._world.objects
+        given = arguments if isinstance(arguments, dict) else {}
+        bucket = str(given.get("Bucket", ""))
+        if "Key" not in given:
+            prefix = f"{bucket}/{given.get('Prefix', '')}"
+            names = sorted(name for name in objects if name.startswith(prefix))
+            return Completed(self._now, key, [_listed(name, objects[name]) for name in names])
+        name = f"{bucket}/{given['Key']}"
+        if name not in objects:
+            cause = f"The specified key does not exist: {shown(given['Key'])} in {bucket}"
+            return Failed(self._now, key, RUNTIME, cause)
+        content = objects[name]
+        if isinstance(content, bytes):
+            content = (gzip.decompress(content) if name.endswith(".gz") else content).decode()
+        return Completed(self._now, key, content)
+
+
+def _listed(name: str, content: str | bytes) -> Json:
+    size = len(content.encode() if isinstance(content, str) else content)
+    return {"Key": name.split("/", 1)[1], "Size": size, "StorageClass": "STANDARD"}
+
+
+class _Answer:
+    """Completes a task with a token."""
+
+    def __init__(self, driver: _Driver, key: str) -> None:
+        self._driver = driver
+        self._key = key
+        self._loop = asyncio.get_running_loop()
+
+    def succeed(self, output: Json, *, after: float = 0) -> None:
+        self._post(Completed(self._driver.moment(after), self._key, output))
+
+    def fail(self, error: str, cause: str | None = None, *, after: float = 0) -> None:
+        self._post(Failed(self._driver.moment(after), self._key, error, cause))
+
+    def beat(self, *, after: float = 0) -> None:
+        self._post(Beat(self._driver.moment(after), self._key))
+
+    def _post(self, event: Event) -> None:
+        # Whoever answers may do so from another thread.
+        self._loop.call_soon_threadsafe(self._driver.answer, event)

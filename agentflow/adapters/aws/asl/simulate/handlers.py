@@ -1,0 +1,188 @@
+"""Who does the work of Task states: a handler gets a call and gives a value, or raises."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+from uuid import uuid4
+
+from agentflow.adapters.aws.asl.resources import Resource, function_name
+from agentflow.adapters.aws.asl.values import text
+from agentflow.errors import Json
+
+
+class TaskError(Exception):
+    """Work failed with an error of this name; `cause` is shown as it is."""
+
+    def __init__(self, name: str, cause: str | None = None) -> None:
+        super().__init__(name, cause)
+        self.name = name
+        self.cause = cause
+
+
+class UnhandledError(Exception):
+    """Nobody does this work; the execution fails and cannot catch it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A result that takes a time: `await Later(value, 60)` costs nothing in virtual time."""
+
+    value: Json
+    seconds: float
+
+
+class Callback(Protocol):
+    """How a task with a token is completed; each may say how many seconds from now."""
+
+    def succeed(self, output: Json, *, after: float = 0) -> None:
+        """The task has a result."""
+
+    def fail(self, error: str, cause: str | None = None, *, after: float = 0) -> None:
+        """The task failed."""
+
+    def beat(self, *, after: float = 0) -> None:
+        """The task is alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCall:
+    """One attempt of a Task state."""
+
+    resource: Resource
+    arguments: Json
+    """What the service is asked with; for a function, its event."""
+    state: str
+    execution: str
+    function: str | None = None
+    """The name of the Lambda function, if it is one that is called."""
+    token: str | None = None
+    callback: Callback | None = field(default=None, repr=False)
+    """For a task with a token; the value that the handler returns is then ignored."""
+
+
+TaskHandler: TypeAlias = Callable[[TaskCall], Json | Later | Awaitable[Json | Later]]
+
+
+def by_name(
+    functions: Mapping[str, Callable[[Json], Any]],
+    services: Mapping[str, Callable[[Json], Any]] | None = None,
+) -> TaskHandler:
+    """A handler that finds Lambda functions by their names and the rest by resource or state."""
+    others = services or {}
+
+    def handle(call: TaskCall) -> Any:
+        if call.function is not None and call.function in functions:
+            return functions[call.function](call.arguments)
+        for name in (call.state, call.resource.arn, f"{call.resource.name}:{call.resource.action}"):
+            if name in others:
+                return others[name](call.arguments)
+        raise UnhandledError(unhandled(call))
+
+    return handle
+
+
+def unhandled(call: TaskCall) -> str:
+    """Why nobody does the work of a call, and what to do about it."""
+    what = f"function '{call.function}'" if call.function else f"resource '{call.resource.arn}'"
+    return (
+        f"The state '{call.state}' needs the {what}, and no handler does its work here. Map it to "
+        "a function or give it a stub."
+    )
+
+
+async def perform(handler: TaskHandler, call: TaskCall) -> Json | Later:
+    """The result of a call.
+
+    A function's exception becomes an error of its class name, with the JSON that Lambda reports
+    as cause. The result of `lambda:invoke` has the envelope of that service.
+
+    Raises:
+        TaskError: the work failed.
+        UnhandledError: nobody does it.
+    """
+    try:
+        value = handler(call)
+        if inspect.isawaitable(value):
+            value = await value
+        value, seconds = (value.value, value.seconds) if isinstance(value, Later) else (value, 0.0)
+        value = _as_json(value)
+    except (TaskError, UnhandledError):
+        raise
+    except Exception as error:  # user code may raise anything
+        raise _from_exception(error) from error
+    if call.resource.is_invoke and not call.token:
+        value = envelope(value)
+    return Later(value, seconds) if seconds else value
+
+
+def _as_json(value: Any) -> Json:
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError) as error:
+        reason = {
+            "errorMessage": f"Unable to marshal response: {error}",
+            "errorType": "Runtime.MarshalError",
+            "requestId": str(uuid4()),
+            "stackTrace": [],
+        }
+        raise TaskError("Runtime.MarshalError", text(reason)) from None
+
+
+def _from_exception(error: Exception) -> TaskError:
+    name = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    reason = {
+        "errorMessage": str(error),
+        "errorType": name,
+        "requestId": str(uuid4()),
+        "stackTrace": [line for line in traceback.format_list(frames)[2:] if line],
+    }
+    return TaskError(name, text(reason))
+
+
+def invocation(resource: Resource, arguments: Json) -> tuple[str | None, Json]:
+    """The function and the event of a Lambda task; (None, arguments) for other tasks.
+
+    Raises:
+        TaskError: `lambda:invoke` has no function to invoke.
+    """
+    if resource.kind == "function":
+        return function_name(resource.name), arguments
+    if not resource.is_invoke:
+        return None, arguments
+    given = arguments if isinstance(arguments, dict) else {}
+    if not isinstance(name := given.get("FunctionName"), str):
+        raise TaskError(
+            "States.Runtime",
+            "The field 'FunctionName' is required but was missing",
+        )
+    return function_name(name), given.get("Payload", {})
+
+
+def envelope(payload: Json) -> dict[str, Json]:
+    """What `lambda:invoke` gives for the result of a function."""
+    request = str(uuid4())
+    headers = {
+        "Connection": "keep-alive",
+        "Content-Length": str(len(text(payload).encode())),
+        "Content-Type": "application/json",
+        "X-Amz-Executed-Version": "$LATEST",
+        "x-amzn-Remapped-Content-Length": "0",
+        "x-amzn-RequestId": request,
+    }
+    return {
+        "ExecutedVersion": "$LATEST",
+        "Payload": payload,
+        "SdkHttpMetadata": {
+            "AllHttpHeaders": {name: [value] for name, value in headers.items()},
+            "HttpHeaders": headers,
+            "HttpStatusCode": 200,
+        },
+        "SdkResponseMetadata": {"RequestId": request},
+        "StatusCode": 200,
+    }

@@ -1,0 +1,228 @@
+"""Map and Parallel states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from agentflow.adapters.aws.asl import template
+from agentflow.adapters.aws.asl.errors import QUERY, TOLERANCE, EvaluationError, StateError
+from agentflow.adapters.aws.asl.jsonata import expression_in
+from agentflow.adapters.aws.asl.model import Machine, Map, Parallel
+from agentflow.adapters.aws.asl.simulate import batches, settings
+from agentflow.adapters.aws.asl.simulate.execution import Execution, Identity, Place, Visit
+from agentflow.adapters.aws.asl.simulate.states import (
+    BODIES,
+    Leaving,
+    arguments,
+    effective_input,
+    run_machine,
+    settle,
+)
+from agentflow.adapters.aws.asl.simulate.strands import Gather, Work
+from agentflow.adapters.aws.asl.values import Absent, text
+from agentflow.errors import Json
+
+INLINE_LIMIT = 40
+"""Iterations that an inline map runs at once at most."""
+DISTRIBUTED_LIMIT = 10_000
+_Allowed: TypeAlias = tuple[float | None, float | None]
+"""A count and a percentage of items that may fail."""
+
+
+def _parallel(state: Parallel, visit: Visit) -> Leaving:
+    given = arguments(state, visit, effective_input(state, visit))
+    visit.execution.record("ParallelStateStarted")
+    makers = [
+        partial(run_machine, branch, given, visit.place.inner(f"{state.name}[{index}]"))
+        for index, branch in enumerate(state.branches)
+    ]
+    results = yield Gather(makers, len(makers))
+    return settle(state, visit, results)
+
+
+def _map(state: Map, visit: Visit) -> Leaving:
+    effective = effective_input(state, visit)
+    found = yield from _items(state, visit, effective)
+    limit = settings.whole(state.max_concurrency, visit, "MaxConcurrency", effective)
+    if limit is not None and limit < 0:
+        raise EvaluationError("MaxConcurrency cannot be negative.")
+    visit.execution.record("MapStateStarted", length=len(found))
+    allowed = settings.tolerance(state, visit, effective)
+    if state.distributed:
+        most = min(limit or DISTRIBUTED_LIMIT, DISTRIBUTED_LIMIT)
+        result = yield from _distributed(
+            state, visit, effective, found, limit=most, allowed=allowed
+        )
+    else:
+        makers = [
+            partial(_iteration, state, visit, effective, index, item)
+            for index, item in enumerate(found)
+        ]
+        result = yield Gather(makers, min(limit or INLINE_LIMIT, INLINE_LIMIT))
+    visit.execution.record("MapStateSucceeded")
+    return settle(state, visit, result)
+
+
+# --- items -------------------------------------------------------------------------------------
+
+
+def _items(state: Map, visit: Visit, effective: Json) -> Work:
+    if state.reader is not None:
+        found = yield from batches.read_items(state, state.reader, visit, effective)
+        return found
+    if state.query_language == "JSONata":
+        return _expressed(state, visit)
+    found = template.look(state.items_path, visit.data(effective), visit.execution.chance)
+    if not isinstance(found, list):
+        raise EvaluationError(f'Reference path "{state.items_path}" must point to array.')
+    return found
+
+
+def _expressed(state: Map, visit: Visit) -> list[Json]:
+    if isinstance(state.items, Absent):
+        if not isinstance(visit.input, list):
+            raise EvaluationError(
+                f"Map state input must be an array but was: {text(visit.input)}", QUERY
+            )
+        return visit.input
+    found = template.resolve(state.items, visit.scope(), "Items")
+    if state.distributed and isinstance(found, dict):
+        return batches.pairs(found)
+    if not isinstance(found, list) and expression_in(state.items) is None:
+        raise EvaluationError(f"Map state input must be an array but was: {text(found)}", QUERY)
+    settings.expect(found, "array", state.items, "Items")
+    return list(found)
+
+
+def _selected(state: Map, visit: Visit, effective: Json, index: int, item: Json) -> Json:
+    """The input of an iteration."""
+    if isinstance(state.item_selector, Absent):
+        return item
+    around = _around(index, item)
+    if state.query_language == "JSONata":
+        return template.resolve(state.item_selector, visit.scope(item=around), "ItemSelector")
+    data = visit.data(effective, item=around)
+    return template.payload(state.item_selector, data, visit.execution.chance)
+
+
+def _around(index: int, item: Json) -> Json:
+    return {"Item": {"Index": index, "Value": item}}
+
+
+# --- inline ------------------------------------------------------------------------------------
+
+
+def _iteration(state: Map, visit: Visit, effective: Json, index: int, item: Json) -> Work:
+    execution = visit.execution
+    execution.record("MapIterationStarted", name=state.name, index=index)
+    try:
+        given = _selected(state, visit, effective, index, item)
+        trail = f"{state.name}[{index}]~{visit.retries}"
+        place = visit.place.inner(trail, _around(index, item))
+        result = yield from run_machine(state.processor, given, place)
+    except GeneratorExit:
+        execution.record("MapIterationAborted", name=state.name, index=index)
+        raise
+    except StateError as error:
+        if not error.fatal:
+            execution.record("MapIterationFailed", name=state.name, index=index)
+        raise
+    except EvaluationError as error:
+        raise _in_selector(error, visit) from None
+    execution.record("MapIterationSucceeded", name=state.name, index=index)
+    return result
+
+
+def _in_selector(error: EvaluationError, visit: Visit) -> StateError:
+    """Gathering strands give each other named errors only."""
+    failure = StateError(
+        error.name,
+        f"An error occurred while executing the state '{visit.name}' (entered at the event id "
+        f"#{visit.entered_id}). {error.detail}",
+    )
+    failure.fatal = error.name != QUERY
+    return failure
+
+
+# --- distributed -------------------------------------------------------------------------------
+
+
+class _Failures:
+    """Counts failed items against what is tolerated."""
+
+    def __init__(self, total: int, allowed: _Allowed) -> None:
+        self._count, self._share = allowed
+        self._total = total
+        self._failed = 0
+
+    def add(self, items: int) -> None:
+        """More items have failed.
+
+        Raises:
+            StateError: they are more than is tolerated.
+        """
+        self._failed += items
+        within_count = self._count is not None and self._failed <= self._count
+        within_share = self._share is not None and self._failed * 100 <= self._share * self._total
+        if not (within_count or within_share):
+            raise StateError(TOLERANCE, "The specified tolerated failure threshold was exceeded")
+
+
+def _distributed(
+    state: Map, visit: Visit, effective: Json, found: list[Json], *, limit: int, allowed: _Allowed
+) -> Work:
+    execution = visit.execution
+    inputs = [_selected(state, visit, effective, n, item) for n, item in enumerate(found)]
+    units = batches.batch(state, visit, effective, inputs)
+    label = state.label or state.name
+    number = f"{execution.chance.getrandbits(128):032x}"
+    run_arn = execution.identity.machine_id.replace("stateMachine", "mapRun")
+    run_arn = f"{run_arn}/{label}:{number}"
+    execution.record("MapRunStarted", mapRunArn=run_arn)
+    crew = _Crew(state.processor, visit, label, _Failures(len(found), allowed), [])
+    makers = [partial(_child, crew, unit) for unit in units]
+    try:
+        results = yield Gather(makers, limit)
+        result = yield from batches.write_results(state, visit, results, crew.finished, run_arn)
+    except StateError as error:
+        execution.record("MapRunFailed", error=error.name, cause=error.cause)
+        raise
+    execution.record("MapRunSucceeded")
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """What the children of one map have in common."""
+
+    machine: Machine
+    visit: Visit
+    label: str
+    failures: _Failures
+    finished: list[batches.Child]
+
+
+def _child(crew: _Crew, unit: batches.Unit) -> Work:
+    """One child execution: its output, or what stands for its failure."""
+    outer = crew.visit.execution
+    identity = Identity(
+        f"{outer.chance.getrandbits(128):032x}", outer.identity.machine, f"/{crew.label}"
+    )
+    child = Execution(identity, unit.input, outer.clock(), outer.clock, outer.ask)
+    child.record("ExecutionStarted", input=unit.input)
+    try:
+        output = yield from run_machine(crew.machine, unit.input, Place(child, {}))
+    except StateError as error:
+        child.record("ExecutionFailed", error=error.name, cause=error.cause)
+        crew.finished.append(batches.Child(identity, unit.input, None, error))
+        crew.failures.add(unit.items)
+        return {"Status": "FAILED", "Error": error.name, "Cause": error.cause}
+    child.record("ExecutionSucceeded", output=output)
+    crew.finished.append(batches.Child(identity, unit.input, output, None))
+    return output
+
+
+BODIES[Map] = _map
+BODIES[Parallel] = _parallel

@@ -1,0 +1,136 @@
+"""Values of fields that may be literals, paths or expressions: times, counts, percentages."""
+
+from __future__ import annotations
+
+from agentflow.adapters.aws.asl import template, timestamps
+from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME, EvaluationError
+from agentflow.adapters.aws.asl.jsonata import expression_in
+from agentflow.adapters.aws.asl.model import Map, Reference, Setting, Wait
+from agentflow.adapters.aws.asl.simulate.execution import Visit
+from agentflow.adapters.aws.asl.values import Absent, is_number, kind, shown, text
+from agentflow.errors import Json
+
+
+def expect(value: Json, expected: str, written: Json, field: str) -> None:
+    """Check the type of what an expression gave.
+
+    Raises:
+        EvaluationError: it is another one.
+    """
+    whole = is_number(value) and float(value).is_integer()
+    if not (whole if expected == "integer" else kind(value) == expected):
+        raise EvaluationError(
+            f"The JSONata expression '{expression_in(written)}' specified for the field '{field}' "
+            f"returned an unexpected result type. Expected '{expected}', but was '{kind(value)}' "
+            f"for value: {text(value)}",
+            QUERY,
+        )
+
+
+def whole(setting: Setting, visit: Visit, field: str, effective: Json) -> int | None:
+    """A whole number; None if the field is not there.
+
+    Raises:
+        EvaluationError: its path or expression gives something else.
+    """
+    value = _number(setting, visit, field, effective, "integer")
+    return None if value is None else int(value)
+
+
+def _number(
+    setting: Setting, visit: Visit, field: str, effective: Json, expected: str
+) -> float | None:
+    if isinstance(setting, Absent):
+        return None
+    if isinstance(setting, Reference):
+        value = template.look(setting.path, visit.data(effective), visit.execution.chance)
+        number = _parsed(value)
+        if number is None or (expected == "integer" and not number.is_integer()):
+            raise EvaluationError(
+                f"The {field}Path field refers to value {text(value)} which is not a valid "
+                f"{'integer' if expected == 'integer' else 'number'}: {setting.path}"
+            )
+        return number
+    if expression_in(setting) is None:
+        return float(setting)
+    value = template.resolve(setting, visit.scope(), field)
+    expect(value, expected, setting, field)
+    return float(value)
+
+
+def _parsed(value: Json) -> float | None:
+    """A number, or a text that is one."""
+    try:
+        return float(value) if is_number(value) or isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def tolerance(state: Map, visit: Visit, effective: Json) -> tuple[float | None, float | None]:
+    """How many failed items a map accepts: a count and a percentage, None where not limited so.
+
+    Raises:
+        EvaluationError: a value is out of range.
+    """
+    count = whole(state.tolerated_count, visit, "ToleratedFailureCount", effective)
+    share = _number(
+        state.tolerated_percentage, visit, "ToleratedFailurePercentage", effective, "number"
+    )
+    error = QUERY if state.query_language == "JSONata" else RUNTIME
+    if count is not None and count < 0:
+        raise EvaluationError("ToleratedFailureCount cannot be negative.", error)
+    if share is not None and not 0 <= share <= 100:
+        raise EvaluationError("ToleratedFailurePercentage must be between 0 and 100.", error)
+    return count or None, share or None
+
+
+def wake(state: Wait, visit: Visit, effective: Json) -> float:
+    """When a Wait state ends, in Unix seconds.
+
+    Raises:
+        EvaluationError: its path or expression gives no time.
+    """
+    if isinstance(state.timestamp, Absent):
+        return visit.execution.clock() + _seconds(state.seconds, visit, effective)
+    if isinstance(state.timestamp, Reference):
+        path = state.timestamp.path
+        value = template.look(path, visit.data(effective), visit.execution.chance)
+        wrong = (
+            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset "
+            f"date-time format string: {path} == {shown(value)}"
+        )
+        name = RUNTIME
+    else:
+        value = template.resolve(state.timestamp, visit.scope(), "Timestamp")
+        if expression_in(state.timestamp) is not None:
+            expect(value, "string", state.timestamp, "Timestamp")
+        wrong = (
+            "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time "
+            f"format string: {shown(value)}"
+        )
+        name = QUERY
+    moment = timestamps.parse(value)
+    if moment is None:
+        raise EvaluationError(wrong, name)
+    return moment
+
+
+def _seconds(setting: Setting, visit: Visit, effective: Json) -> float:
+    if isinstance(setting, Reference):
+        value = template.look(setting.path, visit.data(effective), visit.execution.chance)
+        what, shown_value, name = "SecondsPath parameter", f"{setting.path} == ", RUNTIME
+    else:
+        value = template.resolve(setting, visit.scope(), "Seconds")
+        what, shown_value, name = "Seconds field", "", QUERY
+        if expression_in(setting) is not None:
+            expect(value, "number", setting, "Seconds")
+    number = _parsed(value)
+    if number is None or not number.is_integer():
+        raise EvaluationError(
+            f"The {what} cannot be parsed as a long value: {shown_value}{shown(value)}", name
+        )
+    if number < 0:
+        raise EvaluationError(
+            f"The {what} references a negative value: {shown_value}{shown(value)}", name
+        )
+    return number

@@ -1,0 +1,91 @@
+"""Put values into templates: payload templates (JSONPath) and values with `{% %}` (JSONata)."""
+
+from __future__ import annotations
+
+from agentflow.adapters.aws.asl import intrinsics, jsonata, jsonpath
+from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedError
+from agentflow.adapters.aws.asl.intrinsics import Chance
+from agentflow.adapters.aws.asl.jsonata import Scope
+from agentflow.adapters.aws.asl.jsonpath import Data
+from agentflow.adapters.aws.asl.values import Absent, text
+from agentflow.errors import Json
+
+
+def payload(template: Json, data: Data, chance: Chance) -> Json:
+    """A payload template with the values of its `.$` fields.
+
+    Raises:
+        EvaluationError: a path leads nowhere, or an intrinsic function fails.
+    """
+    if isinstance(template, list):
+        return [payload(item, data, chance) for item in template]
+    if not isinstance(template, dict):
+        return template
+    return {
+        key.removesuffix(".$"): payload(value, data, chance)
+        if not key.endswith(".$")
+        else _field(key, value, data, chance)
+        for key, value in template.items()
+    }
+
+
+def _field(key: str, expression: str, data: Data, chance: Chance) -> Json:
+    if expression.startswith("States."):
+        return call(expression, data, chance)
+    try:
+        return jsonpath.find(expression, data)
+    except jsonpath.MissingError:
+        source = data.context if expression.startswith("$$") else data.input
+        raise EvaluationError(
+            f"The JSONPath '{expression}' specified for the field '{key}' could not be found in "
+            f"the input '{text(source)}'"
+        ) from None
+
+
+def call(expression: str, data: Data, chance: Chance) -> Json:
+    """The value of a call of an intrinsic function.
+
+    Raises:
+        EvaluationError: it is not well formed, or fails.
+    """
+    try:
+        return intrinsics.evaluate(intrinsics.parse(expression), data, chance)
+    except MalformedError as error:
+        raise EvaluationError(f"Invalid path '{expression}' : {error.message}") from None
+
+
+def look(path: str, data: Data, chance: Chance) -> Json:
+    """What the path of a field such as `InputPath` or `SecondsPath` names.
+
+    Raises:
+        EvaluationError: it leads nowhere.
+    """
+    if path.startswith("States."):
+        return call(path, data, chance)
+    try:
+        return jsonpath.find(path, data)
+    except jsonpath.MissingError as error:
+        raise EvaluationError(f"Invalid path '{path}' : {error}") from None
+
+
+def resolve(template: Json, scope: Scope, field: str) -> Json:
+    """A value with the results of its expressions; `field` is how errors call it.
+
+    Raises:
+        EvaluationError: an expression fails or is undefined.
+    """
+    if isinstance(template, dict):
+        return {key: resolve(item, scope, f"{field}/{key}") for key, item in template.items()}
+    if isinstance(template, list):
+        return [resolve(item, scope, f"{field}[{n}]") for n, item in enumerate(template)]
+    expression = jsonata.expression_in(template)
+    if expression is None:
+        return template
+    value = jsonata.evaluate(expression, field, scope)
+    if isinstance(value, Absent):
+        raise EvaluationError(
+            f"The JSONata expression '{expression}' specified for the field '{field}' returned "
+            "nothing (undefined).",
+            QUERY,
+        )
+    return value
