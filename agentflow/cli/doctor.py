@@ -19,6 +19,8 @@ from agentflow.errors import AgentFlowError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agentflow.runtime.journal import Journal
+
 State = Literal["ok", "warn", "fail"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
@@ -26,6 +28,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "ray": ("ray",),
 }
 """What each extra brings; without the first, nothing can be run, without the second, on Ray."""
+
+ORPHANS = 100
+"""Executions that nobody runs and that are looked at."""
 
 MARKERS = ("agentflow.toml", "pyproject.toml", ".git")
 """What makes a folder the root of a project."""
@@ -90,7 +95,7 @@ def _checks() -> Iterator[Check]:
     yield _functions(root)
     yield _settings()
     if util.find_spec("sqlmodel") is not None:
-        yield _store(root)
+        yield from _store(root)
 
 
 def _python() -> Check:
@@ -141,7 +146,7 @@ def _settings() -> Check:
     return Check("settings", "ok", f"executor {settings.executor}")
 
 
-def _store(root: Path) -> Check:
+def _store(root: Path) -> Iterator[Check]:
     from agentflow.runtime.journal import Journal
     from agentflow.runtime.settings import load_settings
 
@@ -149,15 +154,41 @@ def _store(root: Path) -> Check:
         url = load_settings().database_url
         path = root / ".agentflow" / "journal.db"
         if url is None and not path.exists():
-            return _new_store(path)
+            yield _new_store(path)
+            return
         journal = Journal.open(url, root)
         try:
             journal.executions(limit=1)
+            yield _whole(journal, "DATABASE_URL" if url is not None else str(path))
+            yield from _nobodys(journal)
         finally:
             journal.close()
     except AgentFlowError as error:
-        return Check("store", "fail", error.message, error.help)
-    return Check("store", "ok", "DATABASE_URL" if url is not None else str(path))
+        yield Check("store", "fail", error.message, error.help)
+
+
+def _whole(journal: Journal, place: str) -> Check:
+    """Whether a journal still has everything that was acknowledged."""
+    if not journal.behind:
+        return Check("store", "ok", place)
+    lost, _, remedy = journal.behind.partition("; ")
+    return Check("store", "warn", lost, remedy)
+
+
+def _nobodys(journal: Journal) -> Iterator[Check]:
+    """Open executions that nobody runs; with those whose history is damaged nobody can go on."""
+    found = journal.orphans(ORPHANS)
+    whole = 0
+    for execution in found:
+        try:
+            journal.history(execution)
+            whole += 1
+        except AgentFlowError as error:
+            yield Check("execution", "warn", error.message, error.help)
+    if whole:
+        more = " or more" if len(found) == ORPHANS else ""
+        waiting = f"nobody runs {text.counted(whole, 'open execution')}{more}"
+        yield Check("executions", "ok", f"{waiting}; `agentflow resume ID` goes on with one")
 
 
 def _new_store(path: Path) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,9 +17,11 @@ from agentflow.cli.options import (
 )
 from agentflow.cli.outcome import Account, command, is_alive
 from agentflow.errors import Conflict, InputError, NotFound
+from agentflow.runtime.bus import NoBus, RedisBus
 from agentflow.runtime.catalog import restored
 from agentflow.runtime.ids import new_id
 from agentflow.runtime.journal.protocol import ENDED, Message
+from agentflow.runtime.settings import load_settings
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.model import Listen
 
@@ -108,7 +111,10 @@ def _problems(form: Json, content: Json) -> list[str]:
 def _send(journal: Journal, account: Account, name: str, content: Json, *, as_json: bool) -> int:
     record = account.record
     message = Message(f"{record.id}/{new_id()}", name, None, content, time.time(), record.id)
+    url = load_settings().redis_url
+    bus = NoBus() if url is None else RedisBus(url, journal.name)
     journal.post(message)
+    asyncio.run(bus.send_at_once({"kind": "message"}))  # whoever runs it looks at once
     is_awaited = any(listening.name == name for listening in account.awaited)
     if as_json:
         terminal.result_json(

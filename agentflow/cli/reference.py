@@ -55,6 +55,8 @@ SHAPES: dict[str, str] = {
     "`new`": '`{"folder", "template", "files"}`',
     "`new --list`": '`{"templates": [{"name", "description"}]}`',
     "`doctor`": '`{"ok", "checks": [{"name", "status", "message", "fix"}]}`',
+    "`prune`": '`{"dry_run", "executions", "events", "blobs", "bytes"}`',
+    "`backup`": '`{"folder"}`',
     "a refusal": '`{"error": {"code", "message", "file", "line", "column", "help"}}`',
     "mistakes in specs": "the same, with all of them under `errors`",
 }

@@ -22,6 +22,15 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
+def size(count: int) -> str:
+    """A number of bytes at the precision that matters: `812 bytes`, `64 KB`, `1.2 MB`, `3.0 GB`."""
+    if count < 1000:
+        return counted(count, "byte")
+    if count < 999_500:
+        return f"{count / 1e3:.0f} KB"
+    return f"{count / 1e6:.1f} MB" if count < 999_950_000 else f"{count / 1e9:.1f} GB"
+
+
 def clock(at: float) -> str:
     """The local time of day of a Unix time: `12:00:01`."""
     return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")

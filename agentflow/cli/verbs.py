@@ -46,6 +46,10 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("logs", "ID", "Show what an execution's functions printed.", "records"),
         Verb("doctor", "", "Check this machine and say what to fix.", "doctor"),
     ),
+    "Keep": (
+        Verb("prune", "--older-than DURATION", "Remove what ended long ago.", "storage"),
+        Verb("backup", "DIR", "Copy the journal while it is in use.", "storage"),
+    ),
 }
 """Verbs by the heading they stand under, in the order of the overview."""
 

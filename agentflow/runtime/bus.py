@@ -56,6 +56,10 @@ class Bus(Protocol):
         """
         ...
 
+    async def send_at_once(self, hint: dict[str, Json]) -> None:
+        """Send a hint without `run`: for a program that sends one and ends."""
+        ...
+
     async def run(self, receive: Receive) -> None:
         """Carry hints until cancelled."""
         ...
@@ -65,6 +69,9 @@ class NoBus:
     """Where there is no Redis."""
 
     def send(self, hint: dict[str, Json]) -> None:
+        """Nobody hears it."""
+
+    async def send_at_once(self, hint: dict[str, Json]) -> None:
         """Nobody hears it."""
 
     async def run(self, receive: Receive) -> None:
@@ -98,6 +105,16 @@ class RedisBus:
             self._unsent[orjson.dumps(hint)] = None
             self._has_unsent.set()
 
+    async def send_at_once(self, hint: dict[str, Json]) -> None:
+        """Send a hint and disconnect; it is dropped when Redis does not answer soon."""
+        self.send(hint)
+        try:
+            await self._send_some()
+        except _failures() as error:
+            log.debug("Redis does not answer: %s", error)
+        finally:
+            await self._leave()
+
     async def run(self, receive: Receive) -> None:
         """Send and receive until cancelled, whatever becomes of Redis meanwhile."""
         try:
@@ -105,9 +122,12 @@ class RedisBus:
                 group.create_task(self._send_all())
                 group.create_task(self._receive_all(receive))
         finally:
-            with suppress(Exception):
-                async with asyncio.timeout(PATIENCE):
-                    await self._client.aclose()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        with suppress(Exception):
+            async with asyncio.timeout(PATIENCE):
+                await self._client.aclose()
 
     # --- sending ------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -302,10 +303,11 @@ LISTENER = """
 def agentflow(*arguments: str) -> None:
     """What another process does with the same store and the same Redis."""
     subprocess.run(
-        [sys.executable, "-m", "agentflow", *arguments, "--executor", "inline"],
+        [sys.executable, "-m", "agentflow", *arguments],
         check=True,
         capture_output=True,
         timeout=PATIENCE,
+        env={**os.environ, "AGENTFLOW_EXECUTOR": "inline"},
     )
 
 
@@ -327,6 +329,33 @@ def test_an_event_emitted_by_another_process_arrives_by_hint(
     spec("  - {id: e, emit: {type: paid, subject: o-1, data: 7}}", name="emitter")
     execution = engine.start(spec("  - {id: l, listen: paid, correlation: o-1}"))
     agentflow("run", "emitter.yaml")
+    assert execution.result(PATIENCE) == 7
+
+
+@pytest.mark.slow
+def test_a_message_from_the_command_line_arrives_by_hint(
+    hinted: None, engine: Engine, spec: Spec
+) -> None:
+    execution = engine.start(
+        spec("""
+  - {id: l, listen: paid}
+  - {id: ok, approve: really?}
+  - {id: r, return: ["${ l }", "${ ok }"]}
+""")
+    )
+    agentflow("signal", execution.id, "paid", "--data", "7")
+    agentflow("approve", execution.id, "ok", "--data", "true")
+    assert execution.result(PATIENCE) == [7, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fate", ["kill", "freeze"])
+def test_a_message_sent_where_redis_does_not_answer_is_found_by_looking(
+    redis_url: None, redis: RedisServer, engine: Engine, spec: Spec, fate: str
+) -> None:
+    execution = engine.start(spec("  - {id: l, listen: paid}"))
+    getattr(redis, fate)()
+    agentflow("signal", execution.id, "paid", "--data", "7")
     assert execution.result(PATIENCE) == 7
 
 
