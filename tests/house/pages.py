@@ -11,7 +11,8 @@ A block's language says what happens to it:
 
 A block whose first line is a comment with a path (`# specs/words.yaml`) is written to that file.
 In expected output `…` stands for anything in a line, and a line of its own for any lines. Ids,
-times and durations are compared by their form, so that a page may show real ones.
+times, durations and how much a failure left done are compared by their form, so that a page may
+show real ones.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ FORMS = {
     "<id>": re.compile(r"\b[0-9][0-9a-hjkmnp-tv-z]{15}\b"),
     "<time>": re.compile(r"\b(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:\.\d+Z)?"),
     "<duration>": re.compile(r"\b\d+(?:\.\d+)?s\b"),
+    # How many of its siblings had completed when an item failed is a race.
+    "<results>": re.compile(r"\b(?:1 result is|\d+ results are)\b"),
 }
 """What changes from run to run, and what is compared in its place."""
 

@@ -158,6 +158,8 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
         ("12:00:01 load 1.2s", "23:59:59 load 10.0s\n", True),
         ("12:00:01 load 1.2s", "23:59:59 save 10.0s\n", False),
         ("1m89r5zjvkbetn96", "1m89r7tdyajk5g8k\n", True),
+        ("4 results are kept", "1 result is kept\n", True),
+        ("4 results are kept", "no result is kept\n", False),
     ],
 )
 def test_expected_output_is_compared_line_by_line(
