@@ -13,7 +13,7 @@ from typing import Any, assert_never
 
 from agentflow.errors import AgentFlowError, Unavailable, fault_value
 from agentflow.runtime.alarm import Alarm
-from agentflow.runtime.exchange import child_id, task_of
+from agentflow.runtime.exchange import child_id, task_of, unwanted_by
 from agentflow.runtime.executors.protocol import Executor, Task
 from agentflow.runtime.journal.protocol import Message
 from agentflow.runtime.live import Live
@@ -174,11 +174,16 @@ class Effects:
         elif command.key in live.working:
             live.children[command.key] = child
         else:
-            await self._children.cancel_child(child, f"no longer wanted by {live.id}")
+            await self._children.cancel_child(child, unwanted_by(live.id))
 
     async def _tell(self, parent: str, key: str, child: str) -> None:
-        event = await self._children.child_ended(child, key)
-        self._post(parent, event)
+        live = self._lookup(parent)
+        if live is None:
+            return
+        if key in live.working and await self._children.revive(child):
+            live.children[key] = child
+            return
+        self._post(parent, await self._children.child_ended(child, key))
 
     # --- withdrawing --------------------------------------------------------------------------
 
@@ -189,7 +194,7 @@ class Effects:
             self.mailbox.forget(live, listening)
         child = live.children.pop(key, None)
         if child is not None:
-            self._spawn(self._children.cancel_child(child, f"no longer wanted by {live.id}"))
+            self._spawn(self._children.cancel_child(child, unwanted_by(live.id)))
         self._executor.withdraw(live.id, key)
 
     # --- beside the turns ---------------------------------------------------------------------

@@ -25,6 +25,11 @@ def child_id(parent: str, key: str) -> str:
     return f"{parent}-{hashlib.blake2b(key.encode(), digest_size=4).hexdigest()}"
 
 
+def unwanted_by(parent: str) -> str:
+    """Why a child is cancelled whose parent has no use for it any more."""
+    return f"no longer wanted by {parent}"
+
+
 def event_of(report: Report, at: float) -> Event:
     """What a report tells the machine."""
     match report.kind:

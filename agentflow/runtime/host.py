@@ -19,7 +19,7 @@ from agentflow.runtime.archive import Archive, Past
 from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.bus import Bus, NoBus
 from agentflow.runtime.catalog import Catalog, start_row
-from agentflow.runtime.exchange import child_id
+from agentflow.runtime.exchange import child_id, unwanted_by
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
@@ -39,7 +39,14 @@ from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Started, payload
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
-from agentflow.runtime.recovery import RETRIED, brought_back, parent_of, rebuild, retry_point
+from agentflow.runtime.recovery import (
+    RETRIED,
+    brought_back,
+    cancel_reason,
+    parent_of,
+    rebuild,
+    retry_point,
+)
 from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded
@@ -141,6 +148,19 @@ class Host:
             return
         with suppress(Conflict):
             await self.cancel(child, reason)
+
+    async def revive(self, child: str) -> bool:
+        """Retry a child that was cancelled for its parent's sake, as the parent wants it again."""
+        stored = await self._blocking.read(self._journal.execution, child)
+        if stored.status != "cancelled" or stored.parent is None:
+            return False
+        records = await self._blocking.read(self._journal.replay, child)
+        if cancel_reason(records) != unwanted_by(stored.parent):
+            return False
+        with suppress(Conflict):  # its saga was undone, or another process was faster
+            await self.retry(child)
+            return True
+        return False
 
     async def child_ended(self, child: str, key: str) -> ChildEnded:
         """How a child ended, as the event of its parent's step."""

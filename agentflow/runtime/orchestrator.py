@@ -227,8 +227,8 @@ class Orchestrator:
                 return
             live.note(event, commands)
             group.records.append(live.record(event))
-        elif isinstance(event, Started | Resumed):
-            commands = []
+        elif isinstance(event, Started | Resumed | CancelRequested):
+            commands = []  # it is at its end already, and only that is to be written
         else:
             return
         if isinstance(event, MessageReceived):
@@ -307,8 +307,22 @@ class Orchestrator:
                 self._effects.do(live, command, tasks)
             if live.is_over:
                 self._end(live)
+        if tasks and self._arrived:
+            tasks = self._unanswered(tasks)
         if tasks:
             self._executor.submit(tasks)
+
+    def _unanswered(self, tasks: list[Task]) -> list[Task]:
+        """What need not be asked: after a take-over, the answer to who had asked before may come.
+
+        It was given before the call is made again, and will be recorded: then it must not be made.
+        """
+        answered = {
+            (execution, event.key, event.attempt)
+            for execution, event in self._arrived
+            if isinstance(event, CallCompleted | CallFailed | BatchCompleted)
+        }
+        return [task for task in tasks if (task.execution, task.key, task.attempt) not in answered]
 
     def _end(self, live: Live) -> None:
         del self._lives[live.id]

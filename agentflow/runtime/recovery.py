@@ -114,6 +114,12 @@ def retry_point(execution: StoredExecution, records: Sequence[Record]) -> RetryP
     return point
 
 
+def cancel_reason(records: Sequence[Record]) -> str:
+    """Why an execution was cancelled first; empty if it was not, or nobody said."""
+    asked = (record.data["reason"] for record in records if record.type == "cancel.requested")
+    return str(next(asked, ""))
+
+
 def _cancellation(records: Sequence[Record]) -> RetryPoint:
     return RetryPoint(next(r.seq for r in records if r.type == "cancel.requested"))
 

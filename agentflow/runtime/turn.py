@@ -50,6 +50,10 @@ class Children(Protocol):
         """Unwind a child, whoever runs it, unless it has ended."""
         ...
 
+    async def revive(self, child: str) -> bool:
+        """Retry a child that was cancelled for its parent's sake, as the parent wants it again."""
+        ...
+
     async def child_ended(self, child: str, key: str) -> ChildEnded:
         """How a child ended, as an event of its parent's step `key`."""
         ...

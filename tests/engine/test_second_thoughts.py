@@ -1,0 +1,72 @@
+"""Executions that are cancelled and wanted again. Each was found by the simulation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentflow import Engine, ExecutionCancelled
+from agentflow.runtime.exchange import child_id
+from agentflow.runtime.executors.protocol import Report, Task
+from agentflow.spec.load import Loaded
+from tests.engine.test_handover import Idle, serving, until
+
+Spec = Callable[..., Loaded]
+
+
+def test_a_retry_wants_the_children_again_that_were_cancelled(
+    engine: Engine, spec: Spec, project: Path
+) -> None:
+    spec(f"  - {{id: w, call: work.wait_for, with: {{path: {project / 'go'}}}}}", name="child")
+    execution = engine.start(spec("  - {id: r, run: child}"))
+    child = child_id(execution.id, "r")
+    engine.cancel(execution.id)
+    with pytest.raises(ExecutionCancelled):
+        execution.result(20)
+    (project / "go").touch()
+    assert engine.retry(execution.id).result(20) == "there"
+    assert engine.journal.execution(child).status == "succeeded"
+
+
+async def test_what_had_come_to_its_end_is_not_cancelled_but_ended(
+    project: Path, spec: Spec
+) -> None:
+    loaded = spec("  - {id: m, map: [], call: work.double, with: {x: 1}}")
+    async with serving(project) as (host, journal):
+        await host.create(loaded, None, "e1")  # its process died before it wrote the end
+        held = await host.cancel("e1", "enough")
+        assert held.live is not None
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        assert journal.execution("e1").status == "succeeded"
+
+
+class Counting(Idle):
+    """Counts what is submitted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.submitted: list[tuple[str, int]] = []
+
+    def submit(self, tasks: object) -> None:
+        assert isinstance(tasks, list)
+        self.submitted += [(task.key, task.attempt) for task in tasks if isinstance(task, Task)]
+
+
+async def test_a_call_whose_answer_is_there_already_is_not_made_again(
+    project: Path, spec: Spec
+) -> None:
+    executor = Counting()
+    async with serving(project, executor=executor) as (host, journal):
+        await host.start(spec("  - {id: a, call: work.double, with: {x: 1}}"), None, "e1")
+        await until(lambda: executor.submitted == [("a", 1)])
+        host.orchestrator.lose(host.orchestrator.lives)
+        journal.release("e1", host._owner)
+        held = await host.resume("e1")
+        executor.report([Report("e1", "a", 1, "completed", value=2)])
+        assert held.live is not None
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        assert journal.execution("e1").output == 2
+        assert executor.submitted == [("a", 1)]
