@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 from agentflow.errors import AgentFlowError, Json, UsageError
 from agentflow.runtime.bus import Bus, NoBus, RedisBus
-from agentflow.runtime.execution import Execution
+from agentflow.runtime.execution import POLL_SECONDS, Execution
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.host import Held, Host
 from agentflow.runtime.ids import checked_id
@@ -64,6 +64,8 @@ class Engine:
         self._parallel = parallel
         self._adopt = adopt
         self._watch: Callable[[Notice], None] = watch or (lambda notice: None)
+        self._news = threading.Condition()
+        self._commits = 0
         settings = load_settings()
         self.journal = Journal.open(store or settings.database_url, self.root)
         self._bus = self._make_bus(settings.redis_url)
@@ -168,6 +170,16 @@ class Engine:
         """
         return self._handle(self._host.cancel(self.journal.resolve(reference), reason))
 
+    def news(self, seen: int | None) -> int:
+        """Wait for a commit of this process after the one with the number `seen`, or a while.
+
+        A while is how often one looks for commits of others. Without `seen` it does not wait.
+        """
+        with self._news:
+            if seen is not None:
+                self._news.wait_for(lambda: self._commits != seen, POLL_SECONDS)
+            return self._commits
+
     def close(self) -> None:
         """Give up what runs, stop the executor, close the journal. Closing twice is harmless."""
         if self._loop.is_closed():
@@ -218,7 +230,7 @@ class Engine:
             self.journal,
             self._executor,
             self._logs,
-            self._watch,
+            self._tell,
             self._parallel,
             adopt=self._adopt,
             bus=self._bus,
@@ -226,6 +238,13 @@ class Engine:
         self._serving = self._loop.create_task(self._guard())
         ready.set()
         self._loop.run_forever()
+
+    def _tell(self, notice: Notice) -> None:
+        """Pass a notice on, and wake who waits for news."""
+        self._watch(notice)
+        with self._news:
+            self._commits += 1
+            self._news.notify_all()
 
     async def _guard(self) -> None:
         """When the journal fails, every execution is given up for that reason."""

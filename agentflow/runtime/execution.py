@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from agentflow.errors import ExecutionCancelled, ExecutionFailed, Json
 from agentflow.runtime.journal.protocol import ENDED, Record, Status, StoredExecution
+from agentflow.runtime.results import ResultStream
 
 if TYPE_CHECKING:
     from agentflow.runtime.engine import Engine
@@ -51,6 +52,27 @@ class Execution:
     def events(self) -> list[Record]:
         """Its history so far, verified."""
         return self._engine.journal.history(self.id)
+
+    def stream(self, step: str) -> ResultStream:
+        """The results of a pipeline, in source order, each as soon as it is in the journal.
+
+        Iterate over it with `for` or `async for`, while the execution runs or later. `step` is the
+        pipeline's id; of one inside another step, its key (`outer.pages`, `rounds[3].pages`).
+
+        Raises:
+            UsageError: the workflow has no such pipeline.
+            ExecutionFailed: while iterating: it ended with an error.
+            ExecutionCancelled: while iterating: it was cancelled.
+            Unavailable: while iterating: the engine had to give it up; it can be resumed.
+        """
+        return ResultStream(
+            self._engine.journal,
+            self.record(),
+            step,
+            ended=self._ended,
+            news=self._engine.news,
+            conclude=self._output,
+        )
 
     def cancel(self, reason: str = "") -> None:
         """Ask for it to be unwound: `finally` blocks and compensations run."""

@@ -123,6 +123,28 @@ def verified(row: Row[Any], events: Sequence[StoredEvent], values: Values) -> li
     return records
 
 
+def verified_part(
+    row: Row[Any], after: int, events: Sequence[StoredEvent], values: Values
+) -> list[Record]:
+    """The records behind event number `after`; `events` begins with that event, if there is one.
+
+    Raises:
+        Corrupt: an event was changed, removed, added or moved.
+    """
+    for seq, event in enumerate(events, after or 1):
+        if event.seq != seq:
+            raise _corrupt(row.id, seq, "is missing")
+    if after and not events:
+        raise _corrupt(row.id, after, "is missing")
+    known, new = (events[:1], events[1:]) if after else ([], events)
+    previous = known[0].hash if known else _origin(row, new[:1])
+    for event in new:
+        if event.hash != _link(previous, row.id, event):
+            raise _corrupt(row.id, event.seq, _CHANGED)
+        previous = event.hash
+    return _records(row.id, new, values)
+
+
 def verify_end(row: Row[Any], last: Sequence[StoredEvent], values: Values) -> None:
     """Check that a row says what its last event says; `last` holds that and the one before it.
 

@@ -10,7 +10,13 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.errors import NotFound, UsageError
-from agentflow.runtime.journal.chain import StoredEvent, verified, verify_end, verify_open
+from agentflow.runtime.journal.chain import (
+    StoredEvent,
+    verified,
+    verified_part,
+    verify_end,
+    verify_open,
+)
 from agentflow.runtime.journal.database import Database
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.heads import Head, Heads, short
@@ -184,6 +190,25 @@ class Reader:
         head = self._heads.known(execution_id)
         row, events = self._database.read(read)
         return verified(row, events, self._values)
+
+    def page(self, execution_id: str, after: int, limit: int) -> list[Record]:
+        """At most `limit` events behind event number `after`, each checked to follow the last.
+
+        It is for reading along; that nothing is missing at the end is what `history` checks.
+
+        Raises:
+            NotFound: there is no such execution.
+            Corrupt: an event is not what was written.
+        """
+
+        def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
+            row = self._row(connection, execution_id, head)
+            query = _EVENTS_AFTER.limit(limit + (after > 0))
+            return row, _events(connection, execution_id, query, after=after - 1)
+
+        head = self._heads.known(execution_id)
+        row, events = self._database.read(read)
+        return verified_part(row, after, events, self._values)
 
     def replay(self, execution_id: str) -> list[Record]:
         """The events that still count: `history` without those a retry set aside."""
