@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Unavailable,
         UsageError,
     )
-    from agentflow.functions import Context, function
+    from agentflow.functions import Context, agent, function
     from agentflow.runtime.api import run, run_async
     from agentflow.runtime.engine import Engine
     from agentflow.runtime.execution import Execution
@@ -51,7 +51,7 @@ _HOME = {
         "Unavailable",
         "UsageError",
     ),
-    "agentflow.functions": ("Context", "function"),
+    "agentflow.functions": ("Context", "agent", "function"),
     "agentflow.runtime.api": ("run", "run_async"),
     "agentflow.runtime.engine": ("Engine",),
     "agentflow.runtime.execution": ("Execution",),
@@ -77,6 +77,7 @@ __all__ = [
     "Unavailable",
     "UsageError",
     "__version__",
+    "agent",
     "function",
     "load",
     "loads",

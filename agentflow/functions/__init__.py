@@ -4,7 +4,8 @@ Functions ship to workers and clouds with this package; importing it costs the s
 """
 
 from agentflow.errors import Fault
+from agentflow.functions.agents import agent
 from agentflow.functions.context import Context, current
 from agentflow.functions.decorator import function
 
-__all__ = ["Context", "Fault", "current", "function"]
+__all__ = ["Context", "Fault", "agent", "current", "function"]

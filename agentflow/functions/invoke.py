@@ -86,10 +86,22 @@ def invoke(
     Raises:
         Stopped: the call was interrupted from outside; nothing else is ever raised.
     """
+    return call_prepared(lambda: prepare(function, root), root, arguments, context, printed=printed)
+
+
+def call_prepared(
+    find: Callable[[], Prepared],
+    root: str,
+    arguments: Json,
+    context: Context,
+    *,
+    printed: Callable[[str], None],
+) -> Outcome:
+    """Like `invoke`, for whatever `find` gives; what it raises is the call's failure."""
     began = time.perf_counter()
     try:
         with entered(context), captured(printed):
-            prepared = prepare(function, root)
+            prepared = find()
             positional, named = prepared.plan.bind(arguments, context)
             result = prepared.function(*positional, **named)
             if inspect.isawaitable(result):
@@ -115,10 +127,24 @@ async def invoke_async(
     Raises:
         asyncio.CancelledError: the task was cancelled from outside.
     """
+    return await call_prepared_async(
+        lambda: prepare(function, root), root, arguments, context, printed=printed
+    )
+
+
+async def call_prepared_async(
+    find: Callable[[], Prepared],
+    root: str,
+    arguments: Json,
+    context: Context,
+    *,
+    printed: Callable[[str], None],
+) -> Outcome:
+    """Like `invoke_async`, for whatever `find` gives; what it raises is the call's failure."""
     began = time.perf_counter()
     try:
         with entered(context), captured(printed):
-            prepared = prepare(function, root)
+            prepared = find()
             positional, named = prepared.plan.bind(arguments, context)
             value = encode(await prepared.function(*positional, **named))
     except asyncio.CancelledError as error:

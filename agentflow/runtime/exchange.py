@@ -88,4 +88,5 @@ def task_of(live: Live, command: Invoke | InvokeBatch | OpenStream) -> Task:
         skip=skip,
         at_most_once=isinstance(command, Invoke) and command.at_most_once,
         in_turn=isinstance(command, InvokeBatch) and command.in_turn,
+        agent_key=command.agent_key if isinstance(command, Invoke) else None,
     )

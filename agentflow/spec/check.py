@@ -25,6 +25,7 @@ from agentflow.spec.expressions.types import (
     ObjectOf,
     Type,
     members,
+    overlap,
     union,
 )
 from agentflow.spec.model import (
@@ -176,6 +177,7 @@ class _Walk(Scoping):
     def call(self, call: Call | Reduce | Compensation, names: Names, step: Step) -> Type:
         """A call's arguments, and what undoes it."""
         self.infer(call.arguments, names)
+        self.key(call, names)
         if isinstance(call, Call):
             if call.compensate is not None:
                 inside = names.inner()
@@ -193,6 +195,14 @@ class _Walk(Scoping):
             functions=self.functions,
             diagnostics=self.diagnostics,
         )
+
+    def key(self, call: Call | Reduce | Compensation, names: Names) -> None:
+        """Which instance of an agent: a text."""
+        type = NULL if call.key is None else self.infer(call.key, names)
+        if call.key is not None and not overlap(type, STRING):
+            place = call.key.span if isinstance(call.key, Expression) else call.span
+            remedy = "make it one: `str(…)`"
+            self.error("AF122", f"`key` is text, and this is {type}", place, remedy=remedy)
 
     def set(self, action: Set, step: Step, names: Names) -> Type:
         """Names and their values; all values are computed before any name is bound."""

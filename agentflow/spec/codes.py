@@ -295,6 +295,27 @@ CODES: dict[str, Code] = {
         "A function is named by its import path, or by a short name from `functions`.",
         "Write it like `functions.text.count_words`.",
     ),
+    "AF407": Code(
+        "Agent not found",
+        "No class of the project is marked `@agent` with this name.",
+        "Correct the name; `agentflow agents` lists them.",
+    ),
+    "AF408": Code(
+        "Ambiguous agent",
+        "Two classes of the project are agents of the same name.",
+        "Rename one of them: `@agent(name=…)`.",
+    ),
+    "AF409": Code(
+        "Agent with a mistake",
+        "An option of `@agent` is unknown, has no such value or is not written out, or the class "
+        "has only one of `snapshot` and `restore`.",
+        "Correct the class at the place shown.",
+    ),
+    "AF410": Code(
+        "Method not found",
+        "The agent has no method of this name, or several and the call does not say which.",
+        "Name one: `agent:NAME.METHOD`.",
+    ),
     "AF411": Code(
         "Workflow not found",
         "`run` names no file and no workflow in the same folder.",

@@ -55,6 +55,11 @@ _DO = Field("do", "steps", "The steps, in order.", required=True)
 _AS = Field("as", "identifier", "The name the item is read by.", default="item")
 _INDEX = Field("index", "identifier", "The name its position is read by, counting from 0.")
 _WITH = Field("with", "arguments", "The function's keyword arguments.", default="{}")
+_KEY = Field(
+    "key",
+    "key",
+    "Which instance of an agent the call reaches; without it, the execution's own.",
+)
 _RESOURCES = Field("resources", "resources", "What the call asks of the cluster.")
 _RETRY = Field("retry", "retry", "When and how a failed attempt is made again.")
 _TIMEOUT = Field("timeout", "duration", "How long one attempt may take.")
@@ -137,6 +142,7 @@ SHAPES: dict[str, Shape] = {
         (
             _CALL,
             Field("with", "arguments", "Its arguments; the call's own result is readable."),
+            _KEY,
             _RETRY,
             _TIMEOUT,
         ),
@@ -156,6 +162,7 @@ SHAPES: dict[str, Shape] = {
                 "Its arguments; `items` are at most `arity` partial results.",
                 default="{items: ${ items }}",
             ),
+            _KEY,
             Field("arity", "arity", "Partial results one call combines.", default="16"),
             _RETRY,
             _TIMEOUT,
@@ -196,6 +203,7 @@ SHAPES: dict[str, Shape] = {
             Field("id", "identifier", "Its name.", required=True),
             Field("call", "function", "The function each item goes through."),
             _WITH,
+            _KEY,
             _RESOURCES,
             Field("do", "steps", "Or the steps each item goes through."),
             Field("concurrency", "count", "Items in the stage at once.", default="1"),
@@ -259,8 +267,14 @@ retry: {max_attempts: 3, on: [ConnectionError]}
 timeout: 30s
 """,
             (
-                Field("call", "function", "Import path or short name of a function."),
+                Field(
+                    "call",
+                    "function",
+                    "Import path or short name of a function, or an agent: `agent:NAME` or "
+                    "`agent:NAME.METHOD`.",
+                ),
                 _WITH,
+                _KEY,
                 _RESOURCES,
                 Field(
                     "execution",
@@ -336,6 +350,7 @@ reduce: {call: functions.text.merge_counts, arity: 16}
                 _INDEX,
                 Field("call", "function", "The function to invoke for each item."),
                 _WITH,
+                _KEY,
                 _RESOURCES,
                 Field("do", "steps", "Or the steps to run for each item."),
                 Field("concurrency", "count", "Items under way at once."),

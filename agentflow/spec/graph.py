@@ -172,8 +172,8 @@ def _label(step: Step) -> str:
 def _said(action: Action) -> str:
     """What an action does, in a few words."""
     match action:
-        case Call(function):
-            return f"call {function}"
+        case Call(function, key=key):
+            return f"call {function}" + (f" of {_text(key)}" if key is not None else "")
         case Set(names):
             return f"set {', '.join(names)}"
         case Switch():

@@ -82,8 +82,10 @@ KINDS: dict[str, Kind] = {
     "functions": Kind("an object of import paths by name", _named(_TEXT)),
     "labels": Kind("an object of texts", {"type": "object", "additionalProperties": _TEXT}),
     "function": Kind(
-        "an import path or a short name", {"type": "string", "pattern": r"^[A-Za-z_][\w.]*$"}
+        "an import path, a short name or an agent",
+        {"type": "string", "pattern": r"^(agent:[A-Za-z_][\w-]*(\.\w+)?|[A-Za-z_][\w.]*)$"},
     ),
+    "key": Kind("text, with `${…}` anywhere", _TEXT),
     "catch": Kind("a list of handlers", {"type": "array", "items": _shape("catch")}),
     "cases": Kind("a list of cases", _listed("case")),
     "branches": Kind(

@@ -62,7 +62,8 @@ class Call:
     """Invoke a function; the result is bound to the step's id."""
 
     function: str
-    """Import path (`functions.text.count_words`) after short names are resolved."""
+    """Import path (`functions.text.count_words`) after short names are resolved, or an agent:
+    `agent:NAME` or `agent:NAME.METHOD`."""
     arguments: dict[str, Template]
     span: Span
     """Where the function is named."""
@@ -70,6 +71,8 @@ class Call:
     compensate: Compensation | None = None
     at_most_once: bool = False
     """Never invoked again while it is unknown whether an invocation took effect."""
+    key: Template = None
+    """Which instance of an agent it reaches; `None`: the one of the execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Compensation:
     span: Span
     retry: Retry | None = None
     timeout: Duration | None = None
+    key: Template = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ class Reduce:
     arity: int = 16
     retry: Retry | None = None
     timeout: Duration | None = None
+    key: Template = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from agentflow.errors import Diagnostic, Span
+from agentflow.functions.agents import PREFIX
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.expressions.suggest import closest
 from agentflow.spec.fields import Fields
@@ -21,6 +22,7 @@ from agentflow.spec.verbs import READ
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
+_AGENT = re.compile(r"agent:[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_]\w*)?", re.ASCII)
 _COMMON = STEP.names()
 _OWNERS = {
     name: [verb.name for verb in VERBS.values() if any(f.name == name for f in verb.fields)]
@@ -132,6 +134,9 @@ class Parser:
         name = self.reader.text(node, what)
         if name is None:
             return ""
+        whole = self.functions.get(name, name)
+        if whole.startswith(PREFIX):
+            return self._agent(node, whole)
         head, dot, rest = name.partition(".")
         path = self.functions.get(name) or self.functions.get(head, head) + dot + rest
         if _PATH.fullmatch(path):
@@ -144,6 +149,13 @@ class Parser:
             remedy=did_you_mean(name, self.functions)
             or "write it like `functions.text.count_words`",
         )
+        return ""
+
+    def _agent(self, node: Node, name: str) -> str:
+        if _AGENT.fullmatch(name):
+            return name
+        message, remedy = f"`{name}` names no agent", "write it like `agent:researcher.ask`"
+        self.reader.error("AF406", message, node, label="not an agent", remedy=remedy)
         return ""
 
     def timeout(self, found: Fields) -> Duration | None:

@@ -229,6 +229,13 @@ class Reader(ObjectReader):
                 )
         return {key: self.template(entry.value) for key, entry in node.entries.items()}
 
+    def text_template(self, node: Node, what: str) -> Template:
+        """A text that may hold expressions."""
+        if not isinstance(node, Scalar) or not isinstance(node.value, str) or not node.value:
+            self.wrong(node, what, "text")
+            return None
+        return self.template(node)
+
     def expression(self, node: Node, what: str) -> Expression | None:
         """Exactly one expression, between `${` and `}`."""
         text = node.value if isinstance(node, Scalar) else None

@@ -14,11 +14,16 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentflow.errors import Span
+from agentflow.functions.agents import PREFIX
 from agentflow.spec.annotations import is_class, is_context, type_of
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.expressions.types import ANY, Type
+
+if TYPE_CHECKING:
+    from agentflow.spec.agents import Agents
 
 _MARKS = ("agentflow.toml", "pyproject.toml", ".git")
 _LARGEST_SOURCE = 2_000_000
@@ -68,6 +73,7 @@ class Functions:
         self.root = root
         self.sources: dict[str, str] = {}
         """The text of modules that mistakes were found in, by path."""
+        self._agents: Agents | None = None
         self._modules: dict[str, _Module | Missing | None] = {}
         self._found: dict[str, Signature | Missing] = {}
 
@@ -78,6 +84,8 @@ class Functions:
         return self._found[function]
 
     def _find(self, function: str) -> Signature | Missing:
+        if function.startswith(PREFIX):
+            return self._find_agent(function)
         module_name, _, name = function.rpartition(".")
         if module_name not in self._modules:
             self._modules[module_name] = self._read(module_name)
@@ -85,6 +93,17 @@ class Functions:
         if isinstance(module, Missing):
             return module
         return Signature(name, checked=False) if module is None else module.signature(name)
+
+    def _find_agent(self, reference: str) -> Signature | Missing:
+        if self._agents is None:
+            from agentflow.spec.agents import Agents  # which reads signatures with this module
+
+            self._agents = Agents(self.root)
+        found = self._agents.find(reference)
+        if isinstance(found, Missing) and found.place is not None:
+            text = (self.root / found.place.file).read_bytes().decode(errors="replace")
+            self.sources[found.place.file] = text
+        return found
 
     def _read(self, name: str) -> _Module | Missing | None:
         """A module's source; `None` if it exists but has none that can be read."""
@@ -199,13 +218,13 @@ class _Module:
         self._functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
         self._others: set[str] = set()
         self._dynamic = False
-        for statement in _statements(tree.body):
+        for statement in statements(tree.body):
             self._bind(statement)
 
     def signature(self, name: str) -> Signature | Missing:
         """The signature of one of its functions, or why there is none."""
         if name in self._functions:
-            return _signature(self._functions[name])
+            return signature_of(self._functions[name])
         if name in self._others or self._dynamic:
             return Signature(name, checked=False)
         known = [*self._functions, *self._others]
@@ -233,18 +252,19 @@ class _Module:
                 )
 
 
-def _statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a module's top level, those under `if`, `try` and `with` included."""
     for statement in body:
         blocks = [getattr(statement, field, []) for field in ("body", "orelse", "finalbody")]
         if isinstance(statement, ast.If | ast.Try | ast.With):
             for block in (*blocks, *(h.body for h in getattr(statement, "handlers", []))):
-                yield from _statements(block)
+                yield from statements(block)
         else:
             yield statement
 
 
-def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature:
+def signature_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature:
+    """The parameters of a function definition, and the type of its result."""
     arguments = node.args
     named = [*arguments.args, *arguments.kwonlyargs]
     given = [each for each in named if not is_context(each.arg, each.annotation)]

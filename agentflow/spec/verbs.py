@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from agentflow.errors import Span
+from agentflow.functions.agents import PREFIX
 from agentflow.spec.expressions.template import Template, parse_string
 from agentflow.spec.fields import Fields
 from agentflow.spec.grammar import SHAPES
+from agentflow.spec.invocations import plain_call, read_call
 from agentflow.spec.model import (
     Action,
     Block,
     Call,
     Case,
-    Compensation,
     Emit,
     Fork,
     Listen,
@@ -43,54 +43,6 @@ if TYPE_CHECKING:
     from agentflow.spec.parse import Parser
 
 _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
-
-
-def _call(parser: Parser, found: Fields) -> Call:
-    call = replace(_plain_call(parser, found), at_most_once=_at_most_once(parser, found))
-    node = found.get("compensate")
-    if node is None:
-        return call
-    if not parser.in_saga:
-        parser.reader.error(
-            "AF129",
-            "`compensate` stands outside of a `saga`",
-            node,
-            remedy="only a saga undoes calls: put the step inside `saga: {do: […]}`",
-        )
-    undo = _compensation(parser, node)
-    return replace(call, compensate=undo)
-
-
-def _at_most_once(parser: Parser, found: Fields) -> bool:
-    node = found.get("execution")
-    choices = ("at_least_once", "at_most_once")
-    return node is not None and parser.reader.choice(node, "`execution`", choices) == choices[1]
-
-
-def _plain_call(parser: Parser, found: Fields) -> Call:
-    """`call`, `with` and `resources`, wherever they stand."""
-    read = parser.reader
-    span = found["call"].span
-    arguments = found.get("with")
-    if isinstance(arguments, Mapping):
-        for name, entry in arguments.entries.items():
-            read.places[span, f"with.{name}"] = entry.key.span
-    return Call(
-        function=found.read("call", parser.function) or "",
-        arguments=found.read("with", read.arguments) or {},
-        span=span,
-        resources=found.read("resources", read.resources),
-    )
-
-
-def _compensation(parser: Parser, node: Node) -> Compensation | None:
-    read = parser.reader
-    found = read.object(node, SHAPES["compensate"])
-    if "call" not in found:
-        return None
-    call = _plain_call(parser, found)
-    retry, timeout = found.read("retry", read.retry), parser.timeout(found)
-    return Compensation(call.function, call.arguments, call.span, retry, timeout)
 
 
 def _set(parser: Parser, found: Fields) -> Set:
@@ -169,7 +121,7 @@ def _map(parser: Parser, found: Fields) -> Map:
 
 
 def _body(parser: Parser, found: Fields) -> Call | Block:
-    return _plain_call(parser, found) if "call" in found else parser.block(found.get("do"))
+    return plain_call(parser, found) if "call" in found else parser.block(found.get("do"))
 
 
 def _batch(parser: Parser, node: Node) -> int | Literal["auto"] | None:
@@ -194,7 +146,7 @@ def _reduce(parser: Parser, node: Node) -> Reduce | None:
     found = read.object(node, SHAPES["reduce"])
     if "call" not in found:
         return None
-    call = _plain_call(parser, found)
+    call = plain_call(parser, found)
     partials = parse_string("${ items }", lambda _start, _end: call.span, read.diagnostics)
     return Reduce(
         call.function,
@@ -203,6 +155,7 @@ def _reduce(parser: Parser, node: Node) -> Reduce | None:
         found.read("arity", lambda each, what: read.count(each, what, 2)) or 16,
         found.read("retry", read.retry),
         parser.timeout(found),
+        call.key,
     )
 
 
@@ -268,7 +221,13 @@ def _source(parser: Parser, node: Node | None) -> Template | Call:
     if not isinstance(node, Mapping):
         return parser.reader.template(node)
     found = parser.reader.object(node, SHAPES["source"])
-    return _plain_call(parser, found) if "call" in found else None
+    if "call" not in found:
+        return None
+    call = plain_call(parser, found)
+    if call.function.startswith(PREFIX):
+        remedy = "call the agent in a step before, and write `from: ${ … }`"
+        parser.reader.error("AF129", "an agent is no source of items", call.span, remedy=remedy)
+    return call
 
 
 def _stage(parser: Parser, node: Node) -> Stage:
@@ -385,7 +344,7 @@ def _items(parser: Parser, node: Node, what: str) -> list[Node]:
 
 
 READ: dict[str, Callable[[Parser, Fields], Action]] = {
-    "call": _call,
+    "call": read_call,
     "set": _set,
     "switch": _switch,
     "fork": _fork,

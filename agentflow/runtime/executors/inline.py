@@ -16,8 +16,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from agentflow.functions.capture import Redirection
+from agentflow.runtime.executors.agents import NoMemory, is_agent
+from agentflow.runtime.executors.agents_inline import InlineAgents
 from agentflow.runtime.executors.inline_runs import CallRun, Run, StreamRun
-from agentflow.runtime.executors.protocol import Report, Reporter, Task
+from agentflow.runtime.executors.protocol import Memory, Report, Reporter, Task
 from agentflow.runtime.executors.reports import joined
 from agentflow.runtime.executors.threads import LoopThread, Threads
 
@@ -37,6 +39,8 @@ class InlineExecutor:
         self._awake = False
         self._reports: list[Report] = []
         self._coroutines: LoopThread | None = None
+        self._agents = InlineAgents(self)
+        self.memory: Memory = NoMemory()
 
     async def start(self, report: Reporter) -> None:
         """Get ready; takes no time."""
@@ -49,9 +53,14 @@ class InlineExecutor:
         """Take tasks; return at once."""
         for task in tasks:
             self.withdraw(task.execution, task.key)
-            run: Run = StreamRun(self, task) if task.kind == "stream" else CallRun(self, task)
+            run = self._run(task)
             self._runs[task.execution, task.key] = run
             run.begin()
+
+    def _run(self, task: Task) -> Run:
+        if is_agent(task):
+            return self._agents.run(task, self.memory)
+        return StreamRun(self, task) if task.kind == "stream" else CallRun(self, task)
 
     def withdraw(self, execution: str, key: str) -> None:
         """Stop a task, as far as that is possible in this process."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from agentflow.errors import Json
 from agentflow.functions.failures import frame as code_frame
@@ -23,7 +24,7 @@ from agentflow.runtime.executors.wire import COUNT, Frames, Job, Kind, frame
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from agentflow.runtime.executors.worker import main; main(*json.loads(sys.argv[2]))"
+    "from agentflow.runtime.executors.{} import main; main(*json.loads(sys.argv[2]))"
 )
 _PIECE = 256 * 1024
 _TAIL = 8 * 1024
@@ -48,6 +49,7 @@ class Process:
         on_frame: Callable[[Process, Kind, int, bytes], None],
         on_line: Callable[[int, str], None],
         on_death: Callable[[Process], None],
+        module: Literal["worker", "agents_worker"] = "worker",
     ) -> None:
         self.held: dict[int, Job] = {}
         self.aside: set[int] = set()
@@ -64,9 +66,9 @@ class Process:
         self._tail = b""
         self._line = b""
         self._loop = asyncio.get_running_loop()
-        self._start(environment)
+        self._start(environment, module)
 
-    def _start(self, environment: Mapping[str, str]) -> None:
+    def _start(self, environment: Mapping[str, str], module: str) -> None:
         self._jobs, self._jobs_back = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._results, results = socket.socketpair()
         self._control, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -77,7 +79,7 @@ class Process:
         theirs = [self._jobs_back.fileno(), results.fileno(), control.fileno(), page]
         arguments = [json.dumps(sys.path), json.dumps([os.getpid(), *theirs])]
         self._child = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-            [sys.executable, "-c", _BOOT, *arguments],
+            [sys.executable, "-c", _BOOT.format(module), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

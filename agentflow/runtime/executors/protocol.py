@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from agentflow.errors import Json
+from agentflow.functions.instances import AgentState
 from agentflow.spec.model import Resources
 
 
@@ -23,7 +24,7 @@ class Task:
     attempt: int
     kind: Literal["call", "batch", "stream"]
     function: str
-    """Import path, `package.module.attribute`."""
+    """Import path, `package.module.attribute`; or `agent:NAME`, perhaps with `.METHOD`."""
     calls: Sequence[Json]
     """Argument objects: one for a call or a stream, one per item for a batch."""
     root: str
@@ -39,6 +40,18 @@ class Task:
     """Whether a call that may have begun must be reported as lost rather than made once more."""
     in_turn: bool = False
     """Whether a batch's calls are made one after another, also those of a coroutine function."""
+    agent_key: str | None = None
+    """Which instance of an agent it reaches; `None`: the execution's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptState:
+    """The state of one instance of an agent, after one of its calls."""
+
+    agent: str
+    key: str | None
+    """`None`: the execution's own instance."""
+    state: AgentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +74,30 @@ class Report:
     trace: Json = None
     elapsed: float = 0.0
     lines: tuple[str, ...] = ()
+    state: KeptState | None = None
+    """Of an agent's call: the instance's state after it, to be recorded with the result."""
 
 
 Reporter: TypeAlias = Callable[[Sequence[Report]], None]
 """Takes reports; called in the event loop's thread."""
+
+
+class Memory(Protocol):
+    """What is recorded of the state of agents."""
+
+    store: str
+    """Names where it is recorded: instances that share a place share a store."""
+
+    async def last(self, task: Task, agent: str) -> AgentState | None:
+        """The last recorded state of the instance that a task reaches."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """An executor whose agents can begin with recorded state."""
+
+    memory: Memory
 
 
 class Executor(Protocol):

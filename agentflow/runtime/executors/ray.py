@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from agentflow.errors import Json, Unavailable, fault_value
+from agentflow.runtime.executors.agents import NoMemory, is_agent
+from agentflow.runtime.executors.agents_ray import RayAgents
 from agentflow.runtime.executors.calls import lost_error
-from agentflow.runtime.executors.protocol import Report, Reporter, Task
+from agentflow.runtime.executors.protocol import Memory, Report, Reporter, Task
 from agentflow.runtime.executors.ray_host import alone_function, host_class
 from agentflow.runtime.executors.ray_link import Given, Link, died, said
 from agentflow.runtime.executors.ray_start import RaySession
@@ -66,6 +68,13 @@ class RayExecutor:
         """Hosts of one stream each, which asked for resources."""
         self._reports: list[Report] = []
         self._closed = False
+        self.memory: Memory = NoMemory()
+        self._agents = RayAgents(self.tell, lambda: self.memory, lambda: self.inside)
+
+    @property
+    def owns_ray(self) -> bool:
+        """Whether Ray was started here, and ends here."""
+        return self._session.is_own
 
     @property
     def inside(self) -> str | None:
@@ -111,6 +120,9 @@ class RayExecutor:
         """Take tasks; return at once."""
         for task in tasks:
             self.withdraw(task.execution, task.key)
+            if is_agent(task):
+                self._agents.submit(task)
+                continue
             id = next(self._ids)
             self._tasks[task.execution, task.key] = id
             given = Given(id, task, job_of(id, task))
@@ -126,6 +138,7 @@ class RayExecutor:
 
     def withdraw(self, execution: str, key: str) -> None:
         """Stop a task for good."""
+        self._agents.withdraw(execution, key)
         id = self._tasks.pop((execution, key), None)
         where = self._where.pop(id, None) if id is not None else None
         if where is not None and id is not None:
@@ -144,6 +157,7 @@ class RayExecutor:
         for where in list(self._where.values()):
             if isinstance(where, Alone):
                 where.withdraw(where.given.id)
+        await self._agents.close()
         await asyncio.gather(*(link.close() for link in (*self._links, *self._own)))
         await asyncio.to_thread(self._session.close)
 

@@ -19,6 +19,7 @@ _FRAME = struct.Struct("<BQI")
 _JOB = struct.Struct("<QBBdIII")
 SECONDS = struct.Struct("<d")
 INDEX = struct.Struct("<I")
+VERSION = struct.Struct("<Q")
 COUNT = struct.Struct("<I")
 
 _HEADER = _FRAME.size
@@ -35,9 +36,11 @@ class Kind(IntEnum):
     BATCH = 3
     """Seconds, then the outcomes of the items, with commas between."""
     YIELDED = 4
-    """The stream's next value."""
+    """The stream's next values, with commas between."""
     PRINTED = 5
     """A line of text."""
+    STATE = 6
+    """Version, then the state of an agent's instance after the call that ends next."""
     # from a worker to its pool
     READY = 10
     """The worker has started."""
@@ -45,6 +48,8 @@ class Kind(IntEnum):
     """Index, then the outcome of one item of a batch."""
     ASIDE = 12
     """The job runs as a coroutine from now on; the worker takes the next one."""
+    BEGUN = 13
+    """The call of an agent has begun."""
     # to a pool, and from it to a worker
     SUBMIT = 20
     """A job."""

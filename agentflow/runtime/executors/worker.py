@@ -38,6 +38,7 @@ from agentflow.runtime.executors.wire import (
     Shape,
     frame,
 )
+from agentflow.runtime.executors.yields import Yields
 
 MESSAGE_BYTES = 128 * 1024
 """The largest job that travels in one message; longer arguments lie in a file."""
@@ -50,7 +51,7 @@ _PR_SET_PDEATHSIG = 1
 
 def main(parent: int, jobs: int, results: int, control: int, page: int) -> None:
     """Serve until the pool is gone; all but `parent`, its process id, are file descriptors."""
-    _die_with(parent)
+    die_with(parent)
     faulthandler.enable()
     Redirection.begin()
     Worker(
@@ -61,7 +62,7 @@ def main(parent: int, jobs: int, results: int, control: int, page: int) -> None:
     ).serve()
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the kernel kill this process when its pool's thread ends, even inside a C loop."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before the kernel knew
@@ -114,7 +115,7 @@ class Worker:
         return lambda line: self.send(Kind.PRINTED, id, line.encode())
 
     def _run(self, job: Job) -> None:
-        call = _call(job)
+        call = call_of_job(job)
         if job.shape is Shape.STREAM:
             self._stream(job, call)
         elif not job.apart and is_async(call.function, call.root):
@@ -167,9 +168,12 @@ class Worker:
             skip=job.skip,
             printed=self.printer(job.id),
         )
+        yields = Yields(lambda values: self.send(Kind.YIELDED, job.id, values))
         allowed, used = job.demand, 0.0
         while True:
             self._cells.ended(0)
+            if allowed == 0:
+                yields.flush()
             while allowed == 0:
                 allowed += self._demanded()
             self._cells.begin(0, job.id, used=used)
@@ -180,8 +184,9 @@ class Worker:
             if outcome is None or outcome.error is not None:
                 break
             assert outcome.value is not None
-            self.send(Kind.YIELDED, job.id, outcome.value)
+            yields.add(outcome.value)
             allowed -= 1
+        yields.close()
         stream.close()
         self.send(*answer(job.id, outcome or Outcome(b"null", elapsed=used)))
 
@@ -281,7 +286,8 @@ class Coroutines:
                 self._tasks[id].cancel()
 
 
-def _call(job: Job) -> Call:
+def call_of_job(job: Job) -> Call:
+    """What a job says of its call, with the root on this machine."""
     function, root, *rest = decode(job.about)
     return Call(function, _local(root), *rest)
 

@@ -32,10 +32,14 @@ from agentflow.runtime.machine.protocol import (
 )
 from agentflow.runtime.machine.times import INTERRUPTED, Policy, seconds
 from agentflow.spec.expressions import Scope
+from agentflow.spec.expressions.types import describe
 from agentflow.spec.model import Resources
 
 if TYPE_CHECKING:
     from agentflow.runtime.machine.machine import Machine
+
+LONGEST_KEY = 500
+"""Characters of the key of an agent's instance."""
 
 CRASH_BUDGET = 3
 """How often a call may take its worker down before that is its own failure."""
@@ -54,6 +58,8 @@ class CallNode:
     id: str = ""
     """The name its result has for its compensation."""
     at_most_once: bool = False
+    key: Callable[[Scope], Json] | None = None
+    """Which instance of an agent it reaches; `None`: the execution's own."""
 
     def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
         frame = CallFrame(self, parent, key, scope, self.arguments(scope))
@@ -63,6 +69,22 @@ class CallNode:
     def limit(self, scope: Scope) -> float | None:
         """Seconds an attempt may take."""
         return None if self.timeout is None else seconds(self.timeout(scope))
+
+    def agent_key(self, scope: Scope) -> str | None:
+        """The key of the agent's instance.
+
+        Raises:
+            Fault: it is no text, or one that is empty or too long.
+        """
+        if self.key is None:
+            return None
+        key = self.key(scope)
+        if not isinstance(key, str):
+            raise Fault("TypeMismatch", f"the key of an agent is text, not {describe(key)}")
+        if not 0 < len(key) <= LONGEST_KEY:
+            message = f"the key of an agent has 1 to {LONGEST_KEY} characters, not {len(key):,}"
+            raise Fault("LimitExceeded", message)
+        return key
 
     def completed(self, frame: Frame, key: str, value: Json, scope: Scope) -> None:
         """Keep the compensation of a call that gave `value`, if it has one."""
@@ -75,6 +97,7 @@ class CallFrame(Frame):
     """The attempts of one call."""
 
     __slots__ = (
+        "_agent_key",
         "_arguments",
         "_attempt",
         "_begun",
@@ -94,6 +117,7 @@ class CallFrame(Frame):
         self._scope = scope
         self._arguments = arguments
         self._limit = node.limit(scope)
+        self._agent_key = node.agent_key(scope)
         self._attempt = 1
         self._crashes = 0
         self._uncounted = 0
@@ -175,6 +199,7 @@ class CallFrame(Frame):
             self._limit,
             node.resources,
             node.at_most_once,
+            self._agent_key,
         )
 
     def _retry(self, machine: Machine, error: Json) -> bool:

@@ -170,6 +170,7 @@ class _Compiler:
             else self.call(compensate, compensate.retry, compensate.timeout, id),
             id,
             at_most_once=isinstance(call, model.Call) and call.at_most_once,
+            key=None if call.key is None else compile_template(call.key),
         )
 
     def map(

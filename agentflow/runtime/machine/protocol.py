@@ -221,6 +221,8 @@ class Invoke:
     resources: Resources | None = None
     at_most_once: bool = False
     """Whether nobody may begin it again, also if nobody can say whether it began."""
+    agent_key: str | None = None
+    """Which instance of an agent it reaches; `None`: the execution's own."""
 
 
 @dataclass(frozen=True, slots=True)

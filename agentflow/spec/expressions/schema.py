@@ -19,7 +19,9 @@ from agentflow.spec.expressions.types import (
     STRING,
     ListOf,
     ObjectOf,
+    Scalar,
     Type,
+    Union,
     union,
 )
 
@@ -47,6 +49,32 @@ def from_schema(schema: Json) -> Type:
     'list[integer]'
     """
     return _Reader(schema).read(schema, 0)
+
+
+def to_schema(kind: Type) -> dict[str, Json]:
+    """JSON Schema of the values that have a type.
+
+    >>> to_schema(ListOf(INTEGER))
+    {'type': 'array', 'items': {'type': 'integer'}}
+    """
+    match kind:
+        case Scalar("any"):
+            return {}
+        case Scalar(name):
+            return {"type": name}
+        case ListOf(item):
+            return {"type": "array"} if item == ANY else {"type": "array", "items": to_schema(item)}
+        case ObjectOf(fields, required, rest):
+            schema: dict[str, Json] = {"type": "object"}
+            if fields:
+                schema["properties"] = {name: to_schema(each) for name, each in fields}
+            if required:
+                schema["required"] = sorted(required)
+            if rest not in (ANY, None):
+                schema["additionalProperties"] = to_schema(rest)
+            return schema
+        case Union(alternatives):
+            return {"anyOf": [to_schema(each) for each in alternatives]}
 
 
 def of_value(value: Json) -> Type:
