@@ -6,7 +6,18 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentflow.adapters.aws.asl.simulate.handlers import Later, TaskHandler, by_name
+from agentflow.adapters.aws.asl.simulate.handlers import (
+    Later,
+    TaskCall,
+    TaskError,
+    TaskHandler,
+    by_name,
+)
+
+_MISSING = (
+    "Function not found: arn:aws:lambda:us-east-1:123456789012:function:{} (Service: AWSLambda; "
+    "Status Code: 404; Error Code: ResourceNotFoundException; Request ID: <request-id>; Proxy: null)"
+)
 
 
 class CustomException(Exception):
@@ -34,5 +45,12 @@ BEHAVIOURS: dict[str, Callable[[Any], Any]] = {
 
 
 def handler(lambdas: Mapping[str, str]) -> TaskHandler:
-    """Does the work of a case."""
-    return by_name({name: BEHAVIOURS[behaviour] for name, behaviour in lambdas.items()})
+    """Does the work of a case; other functions do not exist."""
+    handle = by_name({name: BEHAVIOURS[behaviour] for name, behaviour in lambdas.items()})
+
+    def invoke(call: TaskCall) -> Any:
+        if call.function is not None and call.function not in lambdas:
+            raise TaskError("Lambda.ResourceNotFoundException", _MISSING.format(call.function))
+        return handle(call)
+
+    return invoke

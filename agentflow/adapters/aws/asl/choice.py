@@ -91,12 +91,11 @@ def holds(rule: Mapping[str, Json], data: Data) -> bool:
 
 
 def _present(path: str, data: Data) -> bool:
-    parsed = jsonpath.parse(path)
     try:
-        found = jsonpath.find(parsed, data)
+        jsonpath.find(path, data)
     except jsonpath.MissingError:
         return False
-    return parsed.definite or bool(found)
+    return True
 
 
 def _look(path: str, data: Data) -> Json:

@@ -7,7 +7,7 @@ from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedE
 from agentflow.adapters.aws.asl.intrinsics import Chance
 from agentflow.adapters.aws.asl.jsonata import Scope
 from agentflow.adapters.aws.asl.jsonpath import Data
-from agentflow.adapters.aws.asl.values import Absent, text
+from agentflow.adapters.aws.asl.values import Absent, spaced
 from agentflow.errors import Json
 
 
@@ -38,7 +38,7 @@ def _field(key: str, expression: str, data: Data, chance: Chance) -> Json:
         source = data.context if expression.startswith("$$") else data.input
         raise EvaluationError(
             f"The JSONPath '{expression}' specified for the field '{key}' could not be found in "
-            f"the input '{text(source)}'"
+            f"the input '{spaced(source)}'"
         ) from None
 
 

@@ -32,6 +32,11 @@ def text(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def spaced(value: Json) -> str:
+    """The value as JSON with blanks after `,` and `:`, as the service quotes inputs."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def shown(value: Json) -> str:
     """The value as text in messages: a string without quotes, anything else as JSON."""
     return value if isinstance(value, str) else text(value)

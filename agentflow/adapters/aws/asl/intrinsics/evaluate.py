@@ -14,7 +14,7 @@ from agentflow.adapters.aws.asl.intrinsics.functions import (
 )
 from agentflow.adapters.aws.asl.intrinsics.syntax import Argument, Call, Text
 from agentflow.adapters.aws.asl.jsonpath import Data, Path
-from agentflow.adapters.aws.asl.values import text
+from agentflow.adapters.aws.asl.values import spaced
 from agentflow.errors import Json
 
 
@@ -52,5 +52,5 @@ def _value(argument: Argument, data: Data, chance: Chance) -> Json:
         source = data.context if argument.root == "$$" else data.input
         raise EvaluationError(
             f"The JsonPath argument for the field '{argument.text}' could not be found in the "
-            f"input '{text(source)}'"
+            f"input '{spaced(source)}'"
         ) from None

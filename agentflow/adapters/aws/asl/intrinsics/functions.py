@@ -7,7 +7,6 @@ and recorded answers of the service where the page is silent.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import math
@@ -60,7 +59,7 @@ def format_text(template: Json, arguments: list[Json]) -> str:
     def replace(found: re.Match[str]) -> str:
         if found[1] is not None:
             return found[1]
-        return shown(next(rest, None))
+        return _written(next(rest, None))
 
     places = sum(found[1] is None for found in _PLACEHOLDER.finditer(template))
     if places != len(arguments):
@@ -69,6 +68,15 @@ def format_text(template: Json, arguments: list[Json]) -> str:
             f"{len(arguments)} given, {places} expected"
         )
     return _PLACEHOLDER.sub(replace, template)
+
+
+def _written(value: Json) -> str:
+    """A value within text: lists and objects as Java prints them, `[1, 2]` and `{a=1}`."""
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_written, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}={_written(item)}" for key, item in value.items()) + "}"
+    return shown(value)
 
 
 def random_uuid(chance: Chance) -> str:
@@ -142,20 +150,20 @@ def _base64_encode(data: Json) -> str:
 def _base64_decode(data: Json) -> str:
     try:
         return base64.b64decode(_short(_text(data)), validate=True).decode(errors="replace")
-    except binascii.Error:
+    except ValueError:
         raise ArgumentError("the argument is not base64") from None
 
 
 def _string_split(whole: Json, delimiters: Json) -> list[Json]:
-    """Split at each of the characters; empty parts are dropped."""
+    """Split at each of the characters, or between all; empty parts are dropped."""
     marks = _text(delimiters)
     if not marks:
-        return [_text(whole)]
+        return list(_text(whole))
     return [part for part in re.split(f"[{re.escape(marks)}]", _text(whole)) if part]
 
 
 def _string_to_json(value: Json) -> Json:
-    written = _text(value)
+    written = "" if value is None else _text(value)
     if not written.strip():
         return None
     try:

@@ -62,32 +62,58 @@ def _native(signature: str, call: Callable[..., Any]) -> Any:
 
 
 def string(value: Any, prettify: Any = None) -> str | None:
-    """`$string`: text as it is, anything else as JSON; characters are not escaped."""
+    """`$string`: text as it is, anything else as JSON in the way of JavaScript."""
     if isinstance(value, Utils.JList) and value.outer_wrapper:
         value = value[0]
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Jsonata.JFunction | Parser.Symbol):
-        return ""
-    indent, separators = (2, (",", ": ")) if prettify is True else (None, (",", ":"))
-    plain = _plain(value)
-    return json.dumps(plain, ensure_ascii=False, indent=indent, separators=separators)
+    return _written(value, "\n" if prettify is True else "")
 
 
-def _plain(value: Any) -> Any:
-    """The value as JSON knows it; numbers have at most 15 digits."""
-    if value is Utils.NULL_VALUE:
-        return None
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_plain(value[index]) for index in range(len(value))]
-    if isinstance(value, float):
-        rounded = float(Context(prec=15).create_decimal(Decimal(repr(value))))
-        return int(rounded) if rounded.is_integer() and abs(rounded) < 1e21 else rounded
-    if isinstance(value, Jsonata.JFunction | Parser.Symbol):
-        return ""
-    return value
+def _written(value: Any, line: str) -> str:
+    """The value as JSON; `line` begins a line, if there are to be any."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return number_text(value)
+        case dict():
+            colon = ": " if line else ":"
+            members = [
+                f"{_quoted(key)}{colon}{_written(item, line and line + '  ')}"
+                for key, item in value.items()
+                if item is not None
+            ]
+            return _enclosed("{", members, "}", line)
+        case list():
+            inner = line and line + "  "
+            items = [_written(value[index], inner) for index in range(len(value))]
+            return _enclosed("[", items, "]", line)
+        case Jsonata.JFunction() | Parser.Symbol():
+            return '""'
+        case _:
+            return "null" if value is Utils.NULL_VALUE else _quoted(str(value))
+
+
+def _enclosed(opening: str, parts: list[str], closing: str, line: str) -> str:
+    if not parts or not line:
+        return opening + ",".join(parts) + closing
+    return f"{opening}{line}  " + f",{line}  ".join(parts) + line + closing
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def number_text(value: float) -> str:
+    """A number with at most 15 digits, written as JavaScript does: 1e21 as `1e+21`."""
+    exact = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
+    digits = Context(prec=15).create_decimal(exact).normalize()
+    exponent = digits.adjusted()
+    if not digits or -7 < exponent < 21:
+        return f"{digits:f}" if digits else "0"
+    mantissa = f"{digits.scaleb(-exponent):f}"
+    return f"{mantissa}e{'+' if exponent > 0 else ''}{exponent}"
 
 
 def _number(value: Any) -> Any:

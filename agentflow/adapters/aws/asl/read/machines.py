@@ -5,28 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from agentflow.adapters.aws.asl import choice, fields
+from agentflow.adapters.aws.asl import fields
 from agentflow.adapters.aws.asl.model import (
-    Catcher,
     Choice,
     Fail,
-    ItemBatcher,
-    ItemReader,
     Machine,
     Map,
     Parallel,
     Pass,
-    ResultWriter,
-    Retrier,
-    Rule,
     State,
     Succeed,
     Task,
     Wait,
 )
-from agentflow.adapters.aws.asl.read.values import Values
+from agentflow.adapters.aws.asl.read.maps import MapParts
 from agentflow.adapters.aws.asl.resources import refused_by_express
-from agentflow.adapters.aws.asl.values import ABSENT
+from agentflow.adapters.aws.asl.values import is_number
 from agentflow.errors import Diagnostic, Json
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.source import Mapping, Node, Scalar, Sequence, plain
@@ -41,15 +35,9 @@ _TYPES: Final[dict[str, Any]] = {
     "Parallel": Parallel,
     "Map": Map,
 }
-_RETRIER: Final = {
-    "IntervalSeconds": ("interval_seconds", "positive"),
-    "MaxAttempts": ("max_attempts", "count"),
-    "MaxDelaySeconds": ("max_delay_seconds", "positive"),
-}
-_JOINTS: Final = ("And", "Or", "Not")
 
 
-class MachineReader(Values):
+class MachineReader(MapParts):
     """Reads one definition; states stand in `states` by name, over all its machines."""
 
     def __init__(self, diagnostics: list[Diagnostic], *, express: bool) -> None:
@@ -153,8 +141,8 @@ class MachineReader(Values):
         complete = self._complete(node, kind, what, key)
         if kind == "Map":
             given |= self._mode(node, given)
-        if kind == "Task" and "resource" in given:
-            self._check_resource(node, str(given["resource"]))
+        if kind == "Task":
+            self._check_task(node, given)
         if not complete or given.get("processor", "") is None:
             return None
         state: State = _TYPES[kind](name=name, span=key.span, query_language=self.language, **given)
@@ -210,7 +198,7 @@ class MachineReader(Values):
         pairs = [*fields.EXCLUSIVE, *(g for g in fields.REQUIRED.get(kind, ()) if len(g) > 1)]
         for group in pairs:
             both = [name for name in group if name in node.entries]
-            if len(both) > 1:
+            if len(both) > 1 and not self._is_false(node.get("End"), group):
                 self.error(
                     "AF129",
                     f"{what} has both `{both[0]}` and `{both[1]}`",
@@ -220,243 +208,27 @@ class MachineReader(Values):
             self.error("AF121", f"{what} has neither `Next` nor `End`", key)
         return not missing
 
-    # --- retry, catch, choices -------------------------------------------------------------
+    @staticmethod
+    def _is_false(end: Node | None, group: tuple[str, ...]) -> bool:
+        """Whether the pair is `Next` beside `"End": false`, which says nothing."""
+        return "End" in group and isinstance(end, Scalar) and end.value is False
 
-    def retriers(self, node: Node, name: str) -> tuple[Retrier, ...]:
-        """The entries of `Retry`."""
-        return tuple(self._retrier(item) for item in self._objects(node, name))
-
-    def _retrier(self, node: Mapping) -> Retrier:
-        allowed = (*_RETRIER, "ErrorEquals", "BackoffRate", "JitterStrategy", "Comment")
-        self._known(node, "a retrier", allowed)
-        outer, self.language = self.language, "JSONPath"
-        given: dict[str, Any] = {
-            attribute: getattr(self, kind)(found, field)
-            for field, (attribute, kind) in _RETRIER.items()
-            if (found := node.get(field)) is not None
-        }
-        if (rate := node.get("BackoffRate")) is not None:
-            given["backoff_rate"] = float(self._number(rate, "BackoffRate", 1, None, whole=False))
-        if (jitter := node.get("JitterStrategy")) is not None:
-            given["jitter_strategy"] = self.word(jitter, "JitterStrategy", ("NONE", "FULL"))
-        self.language = outer
-        return Retrier(error_equals=self._errors(node), **given)
-
-    def catchers(self, node: Node, name: str) -> tuple[Catcher, ...]:
-        """The entries of `Catch`."""
-        return tuple(self._catcher(item) for item in self._objects(node, name))
-
-    def _catcher(self, node: Mapping) -> Catcher:
-        own = ("Output",) if self.language == "JSONata" else ("ResultPath",)
-        self._known(node, "a catcher", ("ErrorEquals", "Next", "Comment", "Assign", *own))
-        return Catcher(
-            error_equals=self._errors(node),
-            next=self._target(node, "a catcher"),
-            **self._optional(node, result_path="ResultPath", assign="Assign", output="Output"),
-        )
-
-    def _errors(self, node: Mapping) -> tuple[str, ...]:
-        found = node.get("ErrorEquals")
-        if found is None:
-            self.error("AF121", "`ErrorEquals` is missing", node, remedy='["States.ALL"] is any')
-            return ()
-        if not isinstance(found, Sequence) or not found.items:
-            self.wrong(found, "ErrorEquals", "a list of error names")
-            return ()
-        return tuple(self.text(item, "ErrorEquals") for item in found.items)
-
-    def rules(self, node: Node, name: str) -> tuple[Rule, ...]:
-        """The entries of `Choices`."""
-        if isinstance(node, Sequence) and not node.items:
-            self.error("AF130", "`Choices` is empty", node)
-        return tuple(self._rule(item) for item in self._objects(node, name))
-
-    def _rule(self, node: Mapping) -> Rule:
-        if self.language == "JSONata":
-            self._known(node, "a rule", ("Condition", "Next", "Comment", "Assign", "Output"))
-            condition = node.get("Condition")
-            if condition is None:
-                self.error("AF121", "a rule has no `Condition`", node)
-            test: Json = self.template(condition, "Condition") if condition else False
-        else:
-            self._comparison(node, top=True)
-            test = plain(node)
-        given = self._optional(node, assign="Assign", output="Output")
-        return Rule(test, self._target(node, "a rule"), **given)
-
-    def _comparison(self, node: Node, *, top: bool = False) -> None:
-        if not isinstance(node, Mapping):
-            self.error("AF122", "a comparison is an object", node)
+    def _check_task(self, node: Mapping, given: dict[str, Any]) -> None:
+        timeout: Json = given.get("timeout_seconds")
+        heartbeat: Json = given.get("heartbeat_seconds")
+        if is_number(timeout) and is_number(heartbeat) and float(heartbeat) >= float(timeout):
+            self.error(
+                "AF126",
+                "`HeartbeatSeconds` is less than `TimeoutSeconds`",
+                node.entries["HeartbeatSeconds"].value,
+            )
+        if "Resource" not in node.entries:
             return
-        extra = {"Next", "Assign", "Comment"} if top else {"Comment"}
-        names = [name for name in node.entries if name not in extra]
-        for joint in _JOINTS:
-            if joint in names:
-                inner = node.entries[joint].value
-                for part in [inner] if joint == "Not" else self._objects(inner, joint):
-                    self._comparison(part)
-                self._known(node, f"`{joint}`", (joint, *extra))
-                return
-        self._operator(node, names)
-
-    def _operator(self, node: Mapping, names: list[str]) -> None:
-        if "Variable" not in names:
-            self.error("AF121", "a comparison has no `Variable`", node)
-        else:
-            self.path(node.entries["Variable"].value, "Variable")
-        operators = [name for name in names if name != "Variable"]
-        for name in operators:
-            if name not in choice.OPERATORS:
-                remedy = did_you_mean(name, choice.OPERATORS)
-                message = f"there is no comparison `{name}`"
-                self.error("AF126", message, node.entries[name].key, remedy=remedy)
-        if len(operators) != 1:
-            self.error("AF129", "a comparison has one operator", node)
-        elif operators[0] in choice.OPERATORS:
-            self._operand(operators[0], node.entries[operators[0]].value)
-
-    def _operand(self, operator: str, node: Node) -> None:
-        if operator.endswith("Path"):
-            self.path(node, operator)
-        elif operator.startswith(("Is", "Boolean")):
-            self.boolean(node, operator)
-        elif operator.startswith("Numeric"):
-            self._number(node, operator, -(10**18), None, whole=False)
-        elif operator.startswith("Timestamp"):
-            self.timestamp(node, operator)
-        else:
-            self.text(node, operator)
-
-    # --- maps ------------------------------------------------------------------------------
-
-    def item_reader(self, node: Node, name: str) -> ItemReader | None:
-        """Where the items of a distributed map come from."""
-        found = self._parts(node, name, ("Resource", "ReaderConfig"))
-        if found is None:
-            return None
-        config, rest = self._config(found, "ReaderConfig")
-        return ItemReader(
-            resource=self._optional_text(found, "Resource"),
-            parameters=rest,
-            input_type=config.get("InputType"),
-            max_items=self._setting(found.get("ReaderConfig"), "MaxItems"),
-            config={key: value for key, value in config.items() if not key.startswith("MaxItems")},
-        )
-
-    def item_batcher(self, node: Node, name: str) -> ItemBatcher | None:
-        """How items are put together."""
-        if not isinstance(node, Mapping):
-            self.wrong(node, name, "an object")
-            return None
-        sizes = ("MaxItemsPerBatch", "MaxInputBytesPerBatch")
-        paths = tuple(f"{size}Path" for size in sizes) if self.language == "JSONPath" else ()
-        self._known(node, "`ItemBatcher`", (*sizes, *paths, "BatchInput"))
-        given = self._optional(node, batch_input="BatchInput")
-        return ItemBatcher(self._setting(node, sizes[0]), self._setting(node, sizes[1]), **given)
-
-    def result_writer(self, node: Node, name: str) -> ResultWriter | None:
-        """Where results go."""
-        found = self._parts(node, name, ("Resource", "WriterConfig"))
-        if found is None:
-            return None
-        config, rest = self._config(found, "WriterConfig")
-        return ResultWriter(self._optional_text(found, "Resource") or None, rest, config)
-
-    def _parts(self, node: Node, name: str, allowed: tuple[str, ...]) -> Mapping | None:
-        if not isinstance(node, Mapping):
-            self.wrong(node, name, "an object")
-            return None
-        self._known(node, f"`{name}`", (*allowed, self._arguments_name()))
-        return node
-
-    def _arguments_name(self) -> str:
-        return "Arguments" if self.language == "JSONata" else "Parameters"
-
-    def _config(self, node: Mapping, name: str) -> tuple[dict[str, Json], Json]:
-        config = node.get(name)
-        if config is not None and not isinstance(config, Mapping):
-            self.wrong(config, name, "an object")
-        given = self._optional(node, parameters=self._arguments_name())
-        data = plain(config) if isinstance(config, Mapping) else {}
-        return data, given.get("parameters", {})
-
-    def _setting(self, node: Node | None, field: str) -> Any:
-        if not isinstance(node, Mapping):
-            return ABSENT
-        if (found := node.get(field)) is not None:
-            return self.count(found, field) if self.language == "JSONata" else plain(found)
-        found = node.get(f"{field}Path")
-        return ABSENT if found is None else self.reference(found, f"{field}Path")
-
-    def _mode(self, node: Mapping, given: dict[str, Any]) -> dict[str, Any]:
-        body = node.get("ItemProcessor") or node.get("Iterator")
-        config = body.get("ProcessorConfig") if isinstance(body, Mapping) else None
-        distributed = express = False
-        if config is not None and not isinstance(config, Mapping):
-            self.wrong(config, "ProcessorConfig", "an object")
-        elif isinstance(config, Mapping):
-            self._known(config, "`ProcessorConfig`", ("Mode", "ExecutionType"))
-            if (mode := config.get("Mode")) is not None:
-                distributed = self.word(mode, "Mode", ("INLINE", "DISTRIBUTED")) == "DISTRIBUTED"
-            if (kind := config.get("ExecutionType")) is not None:
-                express = self.word(kind, "ExecutionType", ("STANDARD", "EXPRESS")) == "EXPRESS"
-        for field in fields.DISTRIBUTED_ONLY if not distributed else ():
-            if field in node.entries:
-                self.error(
-                    "AF129",
-                    f"`{field}` needs a distributed map",
-                    node.entries[field].key,
-                    remedy='set `ProcessorConfig: {"Mode": "DISTRIBUTED"}` in ItemProcessor',
-                )
-        found: dict[str, Any] = {"distributed": distributed, "express": express}
-        if "parameters" in given:  # the older name of ItemSelector
-            found["item_selector"] = given.pop("parameters")
-        return found
-
-    # --- odds and ends ---------------------------------------------------------------------
-
-    def _check_resource(self, node: Mapping, resource: str) -> None:
-        entry = node.entries["Resource"].value
+        entry, resource = node.entries["Resource"].value, str(given["resource"])
         if not resource:
             self.error("AF130", "`Resource` is empty", entry)
-        elif self.express and (reason := refused_by_express(resource)):
+        if self.express and (reason := refused_by_express(resource)):
             self.error("AF129", reason, entry, remedy="make it a Standard workflow")
-
-    def _objects(self, node: Node, name: str) -> list[Mapping]:
-        if not isinstance(node, Sequence):
-            self.wrong(node, name, "a list of objects")
-            return []
-        for item in node.items:
-            if not isinstance(item, Mapping):
-                self.wrong(item, f"an entry of {name}", "an object")
-        return [item for item in node.items if isinstance(item, Mapping)]
-
-    def _target(self, node: Mapping, what: str) -> str:
-        found = node.get("Next")
-        if found is None:
-            self.error("AF121", f"{what} has no `Next`", node)
-            return ""
-        return self.text(found, "Next")
-
-    def _optional(self, node: Mapping, **wanted: str) -> dict[str, Any]:
-        """Fields that may be there, by the attributes that they fill."""
-        kinds = {"ResultPath": "result_path", "Assign": "assign"}
-        return {
-            attribute: getattr(self, kinds.get(field, "template"))(found, field)
-            for attribute, field in wanted.items()
-            if (found := node.get(field)) is not None
-        }
-
-    def _optional_text(self, node: Mapping, name: str) -> str:
-        found = node.get(name)
-        return "" if found is None else self.text(found, name)
-
-    def _known(self, node: Mapping, what: str, allowed: Iterable[str]) -> None:
-        names = set(allowed)
-        for field, entry in node.entries.items():
-            if field not in names:
-                remedy = did_you_mean(field, names)
-                self.error("AF120", f"{what} has no field `{field}`", entry.key, remedy=remedy)
 
 
 _TRANSLATIONS: Final = {

@@ -140,7 +140,7 @@ def _from_lines(_: ItemReader, written: str) -> list[Json]:
 
 
 def _from_csv(reader: ItemReader, written: str) -> list[Json]:
-    delimiter = _DELIMITERS[str(reader.config.get("CSVDelimiter", "COMMA"))]
+    delimiter = _DELIMITERS.get(str(reader.config.get("CSVDelimiter")), ",")
     rows = [row for row in csv.reader(io.StringIO(written), delimiter=delimiter) if row]
     if reader.config.get("CSVHeaderLocation") == "GIVEN":
         headers = [str(name) for name in reader.config.get("CSVHeaders", ())]

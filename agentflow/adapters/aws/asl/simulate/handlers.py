@@ -161,7 +161,17 @@ def invocation(resource: Resource, arguments: Json) -> tuple[str | None, Json]:
             "States.Runtime",
             "The field 'FunctionName' is required but was missing",
         )
-    return function_name(name), given.get("Payload", {})
+    return function_name(name), _event(given.get("Payload"))
+
+
+def _event(payload: Json) -> Json:
+    """The event of a function: no payload is an empty object, and text is sent as it is."""
+    if not isinstance(payload, str):
+        return {} if payload is None else payload
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload
 
 
 def envelope(payload: Json) -> dict[str, Json]:

@@ -7,7 +7,7 @@ the same events give the same effects and the same history.
 from __future__ import annotations
 
 from agentflow.adapters.aws.asl import model
-from agentflow.adapters.aws.asl.errors import TIMEOUT, StateError
+from agentflow.adapters.aws.asl.errors import StateError
 from agentflow.adapters.aws.asl.simulate import maps, tasks
 from agentflow.adapters.aws.asl.simulate.execution import Execution, Identity, Place
 from agentflow.adapters.aws.asl.simulate.protocol import (
@@ -63,7 +63,7 @@ class Interpreter:
             return []
         self._now = max(self._now, event.at)
         if isinstance(event, Fired) and event.key == self._deadline:
-            self._stop("TIMED_OUT", TIMEOUT, None)
+            self._stop("TIMED_OUT", None, None)
         else:
             self._scheduler.deliver(event)
         return self._taken()

@@ -47,7 +47,9 @@ def _map(state: Map, visit: Visit) -> Leaving:
     found = yield from _items(state, visit, effective)
     limit = settings.whole(state.max_concurrency, visit, "MaxConcurrency", effective)
     if limit is not None and limit < 0:
-        raise EvaluationError("MaxConcurrency cannot be negative.")
+        raise EvaluationError(
+            f"Expected non-negative integer for MaxConcurrency, got '{limit}' instead."
+        )
     visit.execution.record("MapStateStarted", length=len(found))
     allowed = settings.tolerance(state, visit, effective)
     if state.distributed:

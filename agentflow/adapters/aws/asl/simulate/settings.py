@@ -47,8 +47,8 @@ def _number(
         number = _parsed(value)
         if number is None or (expected == "integer" and not number.is_integer()):
             raise EvaluationError(
-                f"The {field}Path field refers to value {text(value)} which is not a valid "
-                f"{'integer' if expected == 'integer' else 'number'}: {setting.path}"
+                f'The {field}Path field refers to value "{shown(value)}" which is not a valid '
+                f"{'integer' if expected == 'integer' else 'float'}: {setting.path}"
             )
         return number
     if expression_in(setting) is None:
@@ -94,7 +94,7 @@ def wake(state: Wait, visit: Visit, effective: Json) -> float:
         return visit.execution.clock() + _seconds(state.seconds, visit, effective)
     if isinstance(state.timestamp, Reference):
         path = state.timestamp.path
-        value = template.look(path, visit.data(effective), visit.execution.chance)
+        value = _referenced(path, "TimestampPath", visit, effective)
         wrong = (
             "The TimestampPath parameter does not reference a valid ISO-8601 extended offset "
             f"date-time format string: {path} == {shown(value)}"
@@ -115,9 +115,18 @@ def wake(state: Wait, visit: Visit, effective: Json) -> float:
     return moment
 
 
+def _referenced(path: str, field: str, visit: Visit, effective: Json) -> Json:
+    try:
+        return template.look(path, visit.data(effective), visit.execution.chance)
+    except EvaluationError:
+        raise EvaluationError(
+            f"The {field} parameter does not reference an input value: {path}"
+        ) from None
+
+
 def _seconds(setting: Setting, visit: Visit, effective: Json) -> float:
     if isinstance(setting, Reference):
-        value = template.look(setting.path, visit.data(effective), visit.execution.chance)
+        value = _referenced(setting.path, "SecondsPath", visit, effective)
         what, shown_value, name = "SecondsPath parameter", f"{setting.path} == ", RUNTIME
     else:
         value = template.resolve(setting, visit.scope(), "Seconds")

@@ -215,10 +215,10 @@ def settle(state: Common, visit: Visit, result: Json) -> Left:
     visit.token = None
     if state.query_language == "JSONata":
         return _left(state, visit, result, visit.scope(result=result), state.next)
-    chance = visit.execution.chance
-    if not isinstance(state.result_selector, Absent):
-        result = template.payload(state.result_selector, visit.data(result), chance)
     assigned = _paid(state.assign, visit, result)
+    if not isinstance(state.result_selector, Absent):
+        chance = visit.execution.chance
+        result = template.payload(state.result_selector, visit.data(result), chance)
     combined = visit.input
     if state.result_path is not None:
         combined = jsonpath.put(state.result_path, result, visit.input)
