@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,19 @@ async def test_items_of_a_batch_know_their_own_keys(bench: Bench) -> None:
     task = Task("e1", "m[8:10]", 1, "batch", "trials.whose", [{"x": 0}, {"x": 1}], PROJECT)
     report = await bench.outcome(task)
     assert report.values == [{"value": "0:m[8]"}, {"value": "1:m[9]"}]
+
+
+@pytest.mark.parametrize(("key", "step"), [("m[4:6]", "m[5]"), ("p[4:6].parse", "p[5].parse")])
+async def test_an_item_has_the_key_it_would_have_alone(bench: Bench, key: str, step: str) -> None:
+    report = await bench.outcome(replace(batch("who", [{}, {}]), key=key))
+    assert report.values is not None
+    assert report.values[1]["value"][2] == step
+
+
+async def test_a_batch_in_turn_makes_one_call_at_a_time(bench: Bench, tmp_path: Path) -> None:
+    calls = [{"folder": str(tmp_path), "name": str(n)} for n in range(5)]
+    report = await bench.outcome(replace(batch("together", calls), in_turn=True))
+    assert report.values == [{"value": 1}] * 5
 
 
 async def test_an_empty_batch_has_no_outcomes(bench: Bench) -> None:

@@ -60,7 +60,7 @@ def report_of(task: Task, kind: Kind, payload: bytes) -> Report:
     about = (task.execution, task.key, task.attempt)
     match kind:
         case Kind.YIELDED:
-            return Report(*about, "yielded", values=[decode(payload)])
+            return Report(*about, "yielded", values=decode(b"[" + payload + b"]"))
         case Kind.PRINTED:
             return Report(*about, "printed", lines=(payload.decode(errors="replace"),))
     (elapsed,) = SECONDS.unpack_from(payload)

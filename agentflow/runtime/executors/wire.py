@@ -36,7 +36,7 @@ class Kind(IntEnum):
     BATCH = 3
     """Seconds, then the outcomes of the items, with commas between."""
     YIELDED = 4
-    """The stream's next value."""
+    """The stream's next values, with commas between."""
     PRINTED = 5
     """A line of text."""
     STATE = 6

@@ -38,6 +38,7 @@ from agentflow.runtime.executors.wire import (
     Shape,
     frame,
 )
+from agentflow.runtime.executors.yields import Yields
 
 MESSAGE_BYTES = 128 * 1024
 """The largest job that travels in one message; longer arguments lie in a file."""
@@ -167,9 +168,12 @@ class Worker:
             skip=job.skip,
             printed=self.printer(job.id),
         )
+        yields = Yields(lambda values: self.send(Kind.YIELDED, job.id, values))
         allowed, used = job.demand, 0.0
         while True:
             self._cells.ended(0)
+            if allowed == 0:
+                yields.flush()
             while allowed == 0:
                 allowed += self._demanded()
             self._cells.begin(0, job.id, used=used)
@@ -180,8 +184,9 @@ class Worker:
             if outcome is None or outcome.error is not None:
                 break
             assert outcome.value is not None
-            self.send(Kind.YIELDED, job.id, outcome.value)
+            yields.add(outcome.value)
             allowed -= 1
+        yields.close()
         stream.close()
         self.send(*answer(job.id, outcome or Outcome(b"null", elapsed=used)))
 

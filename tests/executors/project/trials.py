@@ -129,6 +129,16 @@ async def met(folder: str, name: str, count: int) -> int:
     return count
 
 
+async def together(folder: str, name: str) -> int:
+    """How many of its kind run at once."""
+    mark = Path(folder, name)
+    mark.touch()
+    await asyncio.sleep(0.001)
+    found = len(list(Path(folder).iterdir()))
+    mark.unlink()
+    return found
+
+
 async def noted_until(path: str, ledger: str) -> str:
     note(ledger, "begun")
     return await held_later(path)
