@@ -54,6 +54,12 @@ async def test_a_call_that_kills_its_worker_fails_alone_and_ran_once(
     assert sorted(neighbours.read_text().split(), key=int) == [str(n) for n in range(50)]
 
 
+async def test_what_an_earlier_call_wrote_is_no_reason_for_a_death(bench: Bench) -> None:
+    await bench.run(*(call("shout_from_below", f"m[{n}]") for n in range(20)))
+    report = await bench.outcome(call("exit_now"))
+    assert report.error["message"].endswith("it exited with status 9")
+
+
 async def test_a_crash_names_the_line_it_happened_at(bench: Bench) -> None:
     report = await bench.outcome(call("crash"))
     assert [(f["file"], f["function"], f["code"]) for f in report.trace] == [

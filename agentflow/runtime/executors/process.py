@@ -64,6 +64,8 @@ class Process:
         self._is_stopped = False
         self._allowed = 0
         self._tail = b""
+        self._said = b""
+        """The end of what was written since the last call ended, as far as can be told."""
         self._line = b""
         self._loop = asyncio.get_running_loop()
         self._start(environment, module)
@@ -109,6 +111,9 @@ class Process:
 
     def give(self, job: Job, file: Path | None = None) -> bool:
         """Hand over a job; False if there is no room in the socket now."""
+        if self.is_ready and not self.held:  # what was written until now is nobody's
+            self._read_output()
+            self._said = self._line = b""
         try:
             self._jobs.send(job.pack(file))
         except BlockingIOError:
@@ -166,7 +171,7 @@ class Process:
         self._read_output(id)
         if self._line:
             self._on_line(id, self._line.decode(errors="replace"))
-            self._line = b""
+        self._said = self._line = b""
 
     def _read_output(self, id: int | None = None) -> None:
         try:
@@ -177,6 +182,7 @@ class Process:
             self._loop.remove_reader(self._output)
             return
         self._tail = (self._tail + piece)[-_TAIL:]
+        self._said = (self._said + piece)[-_TAIL:]
         *lines, self._line = (self._line + piece).split(b"\n")
         self._line = self._line[-_TAIL:]
         id = id or self._speaking()
@@ -249,7 +255,7 @@ class Process:
         """Why the process died, in words."""
         code = self._child.wait()
         if code >= 0:
-            said = self._tail.decode(errors="replace").strip().rpartition("\n")[2][-500:]
+            said = self._said.decode(errors="replace").strip().rpartition("\n")[2][-500:]
             return f"it exited with status {code}" + (f" ({said})" if said else "")
         name = signal.Signals(-code).name
         if name == "SIGKILL":
