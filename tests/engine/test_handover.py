@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from agentflow import Conflict, Engine, Unavailable
+from agentflow.runtime import upkeep
+from agentflow.runtime.archive import Past
 from agentflow.runtime.blocking import InThreads
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Report
 from agentflow.runtime.host import Host
-from agentflow.runtime.journal.protocol import Change, Message, Record
+from agentflow.runtime.journal.protocol import CANCEL, Change, Message, Record
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
 from agentflow.spec.load import Loaded
@@ -62,12 +64,16 @@ class Idle:
     parallel = 4
     phase = None
 
+    def __init__(self) -> None:
+        self.withdrawn: list[tuple[str, str]] = []
+
     async def start(self, report: Callable[[list[Report]], None]) -> None:
         self.report = report
 
     def submit(self, tasks: object) -> None: ...
 
-    def withdraw(self, execution: str, key: str) -> None: ...
+    def withdraw(self, execution: str, key: str) -> None:
+        self.withdrawn.append((execution, key))
 
     def demand(self, execution: str, key: str, count: int) -> None: ...
 
@@ -228,6 +234,82 @@ async def test_a_refused_result_does_not_get_lost_beside_a_fenced_execution(
         await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 20)
         types = [record.type for record in journal.history("mine")]
         assert types[:3] == ["execution.started", "result.refused", "call.completed"]
+
+
+async def test_a_lost_lease_costs_at_once_what_others_took_over_and_nothing_else(
+    project: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "LEASE_SECONDS", 0.1)  # it is renewed every 25 ms
+    idle = Idle()
+    loaded = spec("  - {id: a, call: work.double, with: {x: 1}}")
+    async with serving(project, executor=idle) as (host, journal):
+        mine = await host.start(loaded, None, "mine")
+        lost = await host.start(loaded, None, "lost")
+        assert mine.live is not None
+        assert lost.live is not None
+        with journal.group():
+            journal.claim("lost", host._owner)  # as if another process had it now
+            journal.enlist(host._owner, -1)
+        with pytest.raises(Conflict, match="was not heard of"):
+            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 20)
+        assert idle.withdrawn == [("lost", "a")]
+        assert journal.renew(host._owner)
+        idle.report([Report("mine", "a", 1, "completed", value=2)])
+        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 20)
+        assert journal.execution("mine").output == 2
+
+
+async def test_a_cancellation_that_comes_while_an_execution_is_brought_back_is_heard(
+    project: Path, spec: Spec
+) -> None:
+    idle = Idle()
+    async with serving(project, executor=idle) as (host, journal):
+        await host.create(spec("  - {id: a, call: work.double, with: {x: 1}}"), None, "e1")
+        request = Message("m1", CANCEL, None, "enough", 0.0, "e1")
+        past = host._archive.past
+
+        async def slowly(id: str) -> Past:
+            found = await past(id)
+            journal.post(request)  # by another process
+            host.orchestrator.deliver(request)  # as the inbox does
+            return found
+
+        host._archive.past = slowly  # type: ignore[method-assign]  # to act in between
+        await host.resume("e1")
+        await until(lambda: journal.execution("e1").status == "cancelled")
+
+
+async def test_cancelling_what_has_ended_meanwhile_takes_nothing_over(
+    project: Path, spec: Spec
+) -> None:
+    async with serving(project) as (host, journal):
+        await host.create(spec("  - {id: l, listen: never}"), None, "e1")
+        ended = await asyncio.gather(*(host.cancel("e1", "enough") for _ in range(3)))
+        for held in ended:
+            if held.live is not None:
+                await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        assert journal.execution("e1").status == "cancelled"
+        assert journal.execution("e1").owner is None
+        assert host.orchestrator.lives == []
+
+
+async def test_messages_are_taken_in_the_order_of_their_arrival(project: Path, spec: Spec) -> None:
+    loaded = spec("  - {id: l, listen: go}\n  - {id: r, return: '${ l }'}")
+    async with serving(project) as (host, journal):
+        await host.create(loaded, None, "e1")
+        first, second = (Message(f"m{n}", "go", None, n, 0.0, "e1") for n in (1, 2))
+        await host.post(first)
+        messages = host._archive.messages
+
+        async def slowly(id: str, name: str) -> list[Message]:
+            found = await messages(id, name)
+            host.orchestrator.deliver(second)  # it arrives while the first is looked for
+            return found
+
+        host._archive.messages = slowly  # type: ignore[method-assign]  # to act in between
+        await host.resume("e1")
+        await until(lambda: journal.execution("e1").status == "succeeded")
+        assert journal.execution("e1").output == 1
 
 
 async def test_an_engine_has_a_lease_before_it_owns_anything(project: Path, spec: Spec) -> None:
