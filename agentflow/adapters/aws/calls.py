@@ -1,0 +1,124 @@
+"""Calls of functions: Lambda invocations with their retries, time limits and compensations."""
+
+from __future__ import annotations
+
+import math
+
+from agentflow.adapters.aws import faults, jsonata
+from agentflow.adapters.aws.expressions import Reference
+from agentflow.adapters.aws.flow import After
+from agentflow.adapters.aws.graph import State
+from agentflow.adapters.aws.templates import Templates, can_fail, query
+from agentflow.adapters.aws.variables import Names
+from agentflow.adapters.aws.writer import LAMBDA, Writer, transient
+from agentflow.errors import Json
+from agentflow.spec.expressions.template import Expression
+from agentflow.spec.model import Call, Compensation, Duration, Reduce, Retry, Step
+
+RESULT = "$states.result.Payload"
+
+
+def write_call(w: Writer, step: Step, names: Names, after: After) -> None:
+    """One invocation."""
+    call = step.action
+    assert isinstance(call, Call)
+    w.report.add(w.path.plain, "native", f"Lambda, {call.function}", step.span)
+    with w.templates(step, names) as templates:
+        state = invocation(w, call, templates, step.retry, step.timeout)
+    ending = w.ending(after, query(RESULT))
+    if call.compensate is not None:
+        ending = _keeping_undo(w, step, call.compensate, names, ending)
+    w.add(w.name(), {**state, **ending, **w.catch()})
+
+
+def invocation(
+    w: Writer,
+    call: Call | Reduce | Compensation,
+    templates: Templates,
+    retry: Retry | None,
+    timeout: Duration | None,
+    arguments: Json = None,
+) -> State:
+    """The Task that invokes a function, without its end; `arguments` stand in for the call's."""
+    w.functions.add(call.function)
+    w.use("function", w.settings.handler, "lambda:InvokeFunction")
+    given = templates.value(call.arguments) if arguments is None else arguments
+    payload: State = {"function": call.function, "arguments": given, **w.about()}
+    state: State = {
+        "Type": "Task",
+        "Resource": LAMBDA,
+        "Arguments": {"FunctionName": w.settings.handler, "Payload": payload},
+    }
+    limit = seconds(timeout, templates)
+    if limit is not None:
+        state["TimeoutSeconds"] = limit
+        w.renames = True
+    faulty = can_fail(given) or can_fail(limit)
+    w.renames = w.renames or faulty
+    at_most_once = isinstance(call, Call) and call.at_most_once
+    state["Retry"] = _retries(w, retry, at_most_once=at_most_once, faulty=faulty)
+    return state
+
+
+def seconds(duration: Duration | None, templates: Templates) -> Json:
+    """A time limit in whole seconds, at least one; the service knows no shorter ones."""
+    if duration is None:
+        return None
+    if isinstance(duration, Expression):
+        return query(f"$max([1, $ceil($seconds({templates.text(duration)}))])")
+    return max(1, math.ceil(duration))
+
+
+def _retries(w: Writer, retry: Retry | None, *, at_most_once: bool, faulty: bool) -> list[State]:
+    service = transient(faults.NEVER_BEGUN if at_most_once else faults.TRANSIENT)
+    if retry is None or retry.max_attempts < 2:
+        return [service]
+    names = faults.service_names(retry.on)
+    interval = max(1, math.ceil(retry.interval))
+    if interval != retry.interval:
+        w.note("a retry waits whole seconds, at least one")
+    policy: State = {
+        "ErrorEquals": names,
+        "IntervalSeconds": interval,
+        "MaxAttempts": retry.max_attempts - 1,
+        "BackoffRate": max(1, retry.backoff),
+        "MaxDelaySeconds": max(interval, math.ceil(retry.max_interval)),
+    }
+    if retry.jitter == "full":
+        policy["JitterStrategy"] = "FULL"
+    # A fault in the arguments is no failed attempt, so nothing is to be repeated.
+    never: State = {"ErrorEquals": [faults.QUERY], "MaxAttempts": 0}
+    return [service, *([never] if faulty and names == [faults.ALL] else []), policy]
+
+
+def _keeping_undo(w: Writer, step: Step, undo: Compensation, names: Names, ending: State) -> State:
+    """The end of a call that also keeps how to undo it."""
+    if w.undo is None:
+        w.refusals.refuse(
+            "AF602",
+            f"`{step.id}` is undone by `{undo.function}` from inside a branch or an item",
+            undo.span,
+            "a branch that is stopped cannot tell what it completed",
+            "move the saga inside the branch or item, or the call out of it",
+        )
+        return ending
+    inner = names.inner()
+    inner.own[step.id] = Reference(RESULT)
+    with w.templates(step, inner) as templates:
+        arguments = templates.text(undo.arguments)
+        if templates.hop.templates:
+            templates.hop.templates.clear()
+            w.refusals.refuse(
+                "AF602",
+                f"the arguments of `{undo.function}` need the helper function",
+                undo.span,
+                "; ".join(templates.hop.reasons),
+                "compute them with `set` before the call, or in the function",
+            )
+    key = w.path.plain
+    w.undo.calls[key] = undo
+    entry = f"{{'call': {jsonata.quote(key)}, 'with': {arguments}}}"
+    log = w.undo.variable
+    value = query(f"$append([{entry}], ${log})")
+    w.renames = w.renames or can_fail(value)
+    return {**ending, "Assign": {**ending.get("Assign", {}), log: value}}

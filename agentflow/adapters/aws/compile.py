@@ -1,0 +1,262 @@
+"""Compiling for AWS Step Functions: definitions, a report, and what a deployment needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from agentflow.adapters import lowering
+from agentflow.adapters.aws import faults
+from agentflow.adapters.aws.capabilities import CAPABILITIES, WRITERS
+from agentflow.adapters.aws.expressions import Reference
+from agentflow.adapters.aws.flow import After
+from agentflow.adapters.aws.graph import Label, State
+from agentflow.adapters.aws.inputs import write_input
+from agentflow.adapters.aws.limits import check_limits
+from agentflow.adapters.aws.settings import GUARANTEES, Settings, settings
+from agentflow.adapters.aws.templates import can_fail
+from agentflow.adapters.aws.variables import Names
+from agentflow.adapters.aws.writer import Writer
+from agentflow.adapters.refusals import Refusals
+from agentflow.adapters.report import Report
+from agentflow.adapters.target import Capabilities, Compiled, Deployment, Options
+from agentflow.errors import Json
+from agentflow.spec.expressions.types import STRING, ObjectOf
+from agentflow.spec.load import Loaded
+from agentflow.spec.model import Step, Workflow
+
+
+class Aws:
+    """AWS Step Functions with Lambda."""
+
+    name = "aws"
+    capabilities: Capabilities = CAPABILITIES
+
+    def lower(self, workflow: Workflow) -> Workflow:
+        """The workflow, of nothing but what the writers of `capabilities` take."""
+        return lowering.lower(workflow, CAPABILITIES)
+
+    def compile(self, loaded: Loaded, options: Options) -> Compiled:
+        """See `Target.compile`."""
+        refusals = Refusals()
+        written = [_machine(each, options, refusals) for each in _family(loaded)]
+        refusals.finish({each.path: each.text for each in _family(loaded)})
+        first = written[0].report
+        first.children = [each.report for each in written[1:]]
+        files = {f"{each.workflow.name}.asl.json": each.text for each in written}
+        files["report.txt"] = first.as_text()
+        files["deployment.json"] = _print([_plain(each.deployment) for each in written])
+        return Compiled(files, first, tuple(each.deployment for each in written))
+
+
+TARGET = Aws()
+
+
+def definition(loaded: Loaded, options: Options | None = None) -> State:
+    """The state machine of a workflow alone, as data."""
+    refusals = Refusals()
+    machine = _machine(loaded, options or Options(), refusals)
+    refusals.finish({loaded.path: loaded.text})
+    parsed: State = json.loads(machine.text)
+    return parsed
+
+
+class _Machine:
+    """One workflow, written."""
+
+    def __init__(self, writer: Writer, definition: State) -> None:
+        self.workflow = writer.workflow
+        self.text = _print(definition)
+        self.report = writer.report
+        self.deployment = _deployment(writer)
+
+
+def _family(loaded: Loaded) -> Iterator[Loaded]:
+    """A workflow and those it runs, each once, parents first."""
+    seen: set[str] = set()
+    ahead = [loaded]
+    while ahead:
+        each = ahead.pop(0)
+        if each.workflow.name not in seen:
+            seen.add(each.workflow.name)
+            yield each
+            ahead.extend(each.children.values())
+
+
+def _machine(loaded: Loaded, options: Options, refusals: Refusals) -> _Machine:
+    workflow = loaded.workflow
+    targets = workflow.targets if isinstance(workflow.targets, dict) else {}
+    chosen = settings(workflow.name, {**(targets.get("aws") or {}), **options.service})
+    lowered = TARGET.lower(workflow)
+    report = Report(workflow.name, "aws", GUARANTEES[chosen.kind])
+    _lowered(workflow, report)
+    writer = Writer(lowered, chosen, refusals, report, WRITERS)
+    written = _write(writer, workflow, chosen)
+    check_limits(writer, _print(written))
+    return _Machine(writer, written)
+
+
+def _lowered(workflow: Workflow, report: Report) -> None:
+    """Tell what the passes replace, by the steps as the author wrote them."""
+    from agentflow.spec.model import Call, Map, Pipeline
+    from agentflow.spec.survey import steps
+
+    features = CAPABILITIES.features
+    for step in steps(workflow.do):
+        told: list[str] = []
+        if isinstance(step.action, Pipeline):
+            told.append(CAPABILITIES.steps[Pipeline].how)
+        if isinstance(step.action, Map) and step.action.reduce is not None:
+            told.append(f"reduce: {features['reduce'].how}")
+        is_call = isinstance(step.action, Call) or (
+            isinstance(step.action, Map) and isinstance(step.action.body, Call)
+        )
+        if step.retry is not None and not is_call:
+            told.append(f"retry: {features['attempts'].how}")
+        if told:
+            report.add(step.id, "lowered", "; ".join(told), step.span)
+
+
+def _write(w: Writer, workflow: Workflow, chosen: Settings) -> State:
+    names = Names()
+    write_input(w, workflow, names)
+    names.own["execution"] = _execution(workflow)
+    if workflow.has_output:
+        output = Label()
+        block = names.inner()
+        w.block(w.workflow.do, block, After(output))
+        w.scope.place(output)
+        _output(w, block)
+    else:
+        w.block(w.workflow.do, names.inner(), After(None))
+    machine = w.scope.definition()
+    if w.renames:
+        machine = _named(w, machine)
+    head: State = {
+        "Comment": workflow.description or f"{workflow.name} {workflow.version}",
+        "QueryLanguage": "JSONata",
+    }
+    limit = workflow.timeout
+    if isinstance(limit, int | float):
+        head["TimeoutSeconds"] = max(1, -int(-limit // 1))
+        w.note(
+            "a workflow that takes longer than its `timeout` ends as TIMED_OUT, without clean-up"
+        )
+    elif limit is not None:
+        w.refusals.refuse(
+            "AF602",
+            "the workflow's `timeout` is an expression",
+            limit.span,
+            "TimeoutSeconds of a state machine is a number",
+            "write the number of seconds",
+        )
+    ordered: State = _in_order({**head, **machine})
+    return ordered
+
+
+def _output(w: Writer, names: Names) -> None:
+    """The workflow's output, as a last state."""
+    step = Step("output", None, w.workflow.span)  # type: ignore[arg-type]  # it is no step's state
+    w.path = w.path.step("output")
+    with w.templates(step, names) as templates:
+        value = templates.value(w.workflow.output)
+    w.renames = w.renames or can_fail(value)
+    w.add(w.name("end"), {"Type": "Pass", "Output": value, "End": True})
+
+
+def _execution(workflow: Workflow) -> Reference:
+    """`execution`, from the context of the service."""
+    from agentflow.adapters.aws.jsonata import quote
+
+    fields = {
+        "id": "$states.context.Execution.Name",
+        "workflow": quote(workflow.name),
+        "version": quote(workflow.version),
+        "started_at": "$states.context.Execution.StartTime",
+    }
+    whole = ", ".join(f"'{name}': {text}" for name, text in fields.items())
+    kind = ObjectOf(tuple((name, STRING) for name in fields), frozenset(fields))
+    return Reference(f"{{{whole}}}", kind, fields)
+
+
+def _named(w: Writer, machine: State) -> State:
+    """The machine inside a state that gives every error its name in the workflow.
+
+    A fault of an expression is `States.QueryEvaluationError` for the service, whatever its name;
+    only here, around everything, is it known that nobody handled it.
+    """
+    name, fail = w.names.take(w.workflow.name), w.names.take("fail")
+    catch = {
+        "ErrorEquals": [faults.ALL],
+        "Assign": {"error": f"{{% {faults.decoded('$states.errorOutput')} %}}"},
+        "Next": fail,
+    }
+    whole: State = {
+        "Type": "Parallel",
+        "Branches": [machine],
+        "Output": "{% $states.result[0] %}",
+        "Catch": [catch],
+        "End": True,
+    }
+    failed: State = {
+        "Type": "Fail",
+        "Error": "{% $error.name %}",
+        "Cause": "{% $string($error) %}",
+    }
+    # The variable is this scope's: inside, a name may be the same only if it is not assigned there.
+    taken = w.variables.take("error", ())
+    catch["Assign"] = {taken: catch["Assign"]["error"]}  # type: ignore[index]
+    failed = json.loads(json.dumps(failed).replace("$error", f"${taken}"))
+    return {"StartAt": name, "States": {name: whole, fail: failed}}
+
+
+def _deployment(w: Writer) -> Deployment:
+    return Deployment(
+        name=w.workflow.name,
+        functions=tuple(sorted(w.functions)),
+        handler=w.settings.handler,
+        needs_helper=w.needs_helper,
+        resources=tuple(sorted(w.resources, key=lambda each: (each.kind, each.name, each.action))),
+        settings={"kind": w.settings.kind, "secrets": list(w.workflow.secrets)},
+    )
+
+
+def _plain(deployment: Deployment) -> Json:
+    return {
+        "name": deployment.name,
+        "handler": deployment.handler,
+        "functions": list(deployment.functions),
+        "needs_helper": deployment.needs_helper,
+        "resources": [
+            {"kind": each.kind, "name": each.name, "action": each.action}
+            for each in deployment.resources
+        ],
+        "settings": dict(deployment.settings),
+    }
+
+
+_ORDER = ["Comment", "QueryLanguage", "StartAt", "Type", "Resource", "Items", "ItemSelector", "MaxConcurrency", "Condition", "Choices", "Default", "Branches", "ItemProcessor", "ProcessorConfig", "Arguments", "TimeoutSeconds", "Seconds", "Timestamp", "Error", "Cause", "HeartbeatSeconds", "Retry", "Catch", "ErrorEquals", "Assign", "Output", "Next", "End", "States"]
+_RANK = {key: rank for rank, key in enumerate(_ORDER)}
+_DATA = frozenset({"Assign", "Output", "Arguments", "ItemSelector"})
+
+
+def _in_order(value: Any) -> Any:
+    """Fields of states in the order in which people write them; data as it is."""
+    if isinstance(value, list):
+        return [_in_order(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    keys = sorted(value, key=lambda key: _RANK.get(key, len(_RANK)))
+    return {
+        key: value[key]
+        if key in _DATA
+        else {name: _in_order(state) for name, state in value[key].items()}
+        if key == "States"
+        else _in_order(value[key])
+        for key in keys
+    }
+
+
+def _print(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,553 @@
+"""An expression's tree written in JSONata, with our meaning.
+
+Where a type is known for sure the short native operator is written, else a call of one of the
+functions in `jsonata.LAMBDAS`, which checks its arguments. Conditions are always written with
+`? :`, which evaluates no more than it needs on every engine; `and` and `or` only where their
+operands cannot fail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, assert_never
+
+from agentflow.adapters.aws import jsonata, library
+from agentflow.errors import Fault, Json, Span
+from agentflow.spec.expressions import FUNCTIONS, METHODS, Function, Scope, compile_expression
+from agentflow.spec.expressions.infer import infer
+from agentflow.spec.expressions.rules import item_of
+from agentflow.spec.expressions.template import Expression
+from agentflow.spec.expressions.tree import (
+    Attribute,
+    Binary,
+    Call,
+    Compare,
+    Comprehension,
+    Conditional,
+    Generator,
+    Index,
+    ListDisplay,
+    Literal,
+    Logic,
+    MethodCall,
+    Name,
+    Negate,
+    Not,
+    ObjectDisplay,
+    Slice,
+    Text,
+    Tree,
+    children,
+    free_names,
+)
+from agentflow.spec.expressions.types import (
+    ANY,
+    BOOLEAN,
+    INTEGER,
+    LIST,
+    NULL,
+    NUMBER,
+    OBJECT,
+    STRING,
+    ListOf,
+    ObjectOf,
+    Type,
+    Union,
+    members,
+    overlap,
+)
+
+
+class NeedsHelper(Exception):
+    """JSONata cannot compute a part of the expression."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a name is in JSONata."""
+
+    text: str
+    """How it is read: `$doc`, `$states.input.doc`."""
+    type: Type = ANY
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """How fields of it are read, where there is a shorter way."""
+
+
+References: TypeAlias = Mapping[str, Reference]
+
+
+def write(expression: Expression, names: References) -> str:
+    """The expression in JSONata, without the lambdas it needs.
+
+    Raises:
+        NeedsHelper: JSONata cannot compute it faithfully.
+    """
+    return _Writer(expression).write(expression.tree, names).text
+
+
+def write_text(expression: Expression, names: References) -> str:
+    """The text of the expression's value, as an interpolation puts it in."""
+    writer = _Writer(expression)
+    return writer.as_text(writer.write(expression.tree, names)).text
+
+
+def write_condition(expression: Expression, names: References) -> str:
+    """The expression where only a boolean can stand."""
+    writer = _Writer(expression)
+    return writer.flag(writer.write(expression.tree, names)).text
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A part of an expression: its JSONata and what is known of its value."""
+
+    text: str
+    type: Type = ANY
+    atomic: bool = True
+    """Whether it binds tighter than any operator."""
+
+    @property
+    def operand(self) -> str:
+        """The text as it stands beside an operator."""
+        return self.text if self.atomic else f"({self.text})"
+
+
+class _Writer:
+    """Writes the parts of one expression."""
+
+    def __init__(self, expression: Expression) -> None:
+        self.expression = expression
+        self.drawn = 0
+
+    def type(self, tree: Tree, names: References) -> Type:
+        part = Expression(self.expression.source, tree, self.expression.span)
+        return infer(part, {name: each.type for name, each in names.items()}, [])
+
+    def write(self, tree: Tree, names: References) -> Code:
+        constant = _constant(tree)
+        code = self.part(tree, names) if constant is None else Code(jsonata.literal(constant[0]))
+        return replace(code, type=self.type(tree, names))
+
+    def part(self, tree: Tree, names: References) -> Code:
+        match tree:
+            case Literal(value):
+                return Code(jsonata.literal(value))
+            case Name(name):
+                return Code(names[name].text)
+            case Attribute(value, key):
+                return self.attribute(value, key, names)
+            case Index(value, Literal(str() as key)) if self.is_object(value, names):
+                return self.attribute(value, key, names)
+            case Index(value, index):
+                place = self.write(index, names)
+                if _is_float(place.text):
+                    return self.guard(place, INTEGER)
+                return self.call("item", self.write(value, names), place)
+            case Slice(value, lower, upper):
+                bounds = (
+                    Code("null") if b is None else self.write(b, names) for b in (lower, upper)
+                )
+                first, last = bounds
+                first = Code("0") if lower is None else first
+                return self.call("slice", self.write(value, names), first, last)
+            case Negate(operand):
+                return Code(
+                    f"-{self.guard(self.write(operand, names), NUMBER).operand}", atomic=False
+                )
+            case Not(operand):
+                inner = self.flag(self.write(operand, names))
+                return Code(f"{inner.operand} = false", atomic=False)
+            case Binary():
+                return self.binary(tree, names)
+            case Logic():
+                return self.logic(tree, names)
+            case Compare():
+                return self.compare(tree, names)
+            case Conditional(test, then, otherwise):
+                condition = self.flag(self.write(test, names))
+                branches = (self.write(then, names), self.write(otherwise, names))
+                yes, no = (branch.operand for branch in branches)
+                return Code(f"{condition.operand} ? {yes} : {no}", atomic=False)
+            case Text(parts):
+                return self.text(parts, names)
+            case ListDisplay(items):
+                return self.display([self.write(item, names) for item in items])
+            case ObjectDisplay():
+                return self.object_display(tree, names)
+            case Comprehension():
+                return self.comprehension(tree, names)
+            case Call():
+                function = FUNCTIONS[tree.function]
+                arguments = [self.write(each, names) for each in tree.arguments]
+                return self.function(function, arguments)
+            case MethodCall():
+                return self.method(tree, names)
+            case _:
+                assert_never(tree)
+
+    # --- small pieces ---------------------------------------------------------------------------
+
+    def call(self, name: str, *arguments: Code) -> Code:
+        return Code(f"${name}({', '.join(each.text for each in arguments)})")
+
+    def flag(self, code: Code) -> Code:
+        return self.guard(code, BOOLEAN)
+
+    def guard(self, code: Code, wanted: Type) -> Code:
+        """The code, with a check where it is not known to have the wanted type."""
+        if fits(code.type, wanted):
+            return code
+        if wanted == INTEGER and _is_float(code.text):
+            return self.call("mismatch", Code("'an integer'"), code)
+        name, extra = _GUARDS[wanted]
+        return replace(Code(f"${name}({code.text}{extra})"), type=wanted)
+
+    def fresh(self) -> str:
+        self.drawn += 1
+        return f"$part{self.drawn}_"
+
+    def as_text(self, code: Code) -> Code:
+        if fits(code.type, STRING):
+            return code
+        if all(member in _PLAIN for member in members(code.type)):
+            return replace(Code(f"$string({code.text})"), type=STRING)
+        reason = library.LIBRARY["str"]
+        assert isinstance(reason, library.Helper)
+        raise NeedsHelper(f"the text of a value that may be a number: {reason.reason}")
+
+    def is_object(self, tree: Tree, names: References) -> bool:
+        return fits(self.type(tree, names), OBJECT)
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def attribute(self, value: Tree, key: str, names: References) -> Code:
+        if isinstance(value, Name) and key in (fields := names[value.name].fields):
+            return Code(fields[key])
+        code = self.write(value, names)
+        if _always_there(code.type, key):
+            return Code(f"{code.operand}.{_field(key)}")
+        return self.call("at", code, Code(jsonata.quote(key)))
+
+    # --- operators ------------------------------------------------------------------------------
+
+    def binary(self, tree: Binary, names: References) -> Code:
+        left, right = self.write(tree.left, names), self.write(tree.right, names)
+        if tree.operator == "+":
+            if fits(left.type, STRING) and fits(right.type, STRING):
+                return Code(f"{left.operand} & {right.operand}", atomic=False)
+            if fits(left.type, LIST) and fits(right.type, LIST):
+                return self.call("append", left, right)
+        if fits(left.type, INTEGER) and fits(right.type, INTEGER) and tree.operator in "+-*":
+            return Code(f"$exact({left.operand} {tree.operator} {right.operand})")
+        return self.call(_ARITHMETIC[tree.operator], left, right)
+
+    def logic(self, tree: Logic, names: References) -> Code:
+        codes = [self.flag(self.write(operand, names)) for operand in tree.operands]
+        if not jsonata.can_fail(code.text for code in codes[1:]):
+            joined = f" {tree.operator} ".join(code.operand for code in codes)
+            return Code(joined, atomic=False)
+        *first, result = codes
+        for code in reversed(first):
+            then, otherwise = (
+                (result.operand, "false") if tree.operator == "and" else ("true", result.operand)
+            )
+            result = Code(f"{code.operand} ? {then} : {otherwise}", atomic=False)
+        return result
+
+    def compare(self, tree: Compare, names: References) -> Code:
+        left = self.write(tree.first, names)
+        if len(tree.rest) == 1:
+            ((operator, right),) = tree.rest
+            return self.pair(operator, left, self.write(right, names))
+        # Each operand is evaluated once, and no further than needed.
+        held = Code(self.fresh(), left.type)
+        text = f"({held.text} := {left.text}; "
+        for place, (operator, operand) in enumerate(tree.rest):
+            code = self.write(operand, names)
+            name = Code(self.fresh(), code.type)
+            test = self.pair(operator, held, name).operand
+            text += f"{name.text} := {code.text}; {test}"
+            text += " ? (" if place < len(tree.rest) - 1 else ")"
+            held = name
+        return Code(text + " : false)" * (len(tree.rest) - 1))
+
+    def pair(self, operator: str, left: Code, right: Code) -> Code:
+        if operator in ("==", "!="):
+            return self.equality(operator, left, right)
+        if operator in ("in", "not in"):
+            found = self.membership(left, right)
+            return found if operator == "in" else Code(f"{found.operand} = false", atomic=False)
+        same = any(fits(left.type, kind) and fits(right.type, kind) for kind in (NUMBER, STRING))
+        if same:
+            return Code(f"{left.operand} {operator} {right.operand}", atomic=False)
+        return Code(f"$compare({left.text}, {right.text}) {operator} 0", atomic=False)
+
+    def equality(self, operator: str, left: Code, right: Code) -> Code:
+        sign = "=" if operator == "==" else "!="
+        if any(all(member in _SCALARS for member in members(each.type)) for each in (left, right)):
+            return Code(f"{left.operand} {sign} {right.operand}", atomic=False)
+        if sign == "=":
+            return self.call("equal", left, right)
+        return Code(f"$equal({left.text}, {right.text}) = false", atomic=False)
+
+    def membership(self, left: Code, right: Code) -> Code:
+        if fits(left.type, STRING) and fits(right.type, STRING):
+            return self.call("contains", right, left)
+        if fits(left.type, STRING) and fits(right.type, OBJECT):
+            return Code(f"$exists($lookup({right.text}, {left.text}))")
+        return self.call("contained", left, right)
+
+    # --- displays -------------------------------------------------------------------------------
+
+    def text(self, parts: Sequence[str | Tree], names: References) -> Code:
+        pieces = [
+            Code(jsonata.quote(part))
+            if isinstance(part, str)
+            else self.as_text(self.write(part, names))
+            for part in parts
+        ]
+        if not pieces:
+            return Code("''")
+        if len(pieces) == 1:
+            return pieces[0]
+        return Code(" & ".join(piece.operand for piece in pieces), atomic=False)
+
+    def display(self, items: Sequence[Code]) -> Code:
+        """A list of values. JSONata's own display swallows a level of lists."""
+        if all(not overlap(item.type, LIST) for item in items):
+            return Code(f"[{', '.join(item.text for item in items)}]")
+        result = Code("[]")
+        for item in items:
+            if not overlap(item.type, LIST) or item.text.startswith("["):
+                boxed = f"[{item.text}]"
+            elif fits(item.type, LIST):
+                boxed = f"[[{item.text}]]"
+            else:
+                boxed = f"$box({item.text})"
+            result = (
+                Code(boxed) if result.text == "[]" else Code(f"$append({result.text}, {boxed})")
+            )
+        return result
+
+    def object_display(self, tree: ObjectDisplay, names: References) -> Code:
+        keys = [self.guard(self.write(key, names), STRING) for key, _ in tree.entries]
+        values = [self.write(value, names) for _, value in tree.entries]
+        pairs = [f"{key.text}: {value.text}" for key, value in zip(keys, values, strict=True)]
+        literal = all(isinstance(key, Literal) for key, _ in tree.entries)
+        if literal and len({key for key, _ in tree.entries}) == len(tree.entries):
+            return Code("{" + ", ".join(pairs) + "}")
+        # A key that comes twice is an error in JSONata's own display; the last one wins here.
+        return Code("$merge([" + ", ".join(f"{{{pair}}}" for pair in pairs) + "])")
+
+    def comprehension(self, tree: Comprehension, names: References) -> Code:
+        if tree.key is None:
+            return self.rounds(
+                tree.generators, names, lambda inner: self.write(tree.element, inner)
+            )
+        key = tree.key
+
+        def entry(inner: References) -> Code:
+            name = self.guard(self.write(key, inner), STRING)
+            return Code(f"{{{name.text}: {self.write(tree.element, inner).text}}}", OBJECT)
+
+        return self.call("keyed", self.rounds(tree.generators, names, entry))
+
+    def rounds(
+        self,
+        generators: tuple[Generator, ...],
+        names: References,
+        element: Callable[[References], Code],
+    ) -> Code:
+        generator, *more = generators
+        items = self.guard(self.write(generator.iterable, names), LIST)
+        inner, lead = self.loop_names(generator, items, names)
+        parameter = inner[generator.names[0]].text if len(generator.names) == 1 else "$row_"
+        for condition in generator.conditions:
+            test = self.flag(self.write(condition, inner))
+            items = self.filtered(items, f"function({parameter}) {{ {_body(lead, test.text)} }}")
+        if more:
+            nested = self.rounds(tuple(more), inner, element)
+            body = f"function({parameter}) {{ {_body(lead, nested.text)} }}"
+            return self.call("joined", Code(f"$collect({items.text}, {body})"))
+        value = element(inner)
+        if isinstance(value.type, ListOf) or overlap(value.type, LIST):
+            return Code(
+                f"$collect({items.text}, function({parameter}) {{ {_body(lead, value.text)} }})"
+            )
+        if value.text == parameter:
+            return items
+        return Code(
+            f"$append([], $map({items.text}, function({parameter}) {{ {_body(lead, value.text)} }}))"
+        )
+
+    def filtered(self, items: Code, test: str) -> Code:
+        plain = isinstance(items.type, ListOf) and not overlap(items.type.item, LIST)
+        text = (
+            f"$append([], $filter({items.text}, {test}))"
+            if plain
+            else f"$select({items.text}, {test})"
+        )
+        return Code(text, items.type)
+
+    def loop_names(
+        self, generator: Generator, items: Code, names: References
+    ) -> tuple[dict[str, Reference], str]:
+        """The names inside a `for`, and what to write first to bind them."""
+        item = item_of(items.type)
+        inner = dict(names)
+        if len(generator.names) == 1:
+            (name,) = generator.names
+            inner[name] = Reference(f"${jsonata.variable(name)}", item)
+            return inner, ""
+        count = len(generator.names)
+        lead = f"$unpack($row_, {count}); "
+        for place, name in enumerate(generator.names):
+            inner[name] = Reference(f"${jsonata.variable(name)}", item_of(item))
+            lead += f"{inner[name].text} := $row_[{place}]; "
+        return inner, lead
+
+    # --- the library ----------------------------------------------------------------------------
+
+    def method(self, tree: MethodCall, names: References) -> Code:
+        receiver = self.write(tree.receiver, names)
+        arguments = [self.write(each, names) for each in tree.arguments]
+        overloads = METHODS[tree.method]
+        fitting = [f for f in overloads.values() if f.receiver and fits(receiver.type, f.receiver)]
+        if not fitting and len(overloads) > 1:
+            # `count` is a method of strings and of lists: what it is written as tells them apart.
+            function = next(iter(overloads.values()))
+            return self.written(function, [receiver, *arguments])
+        function = fitting[0] if fitting else next(iter(overloads.values()))
+        assert function.receiver is not None
+        return self.function(function, [self.guard(receiver, function.receiver), *arguments])
+
+    def function(self, function: Function, arguments: list[Code]) -> Code:
+        own = function.receiver is not None
+        checked = arguments[:own] + [
+            self.guard(argument, function.parameter(place).type)
+            for place, argument in enumerate(arguments[own:])
+        ]
+        return self.written(function, checked)
+
+    def written(self, function: Function, arguments: list[Code]) -> Code:
+        if function.name == "str":
+            return self.as_text(arguments[0])
+        if function.name == "coalesce" and len(arguments) > 1:
+            *first, last = arguments
+            for argument in reversed(first):
+                last = self.call("or_else", argument, last)
+            return last
+        if function.name == "len":
+            sizes = [size for kind, size in _SIZES if fits(arguments[0].type, kind)]
+            return self.call(sizes[0] if sizes else "size", arguments[0])
+        writing = library.LIBRARY[library.key(function)]
+        if isinstance(writing, library.Helper):
+            raise NeedsHelper(f"`{function.name}`: {writing.reason}")
+        if function.name == "round" and len(arguments) == 2:
+            raise NeedsHelper("`round` to digits: JSONata rounds the decimal text of a number")
+        count = len(arguments)
+        if library.gathers(function) and (count > 1 or function.name in ("zip", "merge")):
+            arguments = [self.display(arguments)]
+        text = writing.text(count)
+        for place, argument in enumerate(arguments):
+            text = text.replace(f"{{{place}}}", f"\0{place}\0")
+        for place, argument in enumerate(arguments):
+            text = text.replace(f"\0{place}\0", argument.text)
+        return Code(text)
+
+
+def fits(kind: Type, wanted: Type) -> bool:
+    """Whether every value of a type is sure to be one of the wanted type."""
+    if wanted == ANY or kind == wanted:
+        return True
+    if isinstance(kind, Union):
+        return all(fits(member, wanted) for member in kind.members)
+    if isinstance(wanted, Union):
+        return any(fits(kind, member) for member in wanted.members)
+    match kind, wanted:
+        case ListOf(item), ListOf(other):
+            return fits(item, other)
+        case ObjectOf(), ObjectOf():
+            return True
+        case _:
+            return (kind, wanted) == (INTEGER, NUMBER)
+
+
+_SCALARS = (NULL, BOOLEAN, INTEGER, NUMBER, STRING)
+_PLAIN = (NULL, BOOLEAN, INTEGER, STRING)
+"""Types whose text Step Functions writes as we do."""
+_ARITHMETIC = {
+    "+": "add",
+    "-": "minus",
+    "*": "times",
+    "/": "over",
+    "//": "quotient",
+    "%": "remainder",
+}
+_GUARDS: dict[Type, tuple[str, str]] = {
+    BOOLEAN: ("flag", ""),
+    NUMBER: ("num", ""),
+    INTEGER: ("int", ""),
+    STRING: ("text", ""),
+    LIST: ("list", ""),
+    OBJECT: ("object", ""),
+    ListOf(NUMBER): ("items", ", 'number'"),
+    ListOf(STRING): ("items", ", 'string'"),
+    ListOf(BOOLEAN): ("items", ", 'boolean'"),
+    ListOf(OBJECT): ("items", ", 'object'"),
+    ListOf(LIST): ("items", ", 'array'"),
+    Union((STRING, LIST, OBJECT)): ("measurable", ""),
+    Union((NUMBER, STRING)): ("integer", ""),
+}
+"""How a parameter's type is checked."""
+
+_SIZES = ((STRING, "length"), (LIST, "count"))
+_PURE = Scope({})
+_NOWHERE = Span("", 1, 1, 1, 1)
+
+
+def _constant(tree: Tree) -> tuple[Json] | None:
+    """The value of a part that reads nothing, if it is worth computing now."""
+    if not isinstance(tree, Call | MethodCall | Negate) or next(free_names(tree), None):
+        return None
+    if not _is_pure(tree):
+        return None
+    try:
+        return (compile_expression(Expression("", tree, _NOWHERE))(_PURE),)
+    except Fault:
+        return None
+
+
+def _is_pure(tree: Tree) -> bool:
+    if isinstance(tree, Call) and FUNCTIONS[tree.function].recorded:
+        return False
+    return all(map(_is_pure, children(tree)))
+
+
+def _always_there(kind: Type, key: str) -> bool:
+    return isinstance(kind, ObjectOf) and kind.field(key) is not None and key in kind.required
+
+
+def _field(key: str) -> str:
+    return key if key.isascii() and key.isidentifier() and key not in _OPERATORS else f"`{key}`"
+
+
+_OPERATORS = frozenset({"and", "or", "in", "true", "false", "null", "function"})
+
+
+def _is_float(text: str) -> bool:
+    """Whether a text is a number with a point: JSONata does not tell `1.0` from `1`."""
+    return _FLOAT.fullmatch(text) is not None and not text.lstrip("-").isdigit()
+
+
+_FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
+def _body(lead: str, text: str) -> str:
+    return f"({lead}{text})" if lead else text

@@ -1,0 +1,215 @@
+"""Steps that handle what goes wrong: try with its handlers and `finally`, and sagas."""
+
+from __future__ import annotations
+
+from agentflow.adapters.aws import faults, jsonata
+from agentflow.adapters.aws.calls import invocation
+from agentflow.adapters.aws.control import choice
+from agentflow.adapters.aws.flow import After, Exit, Region, UndoLog
+from agentflow.adapters.aws.graph import Label, State
+from agentflow.adapters.aws.templates import query
+from agentflow.adapters.aws.variables import Names
+from agentflow.adapters.aws.writer import Writer
+from agentflow.errors import Json
+from agentflow.spec.model import Block, Catch, Compensation, Saga, Step, Try
+
+
+def write_try(w: Writer, step: Step, names: Names, after: After) -> None:
+    """A body, handlers for its errors, and steps that run whatever happened."""
+    action = step.action
+    assert isinstance(action, Try)
+    if not action.catch and action.final is None:
+        w.block(action.do, names.inner(), after)
+        return
+    w.report.add(w.path.plain, "native", "Catch", step.span)
+    if action.final is None:
+        _body(w, step, action, names, after)
+        return
+    with w.closed(after) as after:
+        _finally(w, step, action, action.final, names, after)
+
+
+def _body(w: Writer, step: Step, action: Try, names: Names, after: After) -> None:
+    """The body and the handlers; errors that nobody handles go to the region around."""
+    if not action.catch:
+        w.block(action.do, names.inner(), after)
+        return
+    binds = [each.bind for each in action.catch if each.bind]
+    region = Region(w.variable(binds[0] if len(binds) == 1 else f"{step.id}_error"))
+    with w.handled(region, w.exit):
+        w.block(action.do, names.inner(), after)
+    if region.is_raw_used or region.is_known_used:
+        w.receive(region)
+        _dispatch(w, action.catch, region, names, after)
+
+
+def _dispatch(
+    w: Writer, catches: tuple[Catch, ...], region: Region, names: Names, after: After
+) -> None:
+    """Go to the first handler whose names match, else on to the next handler outside."""
+    rules: list[State] = []
+    blocks: list[tuple[Catch, Label]] = []
+    rest = Label()
+    for handler in catches:
+        label = rest if "*" in handler.on else Label()
+        blocks.append((handler, label))
+        if label is rest:
+            break
+        rules.append({"Condition": _is_one(f"${region.error}.name", handler.on), "Next": label})
+    if rules:
+        w.add(w.name("catch"), choice(rules, rest))
+    for handler, label in blocks:
+        inner = names.inner()
+        if handler.bind is not None:
+            inner.bind(handler.bind, region.error, faults.ERROR)
+        w.scope.place(label)
+        w.block(handler.do, inner, after)
+    if blocks[-1][1] is not rest:
+        w.scope.place(rest)
+        w.rethrow(region.error)
+
+
+def _is_one(text: str, names: tuple[str, ...]) -> str:
+    if len(names) == 1:
+        return query(f"{text} = {jsonata.quote(names[0])}")
+    return query(f"{text} in {jsonata.literal(list(names))}")
+
+
+def _finally(w: Writer, step: Step, action: Try, final: Block, names: Names, after: After) -> None:
+    """The body with its handlers, then the final steps, then where the body was going."""
+    assert after.label is not None
+    how = w.variable(f"{step.id}_how")
+    region = Region(w.variable(f"{step.id}_failure"))
+    exit_ = Exit(w.variable(f"{step.id}_returned"))
+    begin, finish, decide, on = Label(), Label(), Label(), after.label
+    w.assign({how: "done"}, begin)
+    w.scope.place(begin)
+    with w.handled(region, exit_):
+        _body(w, step, action, names, After(finish, after.sinks))
+    rules: list[tuple[str, Label]] = []
+    if region.is_raw_used or region.is_known_used:
+        w.receive(region)
+        w.assign({how: "failed"}, finish, "failed")
+        rules.append(("failed", Label()))
+    if exit_.is_used:
+        w.scope.place(exit_.label)
+        w.assign({how: "returned"}, finish, "returned")
+        rules.append(("returned", Label()))
+    w.scope.place(finish)
+    w.block(final, names.inner(), After(decide if rules else on))
+    if not rules:
+        return
+    w.scope.place(decide)
+    tests = [{"Condition": query(f"${how} = '{way}'"), "Next": to} for way, to in rules]
+    w.add(w.name("after"), choice(tests, on))
+    for way, label in rules:
+        w.scope.place(label)
+        if way == "failed":
+            w.rethrow(region.error)
+        else:
+            _leave(w, exit_.variable)
+
+
+def _leave(w: Writer, variable: str) -> None:
+    """Go on with a `return` whose value is in a variable."""
+    value = f"{{% ${variable} %}}"
+    if w.exit is None:
+        w.add(w.name("return"), {"Type": "Pass", "Output": value, "End": True})
+        return
+    w.exit.is_used = True
+    w.assign({w.exit.variable: value}, w.exit.label, "return")
+
+
+def write_saga(w: Writer, step: Step, names: Names, after: After) -> None:
+    """The steps; when they fail, what they completed is undone, and the error goes on."""
+    action = step.action
+    assert isinstance(action, Saga)
+    w.report.add(w.path.plain, "native", "Catch and a chain of compensations", step.span)
+    with w.closed(after) as after:
+        assert after.label is not None
+        log = UndoLog(w.variable(f"{step.id}_undo"))
+        region = Region(w.variable(f"{step.id}_error"))
+        outer, begin, completed = w.undo, Label(), Label()
+        failures = w.variable(f"{step.id}_failures")
+        w.assign({log.variable: [], failures: []}, begin)
+        w.scope.place(begin)
+        w.undo = log
+        keeps = outer is not None
+        with w.handled(region, w.exit):
+            on = completed if keeps else after.label
+            w.block(action.do, names.inner(), After(on, after.sinks))
+        w.undo = outer
+        if outer is not None:
+            w.scope.place(completed)
+            both = f"{{% $append(${log.variable}, ${outer.variable}) %}}"
+            w.assign({outer.variable: both}, after.label, "completed")
+            outer.calls.update(log.calls)
+        if region.is_raw_used or region.is_known_used:
+            w.receive(region)
+            _undo(w, step, log, region, failures)
+
+
+def _undo(w: Writer, step: Step, log: UndoLog, region: Region, failures: str) -> None:
+    """Compensate, the latest first; whatever fails in that is noted and does not stop it."""
+    if not log.calls:
+        w.rethrow(region.error)
+        return
+    check, conclude = Label(), Label()
+    calls = {key: (undo, Label()) for key, undo in log.calls.items()}
+    rules: list[State] = [
+        {
+            "Condition": query(f"$count(${log.variable}) = 0"),
+            "Next": conclude,
+        }
+    ]
+    rules += [
+        {"Condition": query(f"${log.variable}[0].call = {jsonata.quote(key)}"), "Next": label}
+        for key, (_, label) in calls.items()
+    ]
+    w.scope.place(check)
+    w.add(w.name("undo"), choice(rules, conclude))
+    for key, (undo, label) in calls.items():
+        w.scope.place(label)
+        _compensation(w, step, key, undo, log, failures, check)
+    w.scope.place(conclude)
+    clean, whole = Label(), Label()
+    none = {"Condition": query(f"$count(${failures}) = 0"), "Next": clean}
+    w.add(w.name("undone"), choice([none], whole))
+    w.scope.place(whole)
+    data = (
+        f"$type(${region.error}.data) = 'object' ? ${region.error}.data : "
+        f"$type(${region.error}.data) = 'null' ? {{}} : {{'value': ${region.error}.data}}"
+    )
+    told = (
+        f"{{% $merge([${region.error}, {{'data': $merge([{data}, "
+        f"{{'compensation_failures': ${failures}}}])}}]) %}}"
+    )
+    w.assign({region.error: told}, clean, "failures")
+    w.scope.place(clean)
+    w.rethrow(region.error)
+
+
+def _compensation(
+    w: Writer,
+    step: Step,
+    key: str,
+    undo: Compensation,
+    log: UndoLog,
+    failures: str,
+    check: Label,
+) -> None:
+    rest = f"{{% $append([], $filter(${log.variable}, function($u, $i) {{ $i > 0 }})) %}}"
+    outer, w.path = w.path, type(w.path)((key, ".compensate"))
+    arguments: Json = f"{{% ${log.variable}[0].with %}}"
+    region = Region(w.variable(f"{step.id}_problem"))
+    with w.handled(region, None):
+        with w.templates(step, Names()) as templates:
+            state = invocation(w, undo, templates, undo.retry, undo.timeout, arguments)
+        w.add(w.name(), {**state, "Assign": {log.variable: rest}, "Next": check, **w.catch()})
+    w.receive(region)
+    noted = (
+        f"{{% $append(${failures}, [{{'step': {jsonata.quote(key + '.compensate')}, "
+        f"'error': ${region.error}}}]) %}}"
+    )
+    w.assign({failures: noted, log.variable: rest}, check, "failed")
+    w.path = outer

@@ -1,0 +1,211 @@
+"""Expressions in JSONata give what our evaluator gives: every function, its edges, its faults.
+
+The cases are those of the evaluator's own tests, run through jsonata-python.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sfnx.testing import Failure
+from sfnx.testing import evaluate as evaluate_jsonata
+
+from agentflow.adapters.aws import expressions, jsonata, library
+from agentflow.adapters.aws.expressions import NeedsHelper, Reference
+from agentflow.errors import Fault, Json
+from agentflow.spec.expressions import LIBRARY, from_schema
+from agentflow.spec.expressions.schema import of_value
+from agentflow.spec.expressions.types import ANY
+from tests.aws import worlds  # noqa: F401  # repairs jsonata-python
+from tests.expressions import test_evaluate, test_library, test_operators
+from tests.expressions.language import evaluate, read
+
+Case = tuple[str, dict[str, Json]]
+
+
+def rows(test: Any, **names: Json) -> Iterator[Case]:
+    """The sources of a table of another test."""
+    for mark in test.pytestmark:
+        if mark.name == "parametrize":
+            yield from ((row[0], names) for row in mark.args[1])
+
+
+def cases() -> Iterator[Case]:
+    yield from ((entry.example.source, {}) for entry in LIBRARY)
+    yield from rows(test_library.test_edges_are_values_or_named_faults)
+    yield from rows(test_operators.test_arithmetic_is_pythons_and_exact)
+    yield from rows(test_operators.test_numbers_never_leave_their_range)
+    yield from rows(test_operators.test_comparisons_are_deep_and_keep_booleans_apart)
+    yield from rows(test_operators.test_what_is_not_needed_is_not_evaluated, missing=5)
+    for row in (*test_operators.REFUSED, *test_operators.ACCEPTED):
+        operator, left, right = row.values
+        values = test_operators.VALUES
+        yield f"a {operator} b", {"a": values[left], "b": values[right]}
+    order: dict[str, Json] = {"order": test_evaluate.ORDER, "x": [7], "nowhere": 1}
+    yield from rows(test_evaluate.test_an_expression_has_its_value, **order)
+    yield from rows(test_evaluate.test_a_fault_names_the_part_the_reason_and_the_value, **order)
+
+
+SKIPPED = {
+    "now()": "gives the time",
+    "uuid()": "gives a new one",
+    "nowhere": "names are checked before anything runs",
+    "sha256(half)": "half a surrogate pair cannot be written as JSON",
+    "huge + 1.5": "the input cannot hold such a number",
+    "huge / 3": "the input cannot hold such a number",
+    "huge * 1": "the input cannot hold such a number",
+    "9007199254740991 + 0.0 + 1": "JSONata does not know that the number was a float",
+}
+ALL = [case for case in dict.fromkeys((s, str(n)) for s, n in cases()) if case[0] not in SKIPPED]
+NAMES = {str(n): n for _, n in cases()}
+
+
+def fault_of(text: str, names: dict[str, Json]) -> str:
+    """The name of the fault that the JSONata raises."""
+    try:
+        value = evaluate_jsonata(jsonata.complete(text), bound(names), {"input": None})
+    except Failure as failure:
+        if "out of range" in failure.cause and "<<" not in failure.cause:
+            return "NumberOutOfRange"
+        return re.findall("<<([A-Za-z]+)>>", failure.cause)[-1]
+    return f"the value {value!r}"
+
+
+def values_of(texts: list[str], names: dict[str, Json]) -> list[Json]:
+    """The values of many expressions, evaluated in one go: reading JSONata takes the most time."""
+    fields = ", ".join(f"'{place}': {text}" for place, text in enumerate(texts))
+    values = evaluate_jsonata(jsonata.complete(f"{{{fields}}}"), bound(names), {"input": None})
+    return [values[str(place)] for place in range(len(texts))]
+
+
+def bound(names: dict[str, Json]) -> dict[str, Json]:
+    return {jsonata.variable(name): value for name, value in names.items()}
+
+
+def by_us(source: str, names: dict[str, Json]) -> Json | Fault:
+    try:
+        return evaluate(source, **names)
+    except Fault as fault:
+        return fault
+
+
+def same(a: Json, b: Json) -> bool:
+    """Equal as the language sees it: `1` is `1.0`, `true` is not `1`."""
+    return bool(evaluate("a == b", a=json.loads(json.dumps(a)), b=b))
+
+
+def written(source: str, names: dict[str, Json], *, typed: bool) -> str | None:
+    """The JSONata; `None` where it goes through the helper."""
+    references = {
+        name: Reference(f"${jsonata.variable(name)}", of_value(value) if typed else ANY)
+        for name, value in names.items()
+    }
+    try:
+        return expressions.write(read(source), references)
+    except NeedsHelper:
+        return None
+
+
+@pytest.mark.parametrize("typed", [False, True], ids=["types unknown", "types known"])
+def test_jsonata_gives_the_values_that_the_evaluator_gives(typed: bool) -> None:
+    wrong = []
+    for key in dict.fromkeys(key for _, key in ALL):
+        names = NAMES[key]
+        found = [
+            (source, text, value)
+            for source, other in ALL
+            if other == key
+            and not isinstance(value := by_us(source, names), Fault)
+            and (text := written(source, names, typed=typed)) is not None
+        ]
+        if found:
+            values = values_of([text for _, text, _ in found], names)
+            for (source, text, ours), theirs in zip(found, values, strict=True):
+                if not same(theirs, ours):
+                    wrong.append(f"{source}: {theirs!r} instead of {ours!r} by {text}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+def test_jsonata_raises_the_faults_that_the_evaluator_raises() -> None:
+    wrong = []
+    for source, key in ALL:
+        names = NAMES[key]
+        ours = by_us(source, names)
+        text = written(source, names, typed=False)
+        if isinstance(ours, Fault) and text is not None:
+            theirs = fault_of(text, names)
+            if theirs != ours.name:
+                wrong.append(f"{source} with {names}: {theirs} instead of {ours.name}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("entry", LIBRARY, ids=lambda entry: entry.signature)
+def test_every_function_has_a_writing_or_a_reason(entry: Any) -> None:
+    writing = library.LIBRARY[library.key(entry)]
+    if isinstance(writing, library.Helper):
+        assert len(writing.reason.split()) > 4
+    else:
+        assert writing.texts
+
+
+def test_no_writing_is_for_a_function_that_is_not_there() -> None:
+    assert library.LIBRARY.keys() == {library.key(entry) for entry in LIBRARY}
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("a.name", "$a.name"),
+        ("a.n + 1", "$exact($a.n + 1)"),
+        ("a.name + '!'", "$a.name & '!'"),
+        ("a.n < 3", "$a.n < 3"),
+        ("a.name == 'x'", "$a.name = 'x'"),
+        ("len(a.tags)", "$count($a.tags)"),
+        ("a.ok and a.n > 2", "$a.ok and ($a.n > 2)"),
+        ("[t.upper() for t in a.tags]",
+         "$append([], $map($a.tags, function($t) { $uppercase($t) }))"),
+        ("duration('1h')", "3600"),
+        ("b.name", "$at($b, 'name')"),
+        ("count + 1", "$add($count_, 1)"),
+        ("f'{a.name}: {a.n}'", "$a.name & ': ' & $string($a.n)"),
+    ],
+)  # fmt: skip
+def test_known_types_make_short_expressions(source: str, text: str) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "n": {"type": "integer"},
+            "ok": {"type": "boolean"},
+            "tags": {"type": "array", "items": {"type": "string"}},
+        },
+        "required": ["name", "n", "ok", "tags"],
+    }
+    names = {
+        "a": Reference("$a", from_schema(schema)),
+        "b": Reference("$b"),
+        "count": Reference("$count_"),
+    }
+    assert expressions.write(read(source), names) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["it's", 'say "x"', "back\\slash", "{% x %}", "a\nb\t\u0001", "é😀", "<<Fault>> x"]
+)
+def test_any_text_is_a_literal(text: str) -> None:
+    assert evaluate_jsonata(jsonata.quote(text), {}, {}) == text
+
+
+@pytest.mark.parametrize("name", ["count", "map", "states", "fail", "a_", "a", "x1"])
+def test_names_never_hide_functions(name: str) -> None:
+    assert jsonata.variable(name) not in jsonata.RESERVED
+
+
+def test_names_stay_apart() -> None:
+    names = ["count", "count_", "count__", "a", "a_", "fail", "fail_"]
+    assert len(set(map(jsonata.variable, names))) == len(names)
