@@ -6,6 +6,7 @@ Each was found by the simulation (`python -m tests.simulation`); here it is on i
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -328,6 +329,35 @@ async def test_an_orphan_that_cannot_be_read_for_a_moment_is_adopted(
     async with serving(project, **options) as (host, journal):
         await host.create(spec("  - {id: l, return: 1}"), None, "e1")
         await until(lambda: journal.execution("e1").status == "succeeded")
+
+
+async def test_an_orphan_that_cannot_be_continued_is_read_once_and_hides_no_other(
+    project: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "ORPHANS", 1)  # that are taken over at once
+    monkeypatch.setattr(upkeep, "ORPHAN_SECONDS", 0.001)
+    looked: list[str] = []
+
+    class Watched(InThreads):
+        async def read(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+            looked.append(f"{work.__name__} {args[0]}" if args else work.__name__)
+            return await super().read(work, *args, **kwargs)
+
+    journal = Journal.open(None, project)
+    host = Host(journal, InlineExecutor(), LogBook(project, print), lambda _: None, 4)
+    broken = await host.create(spec("  - {id: a, return: 0}", name="broken"), None, "bad")
+    await host.create(spec("  - {id: a, return: 1}"), None, "good")
+    await host.close()
+    with sqlite3.connect(project / ".agentflow" / "journal.db") as store:
+        damage = "update specs set text = 'workflow: [' where digest = ?"
+        store.execute(damage, (broken.stored.digest,))
+    store.close()
+    journal.close()
+    async with serving(project, adopt=True, blocking=Watched()) as (host, journal):
+        await until(lambda: journal.execution("good").status == "succeeded")
+        rounds = len(looked)
+        await until(lambda: len(looked) > rounds + 20)
+    assert looked.count("_past bad") == 1
 
 
 async def test_a_retry_is_not_cancelled_by_the_request_before_it(project: Path, spec: Spec) -> None:
