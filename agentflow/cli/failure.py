@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflow.cli import places, rows, text
 from agentflow.errors import ExecutionFailed
+from agentflow.runtime.machine.protocol import outcomes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,25 +147,29 @@ def _tries(attempts: Sequence[Attempt], retry: Retry | None) -> str:
     return ", attempt ".join(tried) + policy
 
 
+_ITEM = re.compile(r"(.*)\[(\d+)\](\.[^.\[\]]+|)")
+"""The key of an item: owner, index, and the stage if the owner is a pipeline."""
+_BATCH = re.compile(r"(.*)\[(\d+):(\d+)\](\.[^.\[\]]+|)")
+
+
 def _attempts(history: Sequence[Record], origin: str) -> Iterator[Attempt]:
-    owner, _, rest = origin.rpartition("[")
-    index = int(rest[:-1]) if owner and rest[:-1].isdigit() and rest.endswith("]") else None
+    item = _ITEM.fullmatch(origin)
     for record in history:
         if record.type == "call.failed" and record.step == origin:
             yield Attempt(record.attempt or 1, record.at, record.data.get("trace"))
-        elif record.type == "batch.completed" and index is not None and record.step:
-            outcome = _outcome(record, owner, index)
+        elif record.type == "batch.completed" and item is not None:
+            outcome = _outcome(record, item[1], int(item[2]), item[3])
             if outcome is not None and "error" in outcome:
                 yield Attempt(record.attempt or 1, record.at, outcome.get("trace"))
 
 
-def _outcome(record: Record, owner: str, index: int) -> Json:
+def _outcome(record: Record, owner: str, index: int, stage: str) -> Json:
     """What became of an item in a batch; `None` if it was not in it."""
-    name, _, bounds = str(record.step).rpartition("[")
-    first, _, last = bounds.rstrip("]").partition(":")
-    if name != owner or not int(first) <= index < int(last or first):
+    batch = _BATCH.fullmatch(record.step or "")
+    if batch is None or (batch[1], batch[4]) != (owner, stage):
         return None
-    return record.data["outcomes"][index - int(first)]
+    first, last = int(batch[2]), int(batch[3])
+    return outcomes_of(record.data)[index - first] if first <= index < last else None
 
 
 def _results(record: Record) -> int:
@@ -171,7 +177,7 @@ def _results(record: Record) -> int:
         case "call.completed":
             return 1
         case "batch.completed":
-            return sum("value" in outcome for outcome in record.data["outcomes"])
+            return sum("value" in outcome for outcome in outcomes_of(record.data))
         case "child.ended":
             return int(record.data["status"] == "succeeded")
         case _:

@@ -32,6 +32,8 @@ class Items:
     suffix: str = ""
     """What follows the index in the key of what ends an item, such as a pipeline's last stage."""
     done: int = 0
+    stages: dict[str, int] = field(default_factory=dict)
+    """How many items are done with each stage of a pipeline that calls a function, in order."""
     failed: dict[int, Json] = field(default_factory=dict)
     """The error of each item whose last attempt failed."""
     _active: dict[int, int] = field(default_factory=dict)
@@ -48,8 +50,10 @@ class Items:
         two steps, so that only its last step tells that it is done.
         """
         match action:
-            case model.Pipeline(stages=[*_, last]):
-                return cls(key, total, isinstance(last.body, model.Call), f".{last.id}")
+            case model.Pipeline(stages=[*_, last] as stages):
+                called = [stage.id for stage in stages if isinstance(stage.body, model.Call)]
+                direct, done = isinstance(last.body, model.Call), dict.fromkeys(called, 0)
+                return cls(key, total, direct, f".{last.id}", stages=done)
             case model.Map(body=model.Block(steps=[*_, last])) if throttled:
                 return cls(key, total, direct=False, suffix=f".{last.id}")
             case model.Map(body=body):
@@ -64,7 +68,10 @@ class Items:
     def call_ended(self, key: str, error: Json | None) -> None:
         """A call was answered; with `error` unless it succeeded."""
         found = self._find(key)
-        if not self.direct or found is None or found[1] != self.suffix:
+        if found is None:
+            return
+        self._passed(found[1], int(error is None))
+        if not self.direct or found[1] != self.suffix:
             return
         if error is not None:
             self.failed[found[0]] = error
@@ -80,8 +87,16 @@ class Items:
         for place, outcome in enumerate(outcomes, found[0]):
             if "error" in outcome:
                 self.failed[place] = outcome["error"]
-            else:
-                self.done += 1
+        good = sum("error" not in outcome for outcome in outcomes)
+        self._passed(found[1], good)
+        if self.direct and found[1] == self.suffix:
+            self.done += good
+
+    def _passed(self, suffix: str, count: int) -> None:
+        """So many items are done with a stage, if that is what the suffix names."""
+        stage = suffix.removeprefix(".")
+        if stage in self.stages:
+            self.stages[stage] += count
 
     def again(self, key: str) -> Json | None:
         """An item that failed gets another attempt; its error."""

@@ -90,8 +90,10 @@ def counted(step: StepProgress) -> str:
 
 
 def busy(step: StepProgress) -> list[str]:
-    """What a step is busy with: `["8 running", "1 retrying"]`."""
+    """What a step is busy with: `["8 running", "1 retrying"]`; how far a pipeline's stages are."""
     parts = []
+    if step.items is not None and step.state == "running" and len(step.items.stages) > 1:
+        parts += [f"{stage} {count}" for stage, count in step.items.stages.items()]
     if step.running:
         parts.append(f"{step.running} running")
     if step.retrying:

@@ -12,6 +12,7 @@ from agentflow.runtime.executors.calls import item_key
 from agentflow.runtime.journal.protocol import ENDED, Record, StoredExecution
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.live import REFUSED
+from agentflow.runtime.machine.protocol import outcomes_of
 from tests.chaos.clients import Order
 from tests.chaos.ledger import Fact, Mark
 from tests.chaos.orchestrator import value_of
@@ -123,7 +124,7 @@ def _completions(records: Sequence[Record]) -> Iterator[tuple[str, Completion]]:
         if record.type == "call.completed":
             yield record.step, Completion(record, record.attempt or 0)
         elif record.type == "batch.completed":
-            for index, outcome in enumerate(record.data["outcomes"]):
+            for index, outcome in enumerate(outcomes_of(record.data)):
                 if "value" in outcome:
                     step = item_key(record.step, index)
                     yield step, Completion(record, record.attempt or 0)

@@ -198,6 +198,17 @@ def test_an_item_of_a_pipeline_is_done_after_its_last_stage():
     assert rows.counted(run.step("p")) == "1/2"
 
 
+def test_the_stages_of_a_running_pipeline_are_counted_one_by_one():
+    run = Run(PIPELINE.replace('["a", "b"]', "range(9)"))
+    run.start()
+    run.complete("p[0].one")
+    outcomes = [{"value": 1}, {"value": 2}, {"error": {"name": "Boom"}}]
+    run.tell(p.BatchCompleted(run.pass_time(), "p[1:4].one", 1, outcomes, 0.1))
+    run.tell(p.BatchCompleted(run.pass_time(), "p[0:2].two", 1, outcomes[:2], 0.1))
+    assert rows.counted(run.step("p")) == "2/9"
+    assert rows.busy(run.step("p"))[:2] == ["one 3", "two 2"]
+
+
 def test_a_failure_marks_its_step_and_leaves_the_rest_pending():
     run = Run(MAP)
     run.start()

@@ -28,6 +28,7 @@ from agentflow.runtime.machine.protocol import (
     StreamYielded,
     TimerFired,
     Withdraw,
+    outcomes_of,
 )
 from agentflow.runtime.recovery import RETRIED, rebuild
 from tests.simulation.functions import item_key
@@ -118,7 +119,7 @@ class Story:
                 case "call.completed":
                     results = [f"completed {record.data['value']}"]
                 case "batch.completed":
-                    results = [f"batch {record.data['outcomes']}"]
+                    results = [f"batch {outcomes_of(record.data)}"]
                 case "stream.yielded":
                     values = record.data["values"]
                     first = given[record.step]
@@ -287,7 +288,7 @@ def _completed(commit: Commit) -> list[str]:
     if commit.type == "batch.completed":
         return [
             item_key(str(commit.step), place)
-            for place, outcome in enumerate(json.loads(commit.data)["outcomes"])
+            for place, outcome in enumerate(outcomes_of(json.loads(commit.data)))
             if "value" in outcome
         ]
     return []

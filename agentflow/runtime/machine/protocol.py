@@ -183,12 +183,26 @@ EVENTS: dict[str, type[Event]] = {
 TYPE_OF = {kind: name for name, kind in EVENTS.items()}
 
 _COLUMNS = frozenset({"at", "key", "attempt"})
+_WELL = {"value"}
 _PAYLOAD = {kind: tuple(f.name for f in fields(kind) if f.name not in _COLUMNS) for kind in TYPE_OF}
 
 
 def payload(event: Event) -> dict[str, Json]:
-    """What the journal keeps of an event beside its columns (`at`, `key`, `attempt`)."""
+    """What the journal keeps of an event beside its columns (`at`, `key`, `attempt`).
+
+    Of a batch in which all went well that is the bare `values`; `outcomes_of` reads either.
+    """
+    if isinstance(event, BatchCompleted) and all(o.keys() == _WELL for o in event.outcomes):
+        return {"values": [o["value"] for o in event.outcomes], "elapsed": event.elapsed}
     return {name: getattr(event, name) for name in _PAYLOAD[type(event)]}
+
+
+def outcomes_of(data: dict[str, Json]) -> list[dict[str, Json]]:
+    """What became of each item of a batch, from the payload of its event."""
+    if "values" in data:
+        return [{"value": value} for value in data["values"]]
+    outcomes: list[dict[str, Json]] = data["outcomes"]
+    return outcomes
 
 
 def restore(
@@ -202,6 +216,8 @@ def restore(
         columns["key"] = key
     if "attempt" in names:
         columns["attempt"] = attempt
+    if kind is BatchCompleted:
+        data = {"outcomes": outcomes_of(data), "elapsed": data["elapsed"]}
     return kind(**columns, **data)
 
 
