@@ -60,12 +60,12 @@ class Resource:
 
 def parse(arn: str) -> Resource:
     """What an ARN names; one that is not known counts as a service of its own name."""
+    if found := _ACTIVITY.fullmatch(arn):
+        return Resource(arn, "activity", found[1])
     if found := _SERVICE.fullmatch(arn):
         return Resource(
             arn, "service", found[2], found[3], found[1] is not None, _PATTERNS[found[4] or ""]
         )
-    if found := _ACTIVITY.fullmatch(arn):
-        return Resource(arn, "activity", found[1])
     if found := _LAMBDA.fullmatch(arn):
         return Resource(arn, "function", found[1])
     return Resource(arn, "service", arn)

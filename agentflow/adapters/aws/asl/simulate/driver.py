@@ -164,6 +164,7 @@ class _Driver:
 
     async def _next(self) -> Event:
         """The next event; time passes until then."""
+        assert self._work or self._due, "the interpreter waits for nothing"
         while True:
             self._changed.clear()
             busy = bool(self._work)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from agentflow.adapters.aws.asl.simulate.protocol import Effect
 
 MAX_EVENTS = 25_000
+_CLOSING = ("Aborted", "Failed", "TimedOut")
+"""What is recorded even when the history is full."""
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
@@ -66,7 +68,7 @@ class Execution:
             StateError: the history is full.
         """
         number = len(self.history) + 1
-        if number > MAX_EVENTS:
+        if number > MAX_EVENTS and not type.endswith(_CLOSING):
             full = StateError(
                 RUNTIME,
                 f"The execution reached the maximum number of history events ({MAX_EVENTS}).",

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentflow.adapters.aws.asl import intrinsics, jsonata, jsonpath
+from agentflow.adapters.aws.asl.errors import EvaluationError, MalformedError
+from agentflow.adapters.aws.asl.jsonpath import Data
+from agentflow.adapters.aws.asl.values import ABSENT
+
+INPUT: dict[str, Any] = {
+    "a": [1, 2, 3],
+    "o": {"x": 1, "y": None},
+    "rows": [{"k": "b", "v": 2}, {"k": "a", "v": 1}, {"k": "b", "v": 3}],
+    "s": "héllo",
+}
+
+
+def call(text: str, value: Any = INPUT) -> Any:
+    return intrinsics.evaluate(intrinsics.parse(text), Data(value), random.Random(1))
+
+
+def query(text: str, **names: Any) -> Any:
+    scope = jsonata.Scope({"states": {"input": INPUT}, **names}, 1_700_000_000, random.Random(1))
+    return jsonata.evaluate(text, "Output", scope)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("$", INPUT),
+        ("$.a[-1]", 3),
+        ("$.a[0,2]", [1, 3]),
+        ("$.a[:2]", [1, 2]),
+        ("$.a[-2:]", [2, 3]),
+        ("$.a[*]", [1, 2, 3]),
+        ("$.o.*", [1, None]),
+        ("$['o']['x','y']", [{"x": 1, "y": None}]),
+        ("$.rows[*].v", [2, 1, 3]),
+        ("$..v", [2, 1, 3]),
+        ("$.rows[?(@.k == 'b')].v", [2, 3]),
+        ("$.rows[?(@.v >= 2 && @.k != 'a')].v", [2, 3]),
+        ("$.rows[?(@.v < 2 || @.v > 2)].v", [1, 3]),
+        ("$.rows[?(!(@.k == 'b'))].v", [1]),
+        ("$.rows[?(@.k in ['a', 'c'])].v", [1]),
+        ("$.rows[?(@.k =~ /B/i)].v", [2, 3]),
+        ("$.rows[?(@.zz)]", []),
+        ("$.rows[?(@.v > $.o.x)].v", [2, 3]),
+        ("$.zz[*].v", []),
+        ("$.zz..v", []),
+        ("$.a.length()", 3),
+        ("$.a.sum()", 6.0),
+    ],
+)
+def test_a_path_finds_values(path: str, expected: Any) -> None:
+    assert jsonpath.find(path, Data(INPUT)) == expected
+
+
+@pytest.mark.parametrize(
+    "path", ["", "a", "$.", "$..", "$.a[", "$.a[x]", "$.a[1:2:3]", "$[?(@.a = 1)]", "$.a b"]
+)
+def test_what_is_no_path_is_refused(path: str) -> None:
+    with pytest.raises(MalformedError):
+        jsonpath.parse(path)
+
+
+@given(st.text(alphabet="ab.[]'\"*?(@=1:,) ", max_size=20))
+def test_reading_a_path_ends_with_a_path_or_a_mistake(text: str) -> None:
+    outcome = _parsed("$" + text)
+
+    assert outcome == "$" + text or 0 <= outcome <= len(text) + 1
+
+
+def _parsed(text: str) -> Any:
+    """The text of the path, or where its mistake is."""
+    try:
+        return jsonpath.parse(text).text
+    except MalformedError as error:
+        return error.at
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    )
+)
+def test_what_is_put_is_found(value: Any) -> None:
+    placed = jsonpath.put("$.x.y", value, {"x": {"z": 1}})
+
+    assert jsonpath.find("$.x.y", Data(placed)) == value
+    assert jsonpath.find("$.x.z", Data(placed)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("States.Format('{} is {}', $.s, true)", "héllo is true"),
+        (r"States.Format('it\'s \{\} {}', 1.5)", "it's {} 1.5"),
+        ("States.Format('{}', $.o)", "{x=1, y=null}"),
+        ("States.Format('{}', $.a)", "[1, 2, 3]"),
+        ("States.StringToJson('{\"a\": [1]}')", {"a": [1]}),
+        ("States.JsonToString($.o)", '{"x":1,"y":null}'),
+        ("States.Array(1, 'a', null, States.Array())", [1, "a", None, []]),
+        ("States.ArrayPartition($.a, 2)", [[1, 2], [3]]),
+        ("States.ArrayContains($.a, 2)", True),
+        ("States.ArrayContains($.a, true)", False),
+        ("States.ArrayRange(1, 9, 2)", [1, 3, 5, 7, 9]),
+        ("States.ArrayRange(3, 1, -1)", [3, 2, 1]),
+        ("States.ArrayGetItem($.a, 1)", 2),
+        ("States.ArrayLength($.a)", 3),
+        ("States.ArrayUnique(States.Array(1, 1, 'a', 'a'))", [1, "a"]),
+        ("States.Base64Encode('Data')", "RGF0YQ=="),
+        ("States.Base64Decode('RGF0YQ==')", "Data"),
+        ("States.Hash('input data', 'SHA-1')", "aaff4a450a104cd177d28d18d74485e8cae074b7"),
+        ("States.JsonMerge($.o, States.StringToJson('{\"x\":2}'), false)", {"x": 2, "y": None}),
+        ("States.MathAdd(1.5, -0.5)", 2),
+        ("States.MathRandom(1, 2)", 1),
+        ("States.StringSplit('a.b+c..d', '.+')", ["a", "b", "c", "d"]),
+    ],
+)
+def test_an_intrinsic_function_computes(text: str, expected: Any) -> None:
+    assert call(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "States.ArrayGetItem($.a, 9)",
+        "States.ArrayPartition($.a, 0)",
+        "States.ArrayRange(1, 9, 0)",
+        "States.ArrayRange(0, 1000, 1)",
+        "States.ArrayLength($.s)",
+        "States.Base64Decode('é')",
+        "States.Format('{}')",
+        "States.Hash('a', 'md5')",
+        "States.JsonMerge($.o, $.o, true)",
+        "States.MathAdd('1', 1)",
+        "States.MathRandom(2, 2)",
+        "States.StringToJson('{')",
+        "States.Array($.missing)",
+    ],
+)
+def test_an_argument_that_does_not_fit_is_an_error(text: str) -> None:
+    with pytest.raises(EvaluationError):
+        call(text)
+
+
+def test_a_seed_gives_the_same_number() -> None:
+    first, second = (call("States.MathRandom(0, 1000000, 7)") for _ in range(2))
+
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("$states.input.a[0]", 1),
+        ("$states.input.o.y", None),
+        ("$states.input.o.zz", ABSENT),
+        ("$states.input.rows[k='b'].v", [2, 3]),
+        ("$states.input.rows[k='a'].v", 1),
+        ("[$states.input.rows[k='a'].v]", [1]),
+        ("$exists($states.input.o.y)", True),
+        ("10 / 4", 2.5),
+        ("1 / 0", "Infinity"),
+        ("5.5 % 2", 1.5),
+        ("$partition([1, 2, 3], 2)", [[1, 2], [3]]),
+        ("$partition([], 2)", ABSENT),
+        ("$range(1, 9, 4)", [1, 5, 9]),
+        ("$range(1, 1, 1)", 1),
+        ("$hash('input data', 'MD5')", "812f45842bc6d66ee14572ce20db8e86"),
+        ("$random(42)", 0.7275636800328681),
+        ("$length($uuid())", 36),
+        ("$parse('{\"a\": null}')", {"a": None}),
+        ("$parse(\"{'a': 1}\")", {"a": 1}),
+        ("$string({'é': 1.0, 'n': null})", '{"é":1,"n":null}'),
+        ("$string(1e21)", "1e+21"),
+        ("$string(0.1 + 0.2)", "0.3"),
+        ("'a' & 1.50 & null", "a1.5null"),
+        ("$sort([2, 1, 3], function($l, $r) { $l > $r })", [1, 2, 3]),
+        ("$sum([1..4])", 10),
+        ("$now()", "2023-11-14T22:13:20.000Z"),
+        ("$millis()", 1_700_000_000_000),
+        ("$match('a1', /([a-z])(\\d)$/).groups", ["a", "1"]),
+        ("$count", 7),
+        ("function($x) { $x }", ABSENT),
+    ],
+)
+def test_jsonata_is_evaluated_like_on_the_service(text: str, expected: Any) -> None:
+    assert query(text, count=7) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("1 + 'a'", "T2002"),
+        ("$number('x')", "D3030"),
+        ("$eval('1')", "T1006"),
+        ("$sum(['a'])", "T0412"),
+        ("$decodeUrlComponent('%E0%A4%A')", "D3140"),
+        ("$error('no')", "no"),
+        ('$parse(\'{"a":1,"a":2}\')', "same key"),
+        ("$parse('NaN')", "NaN"),
+        ("$partition([1], 0)", "greater than 0"),
+        ("($f := function($n) { 1 + $f($n) }; $f(1))", "D1011"),
+    ],
+)
+def test_a_jsonata_error_has_its_code(text: str, code: str) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        query(text)
+
+    assert caught.value.name == "States.QueryEvaluationError"
+    assert code in caught.value.detail
