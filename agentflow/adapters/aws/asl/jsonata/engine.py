@@ -14,7 +14,7 @@ from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedE
 from agentflow.adapters.aws.asl.intrinsics import Chance
 from agentflow.adapters.aws.asl.jsonata.dialect import Dialect
 from agentflow.adapters.aws.asl.jsonata.library import functions
-from agentflow.adapters.aws.asl.jsonata.upstream import JException, Jsonata, Timebox, Utils
+from agentflow.adapters.aws.asl.jsonata.upstream import JException, Jsonata, Parser, Timebox, Utils
 from agentflow.adapters.aws.asl.values import ABSENT, Absent
 from agentflow.errors import MAX_INTEGER, Json
 
@@ -78,7 +78,7 @@ def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
         if name in expression:  # values may be large: those that cannot be meant are left out
             frame.bind(name, _inward(value))
     try:
-        return _outward(_compile(expression).evaluate(None, frame))
+        result = _compile(expression).evaluate(None, frame)
     except (JException, ArithmeticError, ValueError, TypeError, RecursionError) as error:
         reason = _message(error) if isinstance(error, JException) else str(error)
         raise EvaluationError(
@@ -86,6 +86,13 @@ def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
             f"error during evaluation. {reason}",
             QUERY,
         ) from None
+    if isinstance(result, Jsonata.JFunctionCallable | Parser.Symbol | re.Pattern):
+        raise EvaluationError(
+            f"The JSONata expression '{expression}' specified for the field '{field}' returned an "
+            "unsupported result type.",
+            QUERY,
+        )
+    return _outward(result)
 
 
 @lru_cache(maxsize=2048)

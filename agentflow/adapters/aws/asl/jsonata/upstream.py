@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from jsonata.functions import Functions  # type: ignore[import-untyped]
-from jsonata.jexception import JException  # type: ignore[import-untyped]
-from jsonata.jsonata import Jsonata  # type: ignore[import-untyped]
-from jsonata.parser import Parser  # type: ignore[import-untyped]
-from jsonata.regex_engine import RegexFlags  # type: ignore[import-untyped]
-from jsonata.timebox import Timebox  # type: ignore[import-untyped]
-from jsonata.utils import Utils  # type: ignore[import-untyped]
+from agentflow.errors import Unavailable
+
+try:
+    from jsonata.functions import Functions  # type: ignore[import-untyped]
+    from jsonata.jexception import JException  # type: ignore[import-untyped]
+    from jsonata.jsonata import Jsonata  # type: ignore[import-untyped]
+    from jsonata.parser import Parser  # type: ignore[import-untyped]
+    from jsonata.regex_engine import RegexFlags  # type: ignore[import-untyped]
+    from jsonata.timebox import Timebox  # type: ignore[import-untyped]
+    from jsonata.utils import Utils  # type: ignore[import-untyped]
+except ImportError as error:
+    raise Unavailable(
+        "the JSONata of state machines needs jsonata-python, which is not installed",
+        help='install it: pip install "inferloop-agentflow[aws]"',
+    ) from error
 
 __all__ = ["Functions", "JException", "Jsonata", "Parser", "RegexFlags", "Timebox", "Utils"]

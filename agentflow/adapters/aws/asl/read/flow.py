@@ -42,6 +42,8 @@ def _check_targets(values: Values, node: Mapping, states: Mapping) -> None:
             values.error(
                 "AF310", f"nothing leads to the state `{name}`", entry.key, remedy="remove it"
             )
+    if node.get("TimeoutSeconds") is not None:
+        return  # a time limit is an end too
     backwards: dict[str, list[str]] = {name: [] for name in names}
     for name, targets in edges.items():
         for following in targets:

@@ -28,6 +28,7 @@ from agentflow.adapters.aws.asl.simulate.handlers import (
     UnhandledError,
     by_name,
     invocation,
+    invocation_type,
     perform,
     unhandled,
 )
@@ -215,7 +216,14 @@ class _Driver:
         function, arguments = invocation(resource, effect.arguments)
         callback = None if effect.token is None else _Answer(self, effect.key)
         call = TaskCall(
-            resource, arguments, effect.state, effect.execution, function, effect.token, callback
+            resource,
+            arguments,
+            effect.state,
+            effect.execution,
+            invocation_type(resource, effect.arguments),
+            function,
+            effect.token,
+            callback,
         )
         return await perform(self._world.tasks, call)
 

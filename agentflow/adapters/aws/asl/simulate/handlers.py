@@ -58,6 +58,8 @@ class TaskCall:
     """What the service is asked with; for a function, its event."""
     state: str
     execution: str
+    invocation: str = "RequestResponse"
+    """The `InvocationType` of `lambda:invoke`."""
     function: str | None = None
     """The name of the Lambda function, if it is one that is called."""
     token: str | None = None
@@ -114,9 +116,11 @@ async def perform(handler: TaskHandler, call: TaskCall) -> Json | Later:
     except (TaskError, UnhandledError):
         raise
     except Exception as error:  # user code may raise anything
+        if call.invocation != "RequestResponse":
+            return envelope(None, call.invocation)
         raise _from_exception(error) from error
     if call.resource.is_invoke and not call.token:
-        value = envelope(value)
+        value = envelope(value, call.invocation)
     return Later(value, seconds) if seconds else value
 
 
@@ -164,6 +168,13 @@ def invocation(resource: Resource, arguments: Json) -> tuple[str | None, Json]:
     return function_name(name), _event(given.get("Payload"))
 
 
+def invocation_type(resource: Resource, arguments: Json) -> str:
+    """How `lambda:invoke` invokes; other tasks wait for their answer too."""
+    if not resource.is_invoke:
+        return "RequestResponse"
+    return str(arguments.get("InvocationType") or "RequestResponse")
+
+
 def _event(payload: Json) -> Json:
     """The event of a function: no payload is an empty object, and text is sent as it is."""
     if not isinstance(payload, str):
@@ -174,9 +185,12 @@ def _event(payload: Json) -> Json:
         return payload
 
 
-def envelope(payload: Json) -> dict[str, Json]:
+def envelope(payload: Json, invocation: str = "RequestResponse") -> dict[str, Json]:
     """What `lambda:invoke` gives for the result of a function."""
     request = str(uuid4())
+    status = {"Event": 202, "DryRun": 204}.get(invocation, 200)
+    if status != 200:  # nobody waits for the function
+        payload = ""
     headers = {
         "Connection": "keep-alive",
         "Content-Length": str(len(text(payload).encode())),
@@ -191,8 +205,8 @@ def envelope(payload: Json) -> dict[str, Json]:
         "SdkHttpMetadata": {
             "AllHttpHeaders": {name: [value] for name, value in headers.items()},
             "HttpHeaders": headers,
-            "HttpStatusCode": 200,
+            "HttpStatusCode": status,
         },
         "SdkResponseMetadata": {"RequestId": request},
-        "StatusCode": 200,
+        "StatusCode": status,
     }
