@@ -300,6 +300,22 @@ def test_what_the_service_accepts_is_accepted(file: Path) -> None:
     assert read(definition).definition == definition
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param({"Type": "Wait", "Seconds": "${Delay}"}, id="a number"),
+        pytest.param({"Type": "Wait", "Timestamp": "${When}"}, id="a time"),
+        pytest.param({"Parameters": {"x.$": "$.${Key}.y", "z.$": "${Path}"}}, id="a path"),
+        pytest.param({"Type": "Task", "Resource": "${Function}"}, id="a resource"),
+        pytest.param({"Parameters": {"x.$": "$.a[?(@.b=='${Value}')]"}}, id="in a filter"),
+    ],
+)
+def test_symbols_of_the_deployment_are_kept(state: dict[str, Any]) -> None:
+    definition = one(**state)
+
+    assert read(definition).definition == definition
+
+
 def test_older_names_mean_the_same() -> None:
     inner = machine(P={"Type": "Pass", "End": True})
     state = read(one(Type="Map", Iterator=inner, Parameters={"a": 1})).states["S"]

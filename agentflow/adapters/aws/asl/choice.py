@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from agentflow.adapters.aws.asl import jsonpath, timestamps
-from agentflow.adapters.aws.asl.errors import EvaluationError
+from agentflow.adapters.aws.asl.errors import EvaluationError, MalformedError
 from agentflow.adapters.aws.asl.jsonpath import Data
 from agentflow.adapters.aws.asl.values import is_number
 from agentflow.errors import Json
@@ -93,7 +93,7 @@ def holds(rule: Mapping[str, Json], data: Data) -> bool:
 def _present(path: str, data: Data) -> bool:
     try:
         jsonpath.find(path, data)
-    except jsonpath.MissingError:
+    except (jsonpath.MissingError, MalformedError):
         return False
     return True
 
@@ -101,7 +101,7 @@ def _present(path: str, data: Data) -> bool:
 def _look(path: str, data: Data) -> Json:
     try:
         return jsonpath.find(path, data)
-    except jsonpath.MissingError:
+    except (jsonpath.MissingError, MalformedError):
         raise EvaluationError(f"Invalid path '{path}': {_INVALID}") from None
 
 

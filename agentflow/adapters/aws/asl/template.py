@@ -34,6 +34,8 @@ def _field(key: str, expression: str, data: Data, chance: Chance) -> Json:
         return call(expression, data, chance)
     try:
         return jsonpath.find(expression, data)
+    except MalformedError as error:
+        raise _malformed(expression, error) from None
     except jsonpath.MissingError:
         source = data.context if expression.startswith("$$") else data.input
         raise EvaluationError(
@@ -51,7 +53,7 @@ def call(expression: str, data: Data, chance: Chance) -> Json:
     try:
         return intrinsics.evaluate(intrinsics.parse(expression), data, chance)
     except MalformedError as error:
-        raise EvaluationError(f"Invalid path '{expression}' : {error.message}") from None
+        raise _malformed(expression, error) from None
 
 
 def look(path: str, data: Data, chance: Chance) -> Json:
@@ -64,8 +66,15 @@ def look(path: str, data: Data, chance: Chance) -> Json:
         return call(path, data, chance)
     try:
         return jsonpath.find(path, data)
+    except MalformedError as error:
+        raise _malformed(path, error) from None
     except jsonpath.MissingError as error:
         raise EvaluationError(f"Invalid path '{path}' : {error}") from None
+
+
+def _malformed(path: str, error: MalformedError) -> EvaluationError:
+    """A path that could not be checked, because it held a symbol of the deployment."""
+    return EvaluationError(f"Invalid path '{path}' : {error.message}")
 
 
 def resolve(template: Json, scope: Scope, field: str) -> Json:

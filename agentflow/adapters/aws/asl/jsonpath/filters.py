@@ -21,6 +21,8 @@ _OPERATOR = re.compile(
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _WORD = re.compile(r"(true|false|null)\b")
 _REGEX = re.compile(r"/((?:[^/\\]|\\.)*)/([a-zA-Z]*)")
+_BARE = re.compile(r"[^\W\d][\w-]*")
+"""A text without quotes, which the service takes too: `[?(@.code==es)]`."""
 _QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
@@ -260,4 +262,5 @@ _LITERALS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Constant | Pat
     (_WORD, lambda found: Constant(_WORDS[found[1]])),
     (_NUMBER, _number),
     (_REGEX, _regex),
+    (_BARE, lambda found: Constant(found.group())),
 )

@@ -16,7 +16,8 @@ from agentflow.adapters.aws.asl.errors import MalformedError
 from agentflow.adapters.aws.asl.jsonpath.filters import FilterReader, Predicate
 
 _VARIABLE = re.compile(r"\$(\$|[^\W\d]\w*)?")
-_NAME = re.compile(r"[^.\[\]()\s'\",?*$@&|=<>!~]+")
+_NAME = re.compile(r"(?:\$\{[^{}]*\}|[^.\[\]()\s'\",?*$@&|=<>!~])+")
+"""A name after a dot; `${Symbol}` in it is put in when the definition is deployed."""
 _INDEX = re.compile(r"\s*(-?\d+)\s*")
 _SLICE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?")
 _QUOTED = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*""", re.DOTALL)

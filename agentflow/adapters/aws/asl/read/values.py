@@ -20,6 +20,8 @@ LANGUAGES: Final = ("JSONPath", "JSONata")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _VARIABLE = re.compile(r"[^\W\d]\w*")
 _LABEL = re.compile(r"[^\s?*<>{}\[\]:;,\\|^~$#%&`\"\x00-\x1f]{1,40}")
+_SYMBOL = re.compile(r"\$\{[^{}]+\}.*", re.DOTALL)
+"""`${Symbol}`: deployment puts something in its place; until then it can be anything."""
 _AT_TOP = re.compile(r"\$\$?(?![\w$])")
 
 
@@ -122,6 +124,8 @@ class Values:
         value: Json = node.value if isinstance(node, Scalar) else None
         if self.language == "JSONata" and jsonata.expression_in(value) is not None:
             return self.template(node, name)
+        if isinstance(value, str) and _SYMBOL.fullmatch(value):
+            return value
         if not is_number(value) or (whole and value != int(value)):
             expression = ", or an expression in {% %}" if self.language == "JSONata" else ""
             self.wrong(node, name, ("a whole number" if whole else "a number") + expression)
@@ -137,7 +141,7 @@ class Values:
         value = self.text(node, name)
         if self.language == "JSONata" and jsonata.expression_in(value) is not None:
             self.template(node, name)
-        elif value and timestamps.parse(value) is None:
+        elif value and timestamps.parse(value) is None and not _SYMBOL.fullmatch(value):
             self.error(
                 "AF125",
                 f"`{name}` is not a time",
@@ -158,6 +162,8 @@ class Values:
     def path(self, node: Node, name: str) -> str:
         """A JSONPath: of the input, the context object or a variable."""
         value = self.text(node, name)
+        if _SYMBOL.fullmatch(value):
+            return value
         if value.startswith("States."):
             self._parse(node, name, value, intrinsics.parse)
         elif value:
@@ -177,6 +183,8 @@ class Values:
         value = self.path_or_null(node, name)
         if value is None:
             return None
+        if _SYMBOL.fullmatch(value):
+            return value
         try:
             reference = jsonpath.is_reference(jsonpath.parse(value))
         except MalformedError:

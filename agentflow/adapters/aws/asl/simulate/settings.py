@@ -52,6 +52,8 @@ def _number(
             )
         return number
     if expression_in(setting) is None:
+        if isinstance(setting, str):
+            raise EvaluationError(f"The {field} field has no value: {setting}")
         return float(setting)
     value = template.resolve(setting, visit.scope(), field)
     expect(value, expected, setting, field)
