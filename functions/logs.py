@@ -100,6 +100,17 @@ def measure(requests: list[Request], malformed: int = 0) -> Traffic:
 
 
 @function
+def add_traffic(items: list[Traffic]) -> Traffic:
+    """Add up what several blocks came to."""
+    return {
+        "requests": sum(item["requests"] for item in items),
+        "failures": sum(item["failures"] for item in items),
+        "bytes": sum(item["bytes"] for item in items),
+        "malformed": sum(item["malformed"] for item in items),
+    }
+
+
+@function
 def read_page(path: str, offset: int, size: int) -> Page:
     """Measure about `size` bytes of a log from a byte offset on; lines are never cut."""
     with existing_file(path).open("rb") as log:

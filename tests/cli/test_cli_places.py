@@ -43,6 +43,7 @@ do:
     pipeline:
       from: [1]
       stages: [{id: parse, call: f.stage}]
+      reduce: {call: f.combine}
 """
 
 
@@ -69,6 +70,8 @@ def workflow():
         ("order[1].review.x", "f.review", 5),
         ("order[2].done.y", None, None),
         ("flow[5].parse", "f.stage", 5),
+        ("flow[5:9].parse", "f.stage", 5),
+        ("flow.reduce[0][3]", "f.combine", 5),
     ],
     ids=str,
 )

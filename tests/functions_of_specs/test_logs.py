@@ -77,6 +77,16 @@ def test_views_of_a_log_agree_with_its_requests(log: str) -> None:
     assert logs.heaviest_paths(log, 1) == [{"value": "/docs", "count": 10240}]
 
 
+def test_blocks_add_up_to_what_they_hold_together() -> None:
+    blocks = [
+        {"requests": 2, "failures": 1, "bytes": 10, "malformed": 0},
+        {"requests": 3, "failures": 0, "bytes": 20, "malformed": 4},
+    ]
+    together = {"requests": 5, "failures": 1, "bytes": 30, "malformed": 4}
+    assert logs.add_traffic(blocks) == together
+    assert logs.add_traffic([])["requests"] == 0
+
+
 def test_the_data_of_the_specs_is_what_its_generator_writes(root: Path) -> None:
     data = root / "specs" / "data"
     spec = importlib.util.spec_from_file_location("generate", data / "generate.py")

@@ -159,6 +159,8 @@ SHAPE = [
     Row("join too many", "AF126", "never be reached", "- id: a\n  fork: {b: {do: [{id: c, return: 1}]}}\n  join: «2"),
     Row("join in words", "AF126", "`all` or `any`", "- id: a\n  fork: {b: {do: [{id: c, return: 1}]}}\n  join: «some"),
     Row("stage without body", "AF121", "`call` or `do`", "- id: a\n  pipeline: {from: [], stages: [{«id: b}]}"),
+    Row("reduce of a pipeline reads the item", "AF302", "item of `p`",
+        "- id: p\n  pipeline: {from: [1], as: doc, stages: [{id: b, call: f.g}], reduce: {call: f.h, with: {a: '${ «doc }'}}}"),
     Row("pipeline without stages", "AF121", "needs `stages`", "- id: a\n  pipeline: {«from: []}"),
     Row("states without start", "AF121", "needs `start`", "- «id: a\n  states: {b: {end: true}}"),
     Row("end and next", "AF129", "goes nowhere", "- id: a\n  start: b\n  states: {b: {end: true, next: «b}}"),

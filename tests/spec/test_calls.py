@@ -208,6 +208,7 @@ def test_the_type_of_a_result_comes_from_its_annotation(
             "no `x`",
         ),
         ("{id: a, pipeline: {from: {call: single.f}, stages: [{id: s, call: single.g}]}}", "needs `x`"),
+        ("{id: a, pipeline: {from: [1], stages: [{id: s, call: functions.text.nothing}], reduce: {call: functions.text.nothing}}}", "no `items`"),
         ("{id: a, pipeline: {from: [1], stages: [{id: s, call: functions.text.nothing, with: {y: 1}}]}}", "no `y`"),
     ],
 )  # fmt: skip

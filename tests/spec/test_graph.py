@@ -103,3 +103,12 @@ def test_a_handler_beside_a_step_is_drawn_with_it() -> None:
     text = "workflow: w\ndo: [{id: a, call: f.g, catch: [{on: X, do: [{id: b, wait: 1s}]}]}]"
 
     assert "catch X" in mermaid(loads(text).workflow)
+
+
+def test_a_pipeline_says_where_its_items_come_from_and_how_they_are_combined() -> None:
+    text = """
+workflow: w
+do:
+  - {id: p, pipeline: {from: {call: f.g}, stages: [{id: s, call: f.h}], reduce: {call: f.r}}}
+"""
+    assert "pipeline from f.g, reduce f.r" in mermaid(loads(text, functions=False).workflow)

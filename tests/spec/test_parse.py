@@ -180,9 +180,11 @@ def test_states_lead_by_transitions() -> None:
 def test_a_pipeline_with_a_source_that_is_called() -> None:
     action = step("""{id: p, pipeline: {from: {call: f.g, with: {n: 3}}, as: page, buffer: 4, stages: [
         {id: a, call: f.h, with: {x: "${ page }"}, concurrency: 3, retry: {}, timeout: 2s},
-        {id: b, do: [{id: c, return: "${ page }"}]}]}}""").action
+        {id: b, do: [{id: c, return: "${ page }"}]}], reduce: {call: f.r, arity: 9}}}""").action
 
     assert isinstance(action, Pipeline)
+    assert action.reduce is not None
+    assert (action.reduce.function, action.reduce.arity) == ("f.r", 9)
     assert isinstance(action.source, Call)
     assert (action.source.arguments, action.bind, action.buffer) == ({"n": 3}, "page", 4)
     first, second = action.stages
