@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentflow import Engine
+from agentflow.runtime.journal.protocol import Record
 from tests.engine.test_engine import Ledger, Spec
 
 STEPS = """
@@ -56,9 +57,9 @@ def test_an_engine_does_not_take_what_another_one_runs(
     assert ledger() == ["a", "c"]
 
 
-def execution_events(project: Path, id: str) -> list[object]:
+def execution_events(project: Path, id: str) -> list[Record]:
     with Engine(executor="inline", root=project) as engine:
-        return list(engine.execution(id).events())
+        return engine.execution(id).events()
 
 
 def test_an_orphan_whose_workflow_is_damaged_does_not_stop_the_others(

@@ -169,7 +169,7 @@ APPROVAL = """
   - id: ok
     approve: {message: really?, form: {type: object, properties: {n: {type: integer}}, required: [n]}}
 """
-WRONG = [None, {}, {"n": "1"}, {"n": 1.5}, [], "n", {"n": None}, {"m": 1}]
+WRONG: list[Any] = [None, {}, {"n": "1"}, {"n": 1.5}, [], "n", {"n": None}, {"m": 1}]
 
 
 def test_answers_that_do_not_match_the_form_are_passed_over_early_and_late(

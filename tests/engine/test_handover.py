@@ -6,103 +6,23 @@ Each was found by the simulation (`python -m tests.simulation`); here it is on i
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agentflow import Conflict, Engine, Unavailable
-from agentflow.runtime import upkeep
-from agentflow.runtime.archive import Past
-from agentflow.runtime.blocking import InThreads
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Report
 from agentflow.runtime.host import Host
-from agentflow.runtime.journal.protocol import CANCEL, Change, Message, Record
+from agentflow.runtime.journal.protocol import Change, Message, Record
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
 from agentflow.spec.load import Loaded
+from tests.engine.hosts import ELSEWHERE, Idle, Unreliable, serving, until
 
 Spec = Callable[..., Loaded]
-
-ELSEWHERE = "another-machine:1:x"
-"""An owner of whom nobody here can tell whether it lives: it counts as alive."""
-
-
-class Unreliable(InThreads):
-    """A journal whose calls with these names fail once; what they write is kept or not."""
-
-    def __init__(self, *names: str, acknowledges: bool = True) -> None:
-        super().__init__()
-        self.names = list(names)
-        self.acknowledges = acknowledges
-
-    async def write(self, work: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.acknowledges:
-            self._perhaps(work)
-        result = await super().write(work, *args, **kwargs)
-        self._perhaps(work)
-        return result
-
-    async def read(self, work: Any, *args: Any, **kwargs: Any) -> Any:
-        self._perhaps(work)
-        return await super().read(work, *args, **kwargs)
-
-    def _perhaps(self, work: Any) -> None:
-        name = getattr(work, "__name__", "")
-        if name in self.names:
-            self.names.remove(name)
-            raise Unavailable("the database is away")
-
-
-class Idle:
-    """An executor whose workers never answer: the test reports for them."""
-
-    parallel = 4
-    phase = None
-
-    def __init__(self) -> None:
-        self.withdrawn: list[tuple[str, str]] = []
-
-    async def start(self, report: Callable[[list[Report]], None]) -> None:
-        self.report = report
-
-    def submit(self, tasks: object) -> None: ...
-
-    def withdraw(self, execution: str, key: str) -> None:
-        self.withdrawn.append((execution, key))
-
-    def demand(self, execution: str, key: str, count: int) -> None: ...
-
-    async def close(self) -> None: ...
-
-
-@asynccontextmanager
-async def serving(root: Path, **options: Any) -> AsyncIterator[tuple[Host, Journal]]:
-    """A host that serves, on the project's journal; it stops when the block ends."""
-    journal = Journal.open(None, root)
-    executor = options.pop("executor", None) or InlineExecutor()
-    host = Host(journal, executor, LogBook(root / "logs", print), lambda _: None, 4, **options)
-    work = asyncio.create_task(host.serve())
-    try:
-        yield host, journal
-    finally:
-        work.cancel()
-        with suppress(asyncio.CancelledError, ExceptionGroup):
-            await work
-        await host.close()
-        journal.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let others run until something is so."""
-    async with asyncio.timeout(20):
-        while not condition():  # what is waited for has no event of its own
-            await asyncio.sleep(0.001)
 
 
 def test_a_cancellation_is_kept_before_it_is_acknowledged(engine: Engine, spec: Spec) -> None:
@@ -237,49 +157,6 @@ async def test_a_refused_result_does_not_get_lost_beside_a_fenced_execution(
         assert types[:3] == ["execution.started", "result.refused", "call.completed"]
 
 
-async def test_a_lost_lease_costs_at_once_what_others_took_over_and_nothing_else(
-    project: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "LEASE_SECONDS", 0.1)  # it is renewed every 25 ms
-    idle = Idle()
-    loaded = spec("  - {id: a, call: work.double, with: {x: 1}}")
-    async with serving(project, executor=idle) as (host, journal):
-        mine = await host.start(loaded, None, "mine")
-        lost = await host.start(loaded, None, "lost")
-        assert mine.live is not None
-        assert lost.live is not None
-        with journal.group():
-            journal.claim("lost", host._owner)  # as if another process had it now
-            journal.enlist(host._owner, -1)
-        with pytest.raises(Conflict, match="was not heard of"):
-            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 20)
-        assert idle.withdrawn == [("lost", "a")]
-        assert journal.renew(host._owner)
-        idle.report([Report("mine", "a", 1, "completed", value=2)])
-        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 20)
-        assert journal.execution("mine").output == 2
-
-
-async def test_a_cancellation_that_comes_while_an_execution_is_brought_back_is_heard(
-    project: Path, spec: Spec
-) -> None:
-    idle = Idle()
-    async with serving(project, executor=idle) as (host, journal):
-        await host.create(spec("  - {id: a, call: work.double, with: {x: 1}}"), None, "e1")
-        request = Message("m1", CANCEL, None, "enough", 0.0, "e1")
-        past = host._archive.past
-
-        async def slowly(id: str) -> Past:
-            found = await past(id)
-            journal.post(request)  # by another process
-            host.orchestrator.deliver(request)  # as the inbox does
-            return found
-
-        host._archive.past = slowly  # type: ignore[method-assign]  # to act in between
-        await host.resume("e1")
-        await until(lambda: journal.execution("e1").status == "cancelled")
-
-
 async def test_cancelling_what_has_ended_meanwhile_takes_nothing_over(
     project: Path, spec: Spec
 ) -> None:
@@ -294,72 +171,6 @@ async def test_cancelling_what_has_ended_meanwhile_takes_nothing_over(
         assert host.orchestrator.lives == []
 
 
-async def test_messages_are_taken_in_the_order_of_their_arrival(project: Path, spec: Spec) -> None:
-    loaded = spec("  - {id: l, listen: go}\n  - {id: r, return: '${ l }'}")
-    async with serving(project) as (host, journal):
-        await host.create(loaded, None, "e1")
-        first, second = (Message(f"m{n}", "go", None, n, 0.0, "e1") for n in (1, 2))
-        await host.post(first)
-        messages = host._archive.messages
-
-        async def slowly(id: str, name: str) -> list[Message]:
-            found = await messages(id, name)
-            host.orchestrator.deliver(second)  # it arrives while the first is looked for
-            return found
-
-        host._archive.messages = slowly  # type: ignore[method-assign]  # to act in between
-        await host.resume("e1")
-        await until(lambda: journal.execution("e1").status == "succeeded")
-        assert journal.execution("e1").output == 1
-
-
-async def test_an_engine_has_a_lease_before_it_owns_anything(project: Path, spec: Spec) -> None:
-    journal = Journal.open(None, project)
-    host = Host(journal, InlineExecutor(), LogBook(project, print), lambda _: None, 4)
-    await host.start(spec("  - {id: l, listen: never}"), None, "e1")
-    assert journal.renew(host._owner)
-    await host.close()
-    journal.close()
-
-
-async def test_an_orphan_that_cannot_be_read_for_a_moment_is_adopted(
-    project: Path, spec: Spec
-) -> None:
-    options: dict[str, Any] = {"adopt": True, "blocking": Unreliable("_past")}
-    async with serving(project, **options) as (host, journal):
-        await host.create(spec("  - {id: l, return: 1}"), None, "e1")
-        await until(lambda: journal.execution("e1").status == "succeeded")
-
-
-async def test_an_orphan_that_cannot_be_continued_is_read_once_and_hides_no_other(
-    project: Path, spec: Spec, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "ORPHANS", 1)  # that are taken over at once
-    monkeypatch.setattr(upkeep, "ORPHAN_SECONDS", 0.001)
-    looked: list[str] = []
-
-    class Watched(InThreads):
-        async def read(self, work: Any, *args: Any, **kwargs: Any) -> Any:
-            looked.append(f"{work.__name__} {args[0]}" if args else work.__name__)
-            return await super().read(work, *args, **kwargs)
-
-    journal = Journal.open(None, project)
-    host = Host(journal, InlineExecutor(), LogBook(project, print), lambda _: None, 4)
-    broken = await host.create(spec("  - {id: a, return: 0}", name="broken"), None, "bad")
-    await host.create(spec("  - {id: a, return: 1}"), None, "good")
-    await host.close()
-    with sqlite3.connect(project / ".agentflow" / "journal.db") as store:
-        damage = "update specs set text = 'workflow: [' where digest = ?"
-        store.execute(damage, (broken.stored.digest,))
-    store.close()
-    journal.close()
-    async with serving(project, adopt=True, blocking=Watched()) as (host, journal):
-        await until(lambda: journal.execution("good").status == "succeeded")
-        rounds = len(looked)
-        await until(lambda: len(looked) > rounds + 20)
-    assert looked.count("_past bad") == 1
-
-
 async def test_a_retry_is_not_cancelled_by_the_request_before_it(project: Path, spec: Spec) -> None:
     loaded = spec("  - {id: l, listen: go}")
     async with serving(project) as (host, journal):
@@ -371,14 +182,6 @@ async def test_a_retry_is_not_cancelled_by_the_request_before_it(project: Path, 
             host.orchestrator.deliver(message)  # it stands in the inbox, which may be read late
         await host.post(Message("m1", "go", None, 5, 0.0, "e1"))
         await until(lambda: journal.execution("e1").output == 5)
-
-
-async def test_adopting_what_is_being_resumed_takes_over_once(project: Path, spec: Spec) -> None:
-    async with serving(project) as (host, journal):
-        created = await host.create(spec("  - {id: l, listen: never}"), None, "e1")
-        await asyncio.gather(host.resume("e1"), host._adopt(["e1"]), host._adopt(["e1"]))
-        assert journal.execution("e1").epoch == created.stored.epoch + 1
-        assert host.orchestrator.live("e1") is not None
 
 
 @pytest.mark.parametrize("fails", [["atomically"], ["claim"]], ids=["started", "claimed"])

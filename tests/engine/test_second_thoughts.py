@@ -12,7 +12,7 @@ from agentflow import Engine, ExecutionCancelled
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Report, Task
 from agentflow.spec.load import Loaded
-from tests.engine.test_handover import Idle, serving, until
+from tests.engine.hosts import Idle, serving, until
 
 Spec = Callable[..., Loaded]
 
