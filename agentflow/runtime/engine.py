@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -100,6 +100,36 @@ class Engine:
         value = check_input(loaded.workflow, input)
         chosen = None if id is None else checked_id(id)
         return self._handle(self._host.start(loaded, value, chosen))
+
+    def start_many(
+        self, workflow: Loaded | str | Path, inputs: Iterable[Json], *, ids: Iterable[str] = ()
+    ) -> list[Execution]:
+        """`start` for many inputs at once; they are in the journal when this returns.
+
+        It is far faster than one after the other, because many starts share one commit. `ids`, if
+        given, are as many as there are inputs.
+
+        Raises:
+            ExceptionGroup: of the errors of `start`; the others were started.
+        """
+        loaded = workflow if isinstance(workflow, Loaded) else load(workflow)
+        values = [check_input(loaded.workflow, input) for input in inputs]
+        chosen: list[str | None] = [checked_id(id) for id in ids]
+        chosen = chosen or [None] * len(values)
+
+        async def start_all() -> list[Held | BaseException]:
+            starts = zip(values, chosen, strict=True)
+            return await asyncio.gather(
+                *(self._host.start(loaded, value, id) for value, id in starts),
+                return_exceptions=True,
+            )
+
+        held = self._ask(start_all())
+        if errors := [each for each in held if isinstance(each, Exception)]:
+            raise ExceptionGroup(
+                f"{len(errors)} of {len(held)} executions were not started", errors
+            )
+        return [self._handle_of(each) for each in held if isinstance(each, Held)]
 
     def create(
         self, workflow: Loaded | str | Path, input: Json = None, *, id: str | None = None
@@ -260,7 +290,9 @@ class Engine:
         await self._host.close()
 
     def _handle(self, work: Coroutine[Any, Any, Held]) -> Execution:
-        held = self._ask(work)
+        return self._handle_of(self._ask(work))
+
+    def _handle_of(self, held: Held) -> Execution:
         ended = held.live.ended if held.live else None
         return Execution(self, held.stored, ended, created=held.created)
 

@@ -20,7 +20,7 @@ from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.bus import Bus, NoBus
 from agentflow.runtime.catalog import Catalog, start_row
 from agentflow.runtime.exchange import child_id, unwanted_by
-from agentflow.runtime.executors.protocol import Executor
+from agentflow.runtime.executors.protocol import Executor, Remembers
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
 from agentflow.runtime.journal.owner import owner_id
@@ -37,6 +37,7 @@ from agentflow.runtime.live import Live
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Started, payload
+from agentflow.runtime.memory import AgentMemory
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
 from agentflow.runtime.recovery import (
@@ -47,6 +48,7 @@ from agentflow.runtime.recovery import (
     rebuild,
     retry_point,
 )
+from agentflow.runtime.starter import Starter
 from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded
@@ -86,12 +88,16 @@ class Host:
         self._parallel = parallel or os.cpu_count() or 1
         self._catalog = Catalog(journal)
         self._archive = Archive(journal, self._blocking, self._catalog)
+        self._starter = Starter(journal, self._blocking, self._catalog)
         self._owner = owner_id()
         self._starting = asyncio.Lock()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._is_started = False
+        memory = AgentMemory(journal, self._blocking)
+        if isinstance(executor, Remembers):
+            executor.memory = memory
         self.orchestrator = Orchestrator(
-            self, executor, self, watch=watch, printed=logs.printed, clock=clock
+            self, executor, self, memory=memory, watch=watch, printed=logs.printed, clock=clock
         )
         self._adopts = adopt
         self._upkeep = Upkeep(
@@ -210,11 +216,7 @@ class Host:
         )
         record = Record(id, 1, "execution.started", event.at, data=payload(event))
 
-        def write() -> tuple[StoredExecution, bool]:
-            self._catalog.register(loaded)
-            return self._journal.create(execution, record)
-
-        stored, created = await self._blocking.write(self._journal.atomically, write)
+        stored, created = await self._starter.start(loaded, execution, record)
         return stored, event, created
 
     async def _runs_elsewhere(self, stored: StoredExecution) -> bool:

@@ -6,7 +6,17 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, literal, select
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    not_,
+    select,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.errors import NotFound, UsageError
@@ -22,6 +32,7 @@ from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.heads import Head, Heads, short
 from agentflow.runtime.journal.protocol import (
     ENDED,
+    KEPT,
     HistorySize,
     Record,
     Status,
@@ -210,6 +221,23 @@ class Reader:
         row, events = self._database.read(read)
         return verified_part(row, after, events, self._values)
 
+    def agent_state(self, step: str, root: str) -> Record | None:
+        """The newest state that counts of an agent's instance in a project; see `KEPT`.
+
+        Raises:
+            Corrupt: it is not what was written.
+        """
+        query = (
+            select(EVENTS.c.execution_id, EVENTS.c.seq)
+            .join(EXECUTIONS, EXECUTIONS.c.id == EVENTS.c.execution_id)
+            .where(EVENTS.c.type == literal_column(f"'{KEPT}'"), EVENTS.c.step == step)
+            .where(EXECUTIONS.c.root == root, not_(EVENTS.c.superseded))
+            .order_by(EVENTS.c.attempt.desc(), EVENTS.c.at.desc())
+            .limit(1)
+        )
+        found = self._database.read(lambda connection: connection.execute(query).first())
+        return None if found is None else self.page(found.execution_id, found.seq - 1, 1)[0]
+
     def replay(self, execution_id: str) -> list[Record]:
         """The events that still count: `history` without those a retry set aside."""
         return [record for record in self.history(execution_id) if not record.superseded]
@@ -238,8 +266,14 @@ class Reader:
             raise self._older(head)
 
     def _require_pruned(self, connection: Connection, head: Head) -> None:
-        if head.at >= (connection.scalar(select(STORE.c.pruned_until)) or 0):
-            raise self._older(head)
+        error = self._missing_since(connection, head)
+        if error is not None:
+            raise error
+
+    def _missing_since(self, connection: Connection, head: Head) -> Corrupt | None:
+        """The error for an execution that is not there, unless it may have been pruned."""
+        is_pruned = head.at < (connection.scalar(select(STORE.c.pruned_until)) or 0)
+        return None if is_pruned else self._older(head)
 
     def _older(self, head: Head) -> Corrupt:
         return Corrupt(

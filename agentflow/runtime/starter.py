@@ -1,0 +1,74 @@
+"""Writing the starts of executions: those that come at the same time in one commit."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from agentflow.errors import AgentFlowError
+from agentflow.runtime.blocking import Blocking
+from agentflow.runtime.catalog import Catalog
+from agentflow.runtime.journal.protocol import Record, StoredExecution
+from agentflow.runtime.journal.starting import Start
+from agentflow.runtime.journal.store import Journal
+from agentflow.spec.load import Loaded
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A start that waits for its commit."""
+
+    loaded: Loaded
+    execution: StoredExecution
+    first: Record
+    result: Start | None = None
+
+
+class Starter:
+    """The starts of one engine."""
+
+    def __init__(self, journal: Journal, blocking: Blocking, catalog: Catalog) -> None:
+        self._journal = journal
+        self._blocking = blocking
+        self._catalog = catalog
+        self._waiting: list[_Asked] = []
+        self._writing = asyncio.Lock()
+
+    async def start(
+        self, loaded: Loaded, execution: StoredExecution, first: Record
+    ) -> tuple[StoredExecution, bool]:
+        """Write an execution's first event, unless it has one; tells whether it is new.
+
+        Whoever comes first writes for all who came meanwhile. If that is cut short, the next one
+        writes for the others: doing it again changes nothing.
+
+        Raises:
+            Conflict: the id is taken by something else.
+            Unavailable: the journal cannot be written.
+        """
+        asked = _Asked(loaded, execution, first)
+        self._waiting.append(asked)
+        async with self._writing:
+            if asked.result is None:
+                await self._write()
+        assert asked.result is not None
+        if isinstance(asked.result, AgentFlowError):
+            raise asked.result
+        return asked.result
+
+    async def _write(self) -> None:
+        batch, self._waiting = self._waiting, []
+        try:
+            results = await self._blocking.write(self._journal.atomically, lambda: self._all(batch))
+        except AgentFlowError as error:
+            results = [error] * len(batch)
+        except BaseException:
+            self._waiting = batch + self._waiting
+            raise
+        for asked, result in zip(batch, results, strict=True):
+            asked.result = result
+
+    def _all(self, batch: list[_Asked]) -> list[Start]:
+        for loaded in {asked.execution.digest: asked.loaded for asked in batch}.values():
+            self._catalog.register(loaded)
+        return self._journal.create_all([(asked.execution, asked.first) for asked in batch])
