@@ -14,38 +14,32 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import (
     Connection,
-    Insert,
-    Row,
-    bindparam,
     func,
     insert,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from agentflow.errors import AgentFlowError
 from agentflow.runtime.journal import backup, schema
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.blobs import Blobs
-from agentflow.runtime.journal.chain import RETRIED, genesis
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.commits import (
     OPEN,
-    RECORD,
     Commit,
     Limits,
     Noted,
-    noted,
     set_aside,
 )
 from agentflow.runtime.journal.database import Database, open_database
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.heads import Heads
-from agentflow.runtime.journal.messages import newest_message
 from agentflow.runtime.journal.ownership import Ownership
 from agentflow.runtime.journal.protocol import (
     ENDED,
@@ -58,30 +52,16 @@ from agentflow.runtime.journal.protocol import (
 )
 from agentflow.runtime.journal.pruning import Pruning
 from agentflow.runtime.journal.rows import (
-    chained,
-    event_rows,
-    execution_of,
-    execution_row,
-    size_of,
     spec_row,
 )
-from agentflow.runtime.journal.starting import is_own, refusal, require_same
-from agentflow.runtime.journal.tables import EXECUTIONS, SPECS, STORE
+from agentflow.runtime.journal.starting import Start, Starts
+from agentflow.runtime.journal.tables import SPECS, STORE
 from agentflow.runtime.journal.values import Values
 from agentflow.runtime.journal.writing import Prepared, write_values
 from agentflow.runtime.settings import Settings, load_settings
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-_FIND = select(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
-_CREATE: dict[str, Insert] = {
-    name: dialect.insert(EXECUTIONS)
-    .on_conflict_do_nothing()
-    .execution_options(preserve_rowcount=True)
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
-_NEWEST_MESSAGE = select(newest_message())
 
 
 class Journal(Ownership):
@@ -137,6 +117,11 @@ class Journal(Ownership):
             database.close()
             raise
 
+    @property
+    def blobs(self) -> Blobs:
+        """The store of large values. What no event refers to is swept after a while."""
+        return self._values.blobs
+
     def close(self) -> None:
         """Close the store. Closing twice is harmless."""
         self._heads.flush()
@@ -184,36 +169,41 @@ class Journal(Ownership):
             NotFound: its workflow, or its parent, is not registered.
             Corrupt: there was such an execution, and the store has lost it.
         """
-        new = replace(execution, head=first.seq)
-        head = self._heads.known(execution.id)
+        (start,) = self.create_all([(execution, first)])
+        if isinstance(start, AgentFlowError):
+            raise start
+        return start
 
-        def prepare() -> Prepared[Row[Any] | None]:
-            (event,) = event_rows([first], self._values)
-            row = execution_row(new, self._values)
+    def create_all(self, asked: Sequence[tuple[StoredExecution, Record]]) -> list[Start]:
+        """`create` for any number of executions in one transaction; errors are given, not raised.
 
-            def write(connection: Connection) -> Row[Any] | None:
-                found = connection.execute(_FIND, {"of": execution.id}).first()
-                if found is None:
-                    if head is not None:  # lost, and not to be taken for one that never was
-                        self._require_pruned(connection, head)
-                    if self._insert(connection, row, event):
-                        return None
-                    found = connection.execute(_FIND, {"of": execution.id}).one()
-                if self._database.in_doubt and is_own(found, new):
-                    return None
-                return found
+        Raises:
+            Unavailable: the store cannot be written; nothing was.
+        """
+        heads = {new.id: self._heads.known(new.id) for new, _ in asked}
 
-            return [row, event], write
+        def prepare() -> Prepared[list[Start]]:
+            starts = Starts(asked, self._values)
+
+            def write(connection: Connection) -> list[Start]:
+                def lost(id: str) -> Corrupt | None:
+                    head = heads[id]
+                    return None if head is None else self._missing_since(connection, head)
+
+                in_doubt = self._database.in_doubt
+                results, new = starts.write(connection, lost, in_doubt=in_doubt)
+                self._note(new)
+                return results
+
+            return starts.rows, write
 
         try:
-            found = write_values(self._database, self._values, prepare)
+            return write_values(self._database, self._values, prepare)
         except IntegrityError as error:
-            raise self._database.read(lambda c: refusal(c, execution)) from error
-        if found is None:
-            return new, True
-        stored = execution_of(found, self._values)
-        require_same(stored, new)
-        return stored, False
+            if len(asked) == 1:
+                return [self._database.read(Starts(asked, self._values).refusal)]
+            log.debug("some of %d starts broke a rule of the tables: %s", len(asked), error)
+            return [start for one in asked for start in self.create_all([one])]
 
     def append(
         self,
@@ -328,19 +318,6 @@ class Journal(Ownership):
         if path is None:
             raise backup.refuse(self._database.name)
         backup.back_up(path, self._values.blobs, target)
-
-    def _insert(
-        self, connection: Connection, row: Mapping[str, Any], event: dict[str, Any]
-    ) -> bool:
-        """Insert a new execution; `False` if somebody else did at the same time."""
-        row = {**row, "deaf_until": connection.scalar(_NEWEST_MESSAGE) or 0}
-        (first,) = chained([event], genesis(row))
-        row |= {"head_hash": first["hash"], "history_bytes": size_of([event])}
-        if not connection.execute(_CREATE[connection.dialect.name], row).rowcount:
-            return False
-        connection.execute(RECORD, first)
-        self._note([noted(first)])
-        return True
 
     def _note(self, heads: Sequence[Noted]) -> None:
         """Remember outside of the store what will have been acknowledged."""
