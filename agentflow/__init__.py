@@ -29,6 +29,20 @@ if TYPE_CHECKING:
         UsageError,
     )
     from agentflow.functions import Context, agent, function
+    from agentflow.functions.flow import (
+        approve,
+        compensate,
+        emit,
+        error,
+        gather,
+        listen,
+        parallel,
+        rehearse,
+        saga,
+        step,
+        wait,
+        workflow,
+    )
     from agentflow.runtime.api import run, run_async
     from agentflow.runtime.engine import Engine
     from agentflow.runtime.execution import Execution
@@ -52,6 +66,20 @@ _HOME = {
         "UsageError",
     ),
     "agentflow.functions": ("Context", "agent", "function"),
+    "agentflow.functions.flow": (
+        "approve",
+        "compensate",
+        "emit",
+        "error",
+        "gather",
+        "listen",
+        "parallel",
+        "rehearse",
+        "saga",
+        "step",
+        "wait",
+        "workflow",
+    ),
     "agentflow.runtime.api": ("run", "run_async"),
     "agentflow.runtime.engine": ("Engine",),
     "agentflow.runtime.execution": ("Execution",),
@@ -78,11 +106,23 @@ __all__ = [
     "UsageError",
     "__version__",
     "agent",
+    "approve",
+    "compensate",
+    "emit",
+    "error",
     "function",
+    "gather",
+    "listen",
     "load",
     "loads",
+    "parallel",
+    "rehearse",
     "run",
     "run_async",
+    "saga",
+    "step",
+    "wait",
+    "workflow",
 ]
 
 

@@ -1,7 +1,7 @@
 """What each code of a diagnostic means, what causes it, and what to do: one entry a code.
 
 AF1xx: the text and its shape. AF2xx: expressions. AF3xx: names and flow. AF4xx: functions and
-children. The page docs/reference/diagnostics.md is written from this table.
+children. AF5xx: workflows in Python. The page docs/reference/diagnostics.md is written from this table.
 """
 
 from __future__ import annotations
@@ -335,6 +335,40 @@ CODES: dict[str, Code] = {
         "Child's input",
         "The child's schema requires an input that is not given, or refuses one that is.",
         "Correct `with`.",
+    ),
+    "AF501": Code(
+        "Not in the Python subset",
+        "A function with `@workflow` is compiled from its source; this part of Python has no "
+        "meaning in a workflow.",
+        "Write it as the message says, or make it a function and call that.",
+    ),
+    "AF502": Code(
+        "No such workflow in Python",
+        "The file or module has no function of this name with `@workflow`, or the function has no "
+        "source to compile: it was typed in, is nested, or is a method.",
+        "Define it at the top of a module, with `@workflow`; programs use `agentflow.Builder`.",
+    ),
+    "AF503": Code(
+        "Call in the wrong place",
+        "A call in a condition, in `and`, `or`, `if … else …` or in a comprehension's `if` would "
+        "be made only sometimes, or many times.",
+        "Bind its result to a name first.",
+    ),
+    "AF504": Code(
+        "Not a function that a step can call",
+        "What is called is a class, a value, or in a module that workers cannot import.",
+        "Call a function at the top of a module of the project, or of an installed package.",
+    ),
+    "AF505": Code(
+        "Helper or decorator used wrongly",
+        "`@workflow` and the helpers of `agentflow` take what their reference says; what the "
+        "compiler reads must be written out.",
+        "Correct the argument at the caret.",
+    ),
+    "AF506": Code(
+        "May not be bound",
+        "On some way through the function the name has no value yet where it is read.",
+        "Bind it before, or on every way.",
     ),
 }
 

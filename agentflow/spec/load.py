@@ -1,4 +1,4 @@
-"""From a file, or a text, to a checked workflow with its children.
+"""From a file, a function, or a text, to a checked workflow with its children.
 
 Everything that is wrong is found in one go, in all files, and raised as one `SpecError`.
 """
@@ -7,29 +7,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentflow.errors import Diagnostic, Json, Span, SpecError
-from agentflow.spec import children
+from agentflow.spec import children, places
 from agentflow.spec.check import check
 from agentflow.spec.diagnostics import in_order
 from agentflow.spec.model import Run, Workflow
-from agentflow.spec.parse import parse
+from agentflow.spec.parse import Parsed, parse
 from agentflow.spec.read import decode, read
 from agentflow.spec.signatures import Functions, find_root
 from agentflow.spec.source import plain
 from agentflow.spec.tree import Unreadable
+from agentflow.spec.write import to_data, to_yaml
+
+if TYPE_CHECKING:
+    from agentflow.spec.python import Definition, Modules, Reference
 
 MAX_GENERATIONS = 16
 """How deep workflows may run workflows."""
 
-_Key: TypeAlias = Path | str
-"""What names a workflow: its file, or its key among `children`."""
+_Key: TypeAlias = "Path | str | Definition"
+"""What names a workflow: its file, its key among `children`, or its function."""
 _Trail: TypeAlias = tuple[_Key, ...]
 """The workflow being read, last, after those that run it."""
+_Find: TypeAlias = Callable[[str], "_Key | children.NotThere"]
+"""From what a `run` step names to the workflow it means."""
+_OF_PYTHON = re.compile(r".+\.py:\w+|[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+"""How a workflow is called whose text was written from a function."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +55,44 @@ class Loaded:
     """The workflows its `run` steps name, as written there."""
 
 
-def load(path: str | Path, *, root: Path | None = None, functions: bool = True) -> Loaded:
-    """Read and check the spec in a file, and the specs that it runs.
+def load(
+    path: str | Path | Callable[..., Any], *, root: Path | None = None, functions: bool = True
+) -> Loaded:
+    """Read and check a workflow, and those that it runs.
 
+    `path` is the file of a spec; or `FILE.py:name`, `module:name`, or a Python file with one
+    workflow in it; or a function that is decorated with `@workflow`.
     `functions` says whether calls are compared with the source of the functions, which are found
     from `root` (default: the project of the file). No user code is imported.
 
     Raises:
         SpecError: with every mistake of all files.
     """
+    if callable(path) or _is_python(str(path)):
+        return _load_python(path, root, functions=functions)
     file = Path(path)
     project = find_root(file) if root is None else root
     reading = _Reading(project, Functions(project) if functions else None, {})
     loaded = reading.file(file, str(path), (file,))
     return reading.finish(loaded)
+
+
+def _is_python(word: str) -> bool:
+    return word.endswith(".py") or _OF_PYTHON.fullmatch(word) is not None
+
+
+def _load_python(
+    path: str | Path | Callable[..., Any], root: Path | None, *, functions: bool
+) -> Loaded:
+    from agentflow.spec import python  # only those who write workflows in Python pay for it
+
+    try:
+        found = python.reference_of(path) if callable(path) else python.reference(str(path))
+    except Unreadable as stop:
+        raise SpecError([stop.diagnostic]) from None
+    project = found.root if root is None else root
+    reading = _Reading(project, Functions(project) if functions else None, {})
+    return reading.finish(reading.function(found))
 
 
 def loads(
@@ -94,6 +127,7 @@ class _Reading:
         self.diagnostics: list[Diagnostic] = []
         self.sources: dict[str, str] = {}
         self.done: dict[_Key, Loaded | None] = {}
+        self.modules: Modules | None = None
 
     def finish(self, loaded: Loaded | None) -> Loaded:
         """The result, if nothing was wrong."""
@@ -122,29 +156,73 @@ class _Reading:
             self.diagnostics.extend([*mistakes, stop.diagnostic])
             return None
         parsed = parse(tree, mistakes)
+        parent = trail[-1]
+        workflow, found = self.checked(
+            parsed,
+            mistakes,
+            trail,
+            lambda name: (
+                children.find_file(name, parent)
+                if isinstance(parent, Path)
+                else children.find_text(name, self.given)
+            ),
+        )
+        if _OF_PYTHON.fullmatch(path):
+            workflow = places.restored(workflow, text)
+        workflow = replace(workflow, digest=_digest(plain(tree), found))
+        return Loaded(workflow, text, path, self.root, found)
+
+    def function(self, reference: Reference) -> Loaded | None:
+        """The workflow that a reference to a function names; mistakes are noted."""
+        from agentflow.spec import python
+
+        self.modules = python.Modules(self.root)
+        try:
+            found = python.definition(reference, self.modules)
+        except Unreadable as stop:
+            self.diagnostics.append(stop.diagnostic)
+            return None
+        finally:
+            self.sources |= self.modules.sources
+        return self.definition(found, (found,))
+
+    def definition(self, definition: Definition, trail: _Trail) -> Loaded | None:
+        """The workflow that a function is, with the text of the spec that it means."""
+        from agentflow.spec import python
+
+        assert self.modules is not None
+        mistakes: list[Diagnostic] = []
+        compiled = python.compile_definition(definition, self.modules, mistakes)
+        self.sources |= self.modules.sources
+        parsed = Parsed(compiled.workflow, compiled.places)
+        workflow, found = self.checked(parsed, mistakes, trail, compiled.children.__getitem__)
+        workflow = replace(workflow, digest=_digest(to_data(workflow), found))
+        text = to_yaml(workflow, places=True)
+        return Loaded(workflow, text, definition.path, self.root, found)
+
+    def checked(
+        self, parsed: Parsed, mistakes: list[Diagnostic], trail: _Trail, find: _Find
+    ) -> tuple[Workflow, dict[str, Loaded]]:
+        """A workflow with its children, checked; mistakes are noted."""
         check(parsed.workflow, mistakes, places=parsed.places, functions=self.functions)
         self.diagnostics.extend(mistakes)
         found: dict[str, Loaded] = {}
         for run in children.runs(parsed.workflow):
-            child = self.child(run, trail)
+            child = self.child(run, trail, find)
             if child is not None:
                 found[run.workflow] = child
                 self.diagnostics.extend(children.check_input(run, child.workflow))
-        workflow = replace(
-            parsed.workflow,
-            digest=_digest(plain(tree), found),
-            children={name: child.workflow for name, child in found.items()},
+        return (
+            replace(
+                parsed.workflow,
+                children={name: child.workflow for name, child in found.items()},
+            ),
+            found,
         )
-        return Loaded(workflow, text, path, self.root, found)
 
-    def child(self, run: Run, trail: _Trail) -> Loaded | None:
+    def child(self, run: Run, trail: _Trail, find: _Find) -> Loaded | None:
         """The workflow that a step runs; mistakes are noted, each workflow is read once."""
-        parent = trail[-1]
-        found: _Key | children.NotThere = (
-            children.find_file(run.workflow, parent)
-            if isinstance(parent, Path)
-            else children.find_text(run.workflow, self.given)
-        )
+        found = find(run.workflow)
         if isinstance(found, children.NotThere):
             self.note(found.code, found.message, run.span, found.help)
             return None
@@ -166,6 +244,8 @@ class _Reading:
         """A child that was found."""
         if isinstance(found, Path):
             return self.file(found, str(found), trail)
+        if not isinstance(found, str):
+            return self.definition(found, trail)
         given = self.given[found]
         return given if isinstance(given, Loaded) else self.text(given, found, trail)
 
@@ -175,7 +255,9 @@ class _Reading:
 
 
 def _name(key: _Key) -> str:
-    return key.name if isinstance(key, Path) else key
+    if isinstance(key, Path):
+        return key.name
+    return key if isinstance(key, str) else key.node.name
 
 
 def _digest(data: Json, found: Mapping[str, Loaded]) -> str:
