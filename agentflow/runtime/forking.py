@@ -9,6 +9,7 @@ from agentflow.errors import Conflict, Json, NotFound
 from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.machine import Program
 from agentflow.runtime.machine.protocol import EVENTS, Command, Event, Opened
+from agentflow.runtime.memory import is_own_state, moved
 from agentflow.runtime.recovery import RETRIED, rebuild
 
 SHOWN = 12
@@ -46,7 +47,11 @@ def renamed(
     """The records as the history of another execution, started with `input`."""
     first = {**records[0].data, "execution": execution, "input": input, "parallel": parallel}
     return [
-        replace(record, execution=execution, data=first if record.seq == 1 else record.data)
+        replace(
+            moved(record, execution),
+            execution=execution,
+            data=first if record.seq == 1 else record.data,
+        )
         for record in records
     ]
 
@@ -82,7 +87,11 @@ def _commands(program: Program, records: Sequence[Record]) -> list[list[Command]
 
 def _renumbered(records: Sequence[Record]) -> list[Record]:
     """The records that count, without gaps; references to others follow."""
-    kept = [r for r in records if not r.superseded and (r.type in EVENTS or r.type == RETRIED)]
+    kept = [
+        r
+        for r in records
+        if not r.superseded and (r.type in EVENTS or r.type == RETRIED or is_own_state(r))
+    ]
     seq_of = {record.seq: seq for seq, record in enumerate(kept, 1)}
     result = []
     for record in kept:

@@ -6,7 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from agentflow.runtime.journal.protocol import ENDED, Change, Record, Status
+from agentflow.errors import Json
+from agentflow.runtime.journal.protocol import ENDED, KEPT, Change, Record, Status
 from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.protocol import (
     TYPE_OF,
@@ -72,6 +73,11 @@ class Live:
             attempt=getattr(event, "attempt", None),
             data=payload(event),
         )
+
+    def state(self, step: str, version: int, state: Json, at: float) -> Record:
+        """The record of an agent's state after the call that is recorded next."""
+        self.head += 1
+        return Record(self.id, self.head, KEPT, at, step, version, {"state": state})
 
     def refusal(self, event: CallCompleted | CallFailed | BatchCompleted) -> Record:
         """The record of a result that came too late: of a superseded attempt, or twice."""

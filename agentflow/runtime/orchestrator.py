@@ -33,6 +33,7 @@ from agentflow.runtime.machine.protocol import (
     Resumed,
     Started,
 )
+from agentflow.runtime.memory import AgentMemory
 from agentflow.runtime.notices import Changed, Notice
 from agentflow.runtime.redaction import redact, secret_values
 from agentflow.runtime.turn import Children, Group, Store
@@ -49,12 +50,14 @@ class Orchestrator:
         executor: Executor,
         children: Children,
         *,
+        memory: AgentMemory,
         watch: Callable[[Notice], None],
         printed: Callable[[Live, str, tuple[str, ...]], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._executor = executor
+        self._memory = memory
         self._watch = watch
         self._printed = printed
         self._clock = clock
@@ -153,6 +156,7 @@ class Orchestrator:
                 continue
             secrets = secret_values(live.spec.workflow.secrets)
             clean = replace(report, error=redact(report.error, secrets)) if secrets else report
+            self._memory.reported(live, report)
             self.post(report.execution, event_of(clean, at))
 
     async def serve(self) -> None:
@@ -168,7 +172,9 @@ class Orchestrator:
             if self._broken is not None:
                 raise self._broken
             group = self._take(arrived)
+            records = group.records
             await self._commit(group)
+            self._memory.recorded(records)
             self._carry_out(list(group.lives.values()))
 
     def give_up(self, error: AgentFlowError) -> None:
@@ -200,6 +206,7 @@ class Orchestrator:
             live = self._lives.get(execution)
             if live is not None and not live.is_over:
                 self._advance(group, live, event)
+        self._memory.turned()
         for live, events, _ in group.lives.values():
             finish, at = live.machine.finished, events[-1].at
             if finish is not None:
@@ -226,6 +233,7 @@ class Orchestrator:
                     group.epochs[live.id] = live.epoch
                 return
             live.note(event, commands)
+            group.records.extend(self._memory.taken(live, event))
             group.records.append(live.record(event))
         elif isinstance(event, Started | Resumed | CancelRequested):
             commands = []  # it is at its end already, and only that is to be written

@@ -109,6 +109,12 @@ REFUSED = "result.refused"
 It may follow anything but the end, completes nothing, and nothing is replayed from it.
 """
 
+KEPT = "agent.state"
+"""The type of a record of an agent's state after the call that is recorded next: `{"state"}`.
+
+Its step names the instance, its attempt counts the instance's calls. Nothing is replayed from it.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class HistorySize:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import registry
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, Index, SQLModel, Text, text
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration; a store is opened without looking further when it has this one."""
 
 COMPATIBLE_FROM = "0002"
@@ -143,6 +143,7 @@ class EventRow(_Row, table=True):
             unique=True,
             **_where("completes IS NOT NULL AND NOT superseded"),
         ),
+        Index("agent_states", "step", "attempt", **_where("type = 'agent.state'")),
         *_blobs("events", "data"),
     )
 
