@@ -517,6 +517,23 @@ def test_a_map_runs_its_processor_for_each_item(
     assert simulate(machine(state), given).output == expected
 
 
+def test_a_distributed_map_takes_the_entries_of_an_object() -> None:
+    outcome = simulate(machine(distributed(passing({}), ItemsPath="$.o")), {"o": {"a": 1}})
+
+    assert outcome.output == [{"Key": "a", "Value": 1}]
+
+
+def test_an_inline_map_takes_lists_only() -> None:
+    state = {"Type": "Map", "ItemsPath": "$.o", "ItemProcessor": passing({})}
+
+    outcome = simulate(machine(state), {"o": {"a": 1}})
+
+    assert (outcome.error, 'Reference path "$.o" must point to array.' in str(outcome.cause)) == (
+        "States.Runtime",
+        True,
+    )
+
+
 def distributed(processor: dict[str, Any], **fields: Any) -> dict[str, Any]:
     config = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
     return {"Type": "Map", "ItemProcessor": {**processor, **config}, **fields}

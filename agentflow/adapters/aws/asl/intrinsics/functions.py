@@ -105,7 +105,7 @@ def java_random(seed: int) -> float:
 
 def digest(data: Json, algorithm: Json) -> str:
     """The hash of a text as hexadecimal digits."""
-    if algorithm not in _HASHES:
+    if not isinstance(algorithm, str) or algorithm not in _HASHES:
         raise ArgumentError(f"algorithm must be one of {', '.join(_HASHES)}: {shown(algorithm)}")
     return _HASHES[algorithm](_short(shown(data)).encode(), usedforsecurity=False).hexdigest()
 
@@ -129,10 +129,9 @@ def _array_range(first: Json, last: Json, step: Json) -> list[Json]:
     start, stop, stride = _integer(first), _integer(last), _integer(step)
     if stride == 0:
         raise ArgumentError("step cannot be 0")
-    numbers = range(start, stop + (1 if stride > 0 else -1), stride)
-    if len(numbers) > MAX_RANGE:
+    if (stop - start) // stride >= MAX_RANGE:
         raise ArgumentError(f"more than {MAX_RANGE} items")
-    return list(numbers)
+    return list(range(start, stop + (1 if stride > 0 else -1), stride))
 
 
 def _array_unique(items: Json) -> list[Json]:

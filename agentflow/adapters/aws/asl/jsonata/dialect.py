@@ -27,6 +27,11 @@ class Dialect(Jsonata):  # type: ignore[misc]  # the library has no types
         """This one: expressions are shared by no threads."""
         return self
 
+    def evaluate(self, input: Any, bindings: Any = None) -> Any:
+        """The value of the expression; functions of the library find it as the current one."""
+        Jsonata.CURRENT.jsonata = self
+        return super().evaluate(input, bindings)
+
     def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
         """Arithmetic on doubles; what overflows is the text `Infinity`."""
         if lhs is not None and not _is_number(lhs):

@@ -36,6 +36,14 @@ _TYPES: Final[dict[str, Any]] = {
     "Map": Map,
 }
 
+_NEEDED: Final = {
+    "Task": ("resource",),
+    "Choice": ("choices",),
+    "Parallel": ("branches",),
+    "Map": ("processor",),
+}
+"""Attributes without which there is no state."""
+
 
 class MachineReader(MapParts):
     """Reads one definition; states stand in `states` by name, over all its machines."""
@@ -138,13 +146,13 @@ class MachineReader(MapParts):
             value = getattr(self, known.kind)(entry.value, field)
             if known.attribute:
                 given[known.attribute] = value
-        complete = self._complete(node, kind, what, key)
+        self._check_fields(node, kind, what, key)
         if kind == "Map":
             given |= self._mode(node, given)
         if kind == "Task":
             self._check_task(node, given)
-        if not complete or given.get("processor", "") is None:
-            return None
+        if any(given.get(attribute) is None for attribute in _NEEDED.get(kind, ())):
+            return None  # there is a diagnostic that says why
         state: State = _TYPES[kind](name=name, span=key.span, query_language=self.language, **given)
         return state
 
@@ -153,11 +161,15 @@ class MachineReader(MapParts):
         if found is None:
             self.error("AF121", f"{what} has no `Type`", key, remedy=", ".join(_TYPES))
             return None
-        kind = self.text(found, "Type")
-        if kind and kind not in _TYPES:
+        kind = found.value if isinstance(found, Scalar) else None
+        if isinstance(kind, str) and kind in _TYPES:
+            return kind
+        if not isinstance(kind, str):
+            self.wrong(found, "Type", "text")
+        else:
             remedy = did_you_mean(kind, _TYPES) or f"one of {', '.join(_TYPES)}"
             self.error("AF126", f"there is no type of state `{kind}`", found, remedy=remedy)
-        return kind if kind in _TYPES else None
+        return None
 
     def _language(self, node: Mapping, what: str) -> str:
         chosen = node.get("QueryLanguage")
@@ -188,13 +200,11 @@ class MachineReader(MapParts):
         remedy = did_you_mean(field, allowed)
         self.error("AF120", f"{what}: a {kind} state has no field `{field}`", key, remedy=remedy)
 
-    def _complete(self, node: Mapping, kind: str, what: str, key: Scalar) -> bool:
-        missing = False
+    def _check_fields(self, node: Mapping, kind: str, what: str, key: Scalar) -> None:
         for group in fields.REQUIRED.get(kind, ()):
             if not any(name in node.entries for name in group):
                 shown = " or ".join(f"`{name}`" for name in group)
                 self.error("AF121", f"{what} has no {shown}", key)
-                missing = True
         pairs = [*fields.EXCLUSIVE, *(g for g in fields.REQUIRED.get(kind, ()) if len(g) > 1)]
         for group in pairs:
             both = [name for name in group if name in node.entries]
@@ -206,7 +216,6 @@ class MachineReader(MapParts):
                 )
         if "Next" in fields.STATES[kind] and not {"Next", "End"} & node.entries.keys():
             self.error("AF121", f"{what} has neither `Next` nor `End`", key)
-        return not missing
 
     @staticmethod
     def _is_false(end: Node | None, group: tuple[str, ...]) -> bool:
@@ -222,7 +231,7 @@ class MachineReader(MapParts):
                 "`HeartbeatSeconds` is less than `TimeoutSeconds`",
                 node.entries["HeartbeatSeconds"].value,
             )
-        if "Resource" not in node.entries:
+        if "resource" not in given:
             return
         entry, resource = node.entries["Resource"].value, str(given["resource"])
         if not resource:

@@ -74,13 +74,16 @@ class Values:
 
     def word(self, node: Node, name: str, choices: tuple[str, ...]) -> str:
         """One of a few words."""
-        value = self.text(node, name)
-        if value and value not in choices:
-            listed = " or ".join(choices)
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, str) and value in choices:
+            return value
+        if not isinstance(value, str):
+            self.wrong(node, name, "text")
+        else:
             remedy = did_you_mean(value, choices)
+            listed = " or ".join(choices)
             self.error("AF126", f"`{name}` is {listed}, not `{value}`", node, remedy=remedy)
-            return choices[0]
-        return value
+        return choices[0]
 
     def state_name(self, node: Node, name: str) -> str:
         """The name of a state; whether it exists is known later."""

@@ -77,6 +77,8 @@ def _items(state: Map, visit: Visit, effective: Json) -> Work:
     if state.query_language == "JSONata":
         return _expressed(state, visit)
     found = template.look(state.items_path, visit.data(effective), visit.execution.chance)
+    if state.distributed and isinstance(found, dict):
+        return batches.pairs(found)
     if not isinstance(found, list):
         raise EvaluationError(f'Reference path "{state.items_path}" must point to array.')
     return found
