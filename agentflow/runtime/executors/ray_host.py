@@ -32,7 +32,8 @@ class Host:
     """A worker pool that is reached by exchanges: commands in, frames out.
 
     Exchanges are numbered, because Ray does not keep the order of calls to an async actor. One
-    waits here at a time; a newer one sends the one before it home.
+    waits here at a time; a newer one sends the one before it home, with all there is to say by
+    then: answers are read in the order of the numbers, so frames must leave in that order too.
     """
 
     def __init__(self, size: int, inside: str | None = None) -> None:
@@ -40,9 +41,9 @@ class Host:
         self._inside = inside
         self._pool: WorkerPool | None = None
         self._expected = 0
-        self._early: dict[int, bytes] = {}
+        self._early: dict[int, asyncio.Future[None]] = {}
         self._outbox: deque[bytes] = deque()
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Future[bytes] | None = None
         self._gathering = False
 
     async def exchange(self, number: int, commands: bytes) -> bytes:
@@ -50,15 +51,23 @@ class Host:
         if self._pool is None:
             self._pool = WorkerPool(self._size, self._put, environment(self._inside))
             self._pool.start()
-        self._early[number] = commands
-        while (next_one := self._early.pop(self._expected, None)) is not None:
-            self._expected += 1
-            self._obey(self._pool, next_one)
+        if number != self._expected:
+            self._early[number] = asyncio.get_running_loop().create_future()
+            await self._early[number]
+        self._expected += 1
+        following = self._early.pop(self._expected, None)
+        if following is not None:
+            following.set_result(None)
+        self._obey(self._pool, commands)
         self._release()
-        if not self._outbox:
-            self._waiting = asyncio.get_running_loop().create_future()
-            await asyncio.wait([self._waiting], timeout=HEARTBEAT)
-        return self._answer()
+        if self._outbox:
+            return self._answer()
+        waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting = waiting
+        await asyncio.wait([waiting], timeout=HEARTBEAT)
+        if not waiting.done():
+            self._release()
+        return waiting.result()
 
     async def close(self) -> None:
         """Kill the workers."""
@@ -91,7 +100,7 @@ class Host:
     def _release(self) -> None:
         self._gathering = False
         if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+            self._waiting.set_result(self._answer())
         self._waiting = None
 
     def _answer(self) -> bytes:
