@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agentflow.adapters.aws.asl import timestamps
 from agentflow.adapters.aws.asl.errors import RUNTIME, StateError
 from agentflow.adapters.aws.asl.jsonata import Scope
 from agentflow.adapters.aws.asl.jsonpath import Data
+from agentflow.adapters.aws.asl.model import Common
 from agentflow.adapters.aws.asl.simulate.protocol import HistoryEvent
 from agentflow.errors import Json
 
@@ -22,6 +23,13 @@ _CLOSING = ("Aborted", "Failed", "TimedOut")
 """What is recorded even when the history is full."""
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+
+
+Bodies: TypeAlias = Mapping[type[Common], Callable[[Any, "Visit"], Any]]
+"""By the type of a state, what it does between entering and leaving: `Left`, or a generator of it.
+
+Given to an execution, so that states can hold machines without their modules knowing each other.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Execution:
     started_at: float
     clock: Callable[[], float]
     ask: Callable[[Effect], None]
+    bodies: Bodies
     history: list[HistoryEvent] = field(default_factory=list)
     chance: random.Random = field(init=False)
     """Random numbers that depend on the execution's identity only."""

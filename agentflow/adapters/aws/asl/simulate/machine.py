@@ -6,10 +6,12 @@ the same events give the same effects and the same history.
 
 from __future__ import annotations
 
+from typing import Final
+
 from agentflow.adapters.aws.asl import model
 from agentflow.adapters.aws.asl.errors import StateError
-from agentflow.adapters.aws.asl.simulate import maps, tasks
-from agentflow.adapters.aws.asl.simulate.execution import Execution, Identity, Place
+from agentflow.adapters.aws.asl.simulate.execution import Bodies, Execution, Identity, Place
+from agentflow.adapters.aws.asl.simulate.maps import run_map, run_parallel
 from agentflow.adapters.aws.asl.simulate.protocol import (
     Cancel,
     Effect,
@@ -19,12 +21,17 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     StartTimer,
     Status,
 )
-from agentflow.adapters.aws.asl.simulate.states import run_machine
+from agentflow.adapters.aws.asl.simulate.states import SIMPLE, run_machine
 from agentflow.adapters.aws.asl.simulate.strands import Scheduler, Strand
+from agentflow.adapters.aws.asl.simulate.tasks import run_task
 from agentflow.errors import Json
 
-assert maps
-assert tasks
+_BODIES: Final[Bodies] = {
+    **SIMPLE,
+    model.Task: run_task,
+    model.Map: run_map,
+    model.Parallel: run_parallel,
+}
 
 
 class Interpreter:
@@ -45,7 +52,7 @@ class Interpreter:
         """Begin the execution."""
         self._now = at
         execution = Execution(
-            self._identity, self._input, at, lambda: self._now, self._effects.append
+            self._identity, self._input, at, lambda: self._now, self._effects.append, _BODIES
         )
         self._execution = execution
         execution.record("ExecutionStarted", input=self._input)

@@ -13,10 +13,10 @@ from agentflow.adapters.aws.asl.model import Machine, Map, Parallel
 from agentflow.adapters.aws.asl.simulate import batches, settings
 from agentflow.adapters.aws.asl.simulate.execution import Execution, Identity, Place, Visit
 from agentflow.adapters.aws.asl.simulate.states import (
-    BODIES,
     Leaving,
     arguments,
     effective_input,
+    failure_of,
     run_machine,
     settle,
 )
@@ -31,7 +31,8 @@ _Allowed: TypeAlias = tuple[float | None, float | None]
 """A count and a percentage of items that may fail."""
 
 
-def _parallel(state: Parallel, visit: Visit) -> Leaving:
+def run_parallel(state: Parallel, visit: Visit) -> Leaving:
+    """A Parallel state between entering and leaving."""
     given = arguments(state, visit, effective_input(state, visit))
     visit.execution.record("ParallelStateStarted")
     makers = [
@@ -42,7 +43,8 @@ def _parallel(state: Parallel, visit: Visit) -> Leaving:
     return settle(state, visit, results)
 
 
-def _map(state: Map, visit: Visit) -> Leaving:
+def run_map(state: Map, visit: Visit) -> Leaving:
+    """A Map state between entering and leaving."""
     effective = effective_input(state, visit)
     found = yield from _items(state, visit, effective)
     limit = settings.whole(state.max_concurrency, visit, "MaxConcurrency", effective)
@@ -134,20 +136,9 @@ def _iteration(state: Map, visit: Visit, effective: Json, index: int, item: Json
             execution.record("MapIterationFailed", name=state.name, index=index)
         raise
     except EvaluationError as error:
-        raise _in_selector(error, visit) from None
+        raise failure_of(error, visit) from None
     execution.record("MapIterationSucceeded", name=state.name, index=index)
     return result
-
-
-def _in_selector(error: EvaluationError, visit: Visit) -> StateError:
-    """Gathering strands give each other named errors only."""
-    failure = StateError(
-        error.name,
-        f"An error occurred while executing the state '{visit.name}' (entered at the event id "
-        f"#{visit.entered_id}). {error.detail}",
-    )
-    failure.fatal = error.name != QUERY
-    return failure
 
 
 # --- distributed -------------------------------------------------------------------------------
@@ -214,7 +205,7 @@ def _child(crew: _Crew, unit: batches.Unit) -> Work:
     identity = Identity(
         f"{outer.chance.getrandbits(128):032x}", outer.identity.machine, f"/{crew.label}"
     )
-    child = Execution(identity, unit.input, outer.clock(), outer.clock, outer.ask)
+    child = Execution(identity, unit.input, outer.clock(), outer.clock, outer.ask, outer.bodies)
     child.record("ExecutionStarted", input=unit.input)
     try:
         output = yield from run_machine(crew.machine, unit.input, Place(child, {}))
@@ -226,7 +217,3 @@ def _child(crew: _Crew, unit: batches.Unit) -> Work:
     child.record("ExecutionSucceeded", output=output)
     crew.finished.append(batches.Child(identity, unit.input, output, None))
     return output
-
-
-BODIES[Map] = _map
-BODIES[Parallel] = _parallel

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from agentflow.adapters.aws.asl import choice, jsonpath, template
 from agentflow.adapters.aws.asl.errors import (
@@ -37,7 +37,7 @@ from agentflow.adapters.aws.asl.model import (
     Wait,
 )
 from agentflow.adapters.aws.asl.simulate import settings
-from agentflow.adapters.aws.asl.simulate.execution import Place, Visit
+from agentflow.adapters.aws.asl.simulate.execution import Bodies, Place, Visit
 from agentflow.adapters.aws.asl.simulate.protocol import StartTimer
 from agentflow.adapters.aws.asl.simulate.strands import Await, Gather, Work
 from agentflow.adapters.aws.asl.values import MAX_BYTES, Absent, shown, size
@@ -52,8 +52,7 @@ class Left:
     next: str | None
 
 
-Leaving = Generator[Await | Gather, Any, Left]
-Body = Callable[[Any, Visit], Leaving]
+Leaving: TypeAlias = Generator[Await | Gather, Any, Left]
 
 
 def run_machine(machine: Machine, value: Json, place: Place) -> Work:
@@ -84,24 +83,25 @@ def _run_state(state: State, value: Json, place: Place) -> Leaving:
 
 
 def _attempts(state: State, visit: Visit) -> Leaving:
-    body = BODIES[type(state)]
+    body = visit.execution.bodies[type(state)]
     used = [0] * len(state.retry)
     while True:
         try:
-            return (yield from body(state, visit))
+            left = body(state, visit)
+            return left if isinstance(left, Left) else (yield from left)
         except (EvaluationError, StateError) as error:
-            failure = _failure(error, visit)
+            failure = failure_of(error, visit)
         try:
             delay = _retry(state, failure, used, visit)
             if delay is None:
                 return _caught(state, failure, visit)
         except EvaluationError as error:
-            raise _failure(error, visit) from None
+            raise failure_of(error, visit) from None
         yield from pause(visit, visit.execution.clock() + delay, "retry")
         visit.retries += 1
 
 
-def _failure(error: EvaluationError | StateError, visit: Visit) -> StateError:
+def failure_of(error: EvaluationError | StateError, visit: Visit) -> StateError:
     """The error of a state, in the service's words."""
     if isinstance(error, StateError):
         return error
@@ -294,7 +294,7 @@ def pause(visit: Visit, until: float, what: str) -> Work:
     return None
 
 
-def _pass(state: Pass, visit: Visit) -> Leaving:
+def _pass(state: Pass, visit: Visit) -> Left:
     if state.query_language == "JSONata":
         return _pass_on(state, visit, visit.input)
     effective = effective_input(state, visit)
@@ -302,7 +302,6 @@ def _pass(state: Pass, visit: Visit) -> Leaving:
         arguments(state, visit, effective) if isinstance(state.result, Absent) else state.result
     )
     return settle(state, visit, result)
-    yield  # a generator like the others
 
 
 def _wait(state: Wait, visit: Visit) -> Leaving:
@@ -311,15 +310,13 @@ def _wait(state: Wait, visit: Visit) -> Leaving:
     return _pass_on(state, visit, effective)
 
 
-def _succeed(state: Succeed, visit: Visit) -> Leaving:
+def _succeed(state: Succeed, visit: Visit) -> Left:
     return _pass_on(state, visit, effective_input(state, visit))
-    yield  # a generator like the others
 
 
-def _fail(state: Fail, visit: Visit) -> Leaving:
+def _fail(state: Fail, visit: Visit) -> Left:
     error = _text(state.error, visit, "Error")
     raise StateError(error, _text(state.cause, visit, "Cause"))
-    yield  # a generator like the others
 
 
 def _text(setting: Setting, visit: Visit, field: str) -> str | None:
@@ -340,7 +337,7 @@ def _text(setting: Setting, visit: Visit, field: str) -> str | None:
     return str(value)
 
 
-def _choice(state: Choice, visit: Visit) -> Leaving:
+def _choice(state: Choice, visit: Visit) -> Left:
     effective = effective_input(state, visit)
     jsonata, data = state.query_language == "JSONata", visit.data(effective)
     for index, rule in enumerate(state.choices):
@@ -357,7 +354,6 @@ def _choice(state: Choice, visit: Visit) -> Leaving:
             "Failed to transition out of the state. The state does not point to a next state."
         )
     return Left(_pass_on(state, visit, effective).output, state.default)
-    yield  # a generator like the others
 
 
 def _condition(rule: Rule, index: int, visit: Visit) -> bool:
@@ -367,11 +363,11 @@ def _condition(rule: Rule, index: int, visit: Visit) -> bool:
     return bool(value)
 
 
-BODIES: Final[dict[type[Common], Body]] = {
+SIMPLE: Final[Bodies] = {
     Pass: _pass,
     Wait: _wait,
     Succeed: _succeed,
     Fail: _fail,
     Choice: _choice,
 }
-"""What each type of state does between entering and leaving; others add theirs."""
+"""What the types of states do that need nothing from outside but time."""

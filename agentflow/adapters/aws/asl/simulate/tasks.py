@@ -19,7 +19,6 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Submitted,
 )
 from agentflow.adapters.aws.asl.simulate.states import (
-    BODIES,
     Leaving,
     arguments,
     effective_input,
@@ -35,7 +34,8 @@ LONGEST = 99_999_999
 _PREFIXES = {"function": "LambdaFunction", "activity": "Activity", "service": "Task"}
 
 
-def _task(state: Task, visit: Visit) -> Leaving:
+def run_task(state: Task, visit: Visit) -> Leaving:
+    """A Task state between entering and leaving."""
     resource = parse(state.resource)
     effective = effective_input(state, visit)
     token = None
@@ -120,6 +120,3 @@ def _result(visit: Visit, resource: Resource, value: Json, prefix: str) -> Json:
         visit.execution.record(f"{prefix}Failed", error=error.name, cause=error.cause)
         raise
     return value
-
-
-BODIES[Task] = _task
