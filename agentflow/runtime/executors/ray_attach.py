@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from agentflow.errors import Unavailable, UsageError
-from agentflow.runtime.executors.ray_probe import probe
+from agentflow.runtime.executors.ray_probe import Cluster, probe
 from agentflow.runtime.executors.ray_shipment import Shipment, job_environment, shipment
 
 QUIET = 40
@@ -41,23 +41,31 @@ def checked_address(address: str) -> str:
     return address
 
 
-def attach(ray: Any, address: str, root: Path | None) -> tuple[Callable[[], None], str | None]:
-    """Join the cluster; gives what leaves it, and where the project is on its nodes.
+def found(address: str) -> Cluster:
+    """The cluster at an address, if it can be joined; asked before Ray is imported here.
 
     Raises:
-        Unavailable: it cannot be joined.
+        UsageError: no driver can join at such an address.
+        Unavailable: the cluster cannot be joined.
+    """
+    address = checked_address(address)
+    if job_environment() is None:
+        return probe(address)
+    return Cluster(address, is_loopback=address.startswith("127."))  # a job has been let in
+
+
+def attach(ray: Any, cluster: Cluster, root: Path | None) -> str | None:
+    """Join a cluster; gives where the project is on its nodes.
+
+    Raises:
+        Unavailable: the project is too large to be sent there.
         Exception: whatever Ray raises beyond that.
     """
-    if job_environment() is None:
-        cluster = probe(address)
-        address, is_loopback = cluster.address, cluster.is_loopback
-    else:  # a job has been let in already
-        is_loopback = address.startswith("127.")
     sent = shipment(root) if root is not None else Shipment({}, None)
     options = {"runtime_env": sent.runtime_env} if sent.runtime_env else {}
-    with _own_address(is_loopback=is_loopback):
-        ray.init(address=address, log_to_driver=False, logging_level=QUIET, **options)
-    return ray.shutdown, sent.inside
+    with _own_address(is_loopback=cluster.is_loopback):
+        ray.init(address=cluster.address, log_to_driver=False, logging_level=QUIET, **options)
+    return sent.inside
 
 
 @contextmanager

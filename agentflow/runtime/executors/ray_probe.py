@@ -27,10 +27,10 @@ class Cluster:
     """What a cluster says of itself."""
 
     address: str
-    ray: str
-    python: str
     is_loopback: bool
     """Whether it lives on loopback alone, so that its nodes know it by no other address."""
+    ray: str = ""
+    python: str = ""
 
 
 def probe(address: str) -> Cluster:
@@ -60,9 +60,9 @@ def probe(address: str) -> Cluster:
         raise _refused(address, answer.get("error", ""))
     cluster = Cluster(
         answer["address"],
+        all(node.startswith("127.") for node in answer["nodes"]),
         answer.get("ray_version", "?"),
         answer.get("python_version", "?"),
-        all(node.startswith("127.") for node in answer["nodes"]),
     )
     _check_versions(cluster)
     if not any(map(_is_here, answer["nodes"])):
@@ -125,16 +125,14 @@ def _check_versions(cluster: Cluster) -> None:
     import platform
     from importlib.metadata import version
 
-    for name, theirs, ours in (
-        ("Ray", cluster.ray, version("ray")),
-        ("Python", cluster.python, platform.python_version()),
-    ):
-        if theirs != ours:
-            raise Unavailable(
-                f"the cluster at {cluster.address} has {name} {theirs}, here is {name} {ours}",
-                help="use the same version on both sides, or submit to it: "
-                "--ray job:http://HEAD:8265 runs with the cluster's own",
-            )
+    theirs = f"Ray {cluster.ray} and Python {cluster.python}"
+    ours = f"Ray {version('ray')} and Python {platform.python_version()}"
+    if theirs != ours:
+        raise Unavailable(
+            f"the cluster at {cluster.address} has {theirs}, here are {ours}",
+            help="use the same versions on both sides, or submit to it: "
+            "--ray job:http://HEAD:8265 runs with the cluster's own",
+        )
 
 
 def _is_here(node: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agentflow.errors import AgentFlowError, Unavailable
-from agentflow.runtime.executors.ray_attach import QUIET, attach, checked_address, said_by_ray
+from agentflow.runtime.executors.ray_attach import QUIET, attach, found, said_by_ray
 
 _LONGEST_FOLDER = 40
 """Ray puts sockets below its folder, and the system bounds their paths to 107 bytes."""
@@ -80,31 +81,38 @@ class RaySession:
         address = self._address
         with environment({} if address else _ENVIRONMENT):
             try:
-                import ray
-            except ImportError as error:
-                raise Unavailable(
-                    "Ray is not installed",
-                    help="pip install 'inferloop-agentflow[ray]', or run with --executor inline",
-                ) from error
-            if ray.is_initialized():
-                return _nothing
-            self.is_own = address is None
-            try:
-                return _muted(ray, self._join(ray, address) if address else _start(ray))
+                return self._connect(address)
             except AgentFlowError:
                 raise
             except Exception as error:  # Ray raises whatever its parts raise
                 where = f"Ray at {address} cannot be reached" if address else "Ray did not start"
                 with suppress(Exception):
-                    ray.shutdown()
+                    _ray().shutdown()
                 raise said_by_ray(error) or Unavailable(
                     f"{where}: {_first_line(error)}",
                     help="agentflow doctor shows what is missing; --executor inline needs no Ray",
                 ) from error
 
-    def _join(self, ray: Any, address: str) -> Callable[[], None]:
-        leave, self.inside = attach(ray, checked_address(address), self._root)
-        return leave
+    def _connect(self, address: str | None) -> Callable[[], None]:
+        if "ray" in sys.modules and _ray().is_initialized():
+            return _nothing
+        if address is None:
+            self.is_own = True
+            return _muted(_ray(), _start(_ray()))
+        cluster = found(address)
+        self.inside = attach(_ray(), cluster, self._root)
+        return _muted(_ray(), _ray().shutdown)
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise Unavailable(
+            "Ray is not installed",
+            help="pip install 'inferloop-agentflow[ray]', or run with --executor inline",
+        ) from error
+    return ray
 
 
 def _start(ray: Any) -> Callable[[], None]:

@@ -1,0 +1,5 @@
+"""A module that .gitignore keeps from the cluster."""
+
+
+def absent() -> None:
+    """Nothing."""
