@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import collections
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -394,6 +395,7 @@ def test_an_activity_is_completed_by_its_worker() -> None:
 
     assert outcome.output == {"did": 1}
     assert counts(outcome)["ActivitySucceeded"] == 1
+    assert not counts(outcome)["TaskSubmitted"]
 
 
 @pytest.mark.parametrize(
@@ -862,6 +864,16 @@ def test_the_same_execution_has_the_same_history() -> None:
 
     assert first == second
     assert first.output["t"] == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.slow
+def test_a_function_that_blocks_is_timed_out_in_real_time() -> None:
+    released = threading.Event()
+    state = {"Type": "Task", "Resource": LAMBDA + "f", "TimeoutSeconds": 1}
+    handler = by_name({"f": lambda event: released.wait(30)})
+    threading.Timer(1.2, released.set).start()
+
+    assert simulate(machine(state), 1, handler, time="real").error == "States.Timeout"
 
 
 def test_real_time_passes_in_real_time() -> None:

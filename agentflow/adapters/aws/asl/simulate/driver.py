@@ -225,7 +225,10 @@ class _Driver:
             effect.token,
             callback,
         )
-        return await perform(self._world.tasks, call)
+        return await self._perform(call)
+
+    async def _perform(self, call: TaskCall) -> Json | Later:
+        return await perform(self._world.tasks, call, aside=self._world.time == "real")
 
     async def _start_child(self, effect: Invoke) -> Json | Later:
         arn, identity = children.identity_of(effect.arguments)
@@ -234,7 +237,7 @@ class _Driver:
         if machine is None:
             call = TaskCall(effect.resource, effect.arguments, effect.state, effect.execution)
             try:
-                return await perform(self._world.tasks, call)
+                return await self._perform(call)
             except UnhandledError:
                 raise UnhandledError(unhandled(call)) from None
         given = children.input_of(effect.arguments)

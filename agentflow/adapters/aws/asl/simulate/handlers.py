@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import traceback
@@ -97,8 +98,8 @@ def unhandled(call: TaskCall) -> str:
     )
 
 
-async def perform(handler: TaskHandler, call: TaskCall) -> Json | Later:
-    """The result of a call.
+async def perform(handler: TaskHandler, call: TaskCall, *, aside: bool = False) -> Json | Later:
+    """The result of a call; `aside` makes it in a thread, so that time goes on meanwhile.
 
     A function's exception becomes an error of its class name, with the JSON that Lambda reports
     as cause. The result of `lambda:invoke` has the envelope of that service.
@@ -108,7 +109,7 @@ async def perform(handler: TaskHandler, call: TaskCall) -> Json | Later:
         UnhandledError: nobody does it.
     """
     try:
-        value = handler(call)
+        value = await asyncio.to_thread(handler, call) if aside else handler(call)
         if inspect.isawaitable(value):
             value = await value
         value, seconds = (value.value, value.seconds) if isinstance(value, Later) else (value, 0.0)

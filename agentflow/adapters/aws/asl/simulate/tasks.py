@@ -48,6 +48,8 @@ def run_task(state: Task, visit: Visit) -> Leaving:
     if timeout is None and token is not None:
         timeout = LONGEST
     heartbeat = settings.whole(state.heartbeat_seconds, visit, "HeartbeatSeconds", effective)
+    if token is None:
+        heartbeat = None  # only those who hold a token can send heartbeats
     if not isinstance(state.credentials, Absent):
         _credentials(state, visit, effective)
     prefix = _PREFIXES[resource.kind]
@@ -55,6 +57,8 @@ def run_task(state: Task, visit: Visit) -> Leaving:
     visit.execution.record(f"{prefix}Started", resource=resource.arn)
     identity = visit.execution.identity.id
     visit.execution.ask(Invoke(visit.key, resource, given, state.name, identity, token))
+    if resource.pattern.startswith("sync"):
+        visit.execution.record("TaskSubmitted", resource=resource.arn)
     result = yield from _outcome(visit, resource, timeout, heartbeat)
     visit.execution.record(f"{prefix}Succeeded", output=result)
     return settle(state, visit, result)
@@ -85,7 +89,8 @@ def _outcome(visit: Visit, resource: Resource, timeout: int | None, heartbeat: i
         event = yield Await((visit.key, *timers))
         match event:
             case Submitted(value=value):
-                execution.record("TaskSubmitted", output=value)
+                if resource.kind == "service":  # an activity is handed out, not submitted
+                    execution.record("TaskSubmitted", output=value)
             case Beat() if heartbeat is not None:
                 ask(Cancel(keys["beat"]))
                 ask(StartTimer(keys["beat"], execution.clock() + heartbeat))
