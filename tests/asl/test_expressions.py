@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentflow.adapters.aws.asl import intrinsics, jsonata, jsonpath
@@ -39,7 +39,8 @@ def query(text: str, **names: Any) -> Any:
         ("$.a[-2:]", [2, 3]),
         ("$.a[*]", [1, 2, 3]),
         ("$.o.*", [1, None]),
-        ("$['o']['x','y']", [{"x": 1, "y": None}]),
+        ("$['o']['x','y']", {"x": 1, "y": None}),
+        ("$.rows[*]['k','v']", [{"k": "b", "v": 2}, {"k": "a", "v": 1}, {"k": "b", "v": 3}]),
         ("$.rows[*].v", [2, 1, 3]),
         ("$..v", [2, 1, 3]),
         ("$.rows[?(@.k == 'b')].v", [2, 3]),
@@ -84,6 +85,7 @@ def _parsed(text: str) -> Any:
         return error.at
 
 
+@settings(max_examples=30)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(),

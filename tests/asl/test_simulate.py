@@ -843,6 +843,7 @@ def test_a_jsonata_failure_of_a_task_can_be_caught() -> None:
     assert simulate(jsonata(state, {"Type": "Pass"}), {}).output == "States.QueryEvaluationError"
 
 
+@pytest.mark.slow
 def test_an_endless_loop_ends_with_the_history() -> None:
     choice = {
         "Type": "Choice",

@@ -19,6 +19,7 @@ from agentflow.adapters.aws.asl.jsonpath.syntax import (
     Slice,
     Step,
     Wildcard,
+    definite,
     parse,
 )
 from agentflow.adapters.aws.asl.values import ABSENT, Absent, is_number, text
@@ -73,34 +74,36 @@ def _find(path: Path, root: Json, data: Data) -> Json:
     steps = path.steps
     call = steps[-1] if steps and isinstance(steps[-1], Call) else None
     steps = steps[:-1] if call else steps
-    definite = all(step.definite for step in steps)
-    found = list(_walk(root, steps, "$", definite=True, data=data))
-    if definite and not found:
+    found = list(_walk(root, steps, "$", sure=True, data=data))
+    if not definite(steps):
+        value: Json = found
+    elif found:
+        value = found[0]
+    else:
         raise MissingError(f"No results for path: {path}")
-    value = found[0] if definite else found
     return value if call is None else _FUNCTIONS[call.function](value)
 
 
 def _walk(
-    value: Json, steps: tuple[Step, ...], at: str, *, definite: bool, data: Data
+    value: Json, steps: tuple[Step, ...], at: str, *, sure: bool, data: Data
 ) -> Iterator[Json]:
-    """The values the steps lead to; `definite` says whether all steps before were."""
+    """The values the steps lead to; `sure` says whether all steps before were."""
     if not steps:
         yield value
         return
     step, rest = steps[0], steps[1:]
-    for item, place in _children(value, step, rest, at, definite=definite, data=data):
-        yield from _walk(item, rest, place, definite=definite and step.definite, data=data)
+    for item, place in _children(value, step, rest, at, sure=sure, data=data):
+        yield from _walk(item, rest, place, sure=sure and step.definite, data=data)
 
 
 def _children(
-    value: Json, step: Step, rest: tuple[Step, ...], at: str, *, definite: bool, data: Data
+    value: Json, step: Step, rest: tuple[Step, ...], at: str, *, sure: bool, data: Data
 ) -> Iterator[tuple[Json, str]]:
     match step:
         case Names(names):
-            yield from _named(value, names, at, definite=definite, leaf=not rest)
+            yield from _named(value, names, at, sure=sure, leaf=not rest)
         case Indexes() | Slice():
-            yield from _indexed(value, step, at, definite=definite)
+            yield from _indexed(value, step, at, sure=sure)
         case Wildcard():
             items = value.values() if isinstance(value, dict) else value
             for item in items if isinstance(value, dict | list) else ():
@@ -117,10 +120,10 @@ def _children(
 
 
 def _named(
-    value: Json, names: tuple[str, ...], at: str, *, definite: bool, leaf: bool
+    value: Json, names: tuple[str, ...], at: str, *, sure: bool, leaf: bool
 ) -> Iterator[tuple[Json, str]]:
     if not isinstance(value, dict):
-        if definite:
+        if sure:
             raise MissingError(_not_an_object(value, names, at))
         return
     if len(names) > 1 and leaf:
@@ -131,7 +134,7 @@ def _named(
         place = f"{at}['{name}']"
         if name in value:
             yield value[name], place
-        elif definite and not leaf:
+        elif sure and not leaf:
             raise MissingError(f"Missing property in path {place}")
 
 
@@ -154,10 +157,10 @@ _JAVA_NAMES: dict[type, str] = {
 
 
 def _indexed(
-    value: Json, step: Indexes | Slice, at: str, *, definite: bool
+    value: Json, step: Indexes | Slice, at: str, *, sure: bool
 ) -> Iterator[tuple[Json, str]]:
     if not isinstance(value, list):
-        if definite:
+        if sure:
             if value is None:
                 raise MissingError(f"The path {at} is null")
             raise MissingError(

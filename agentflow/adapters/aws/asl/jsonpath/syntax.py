@@ -114,6 +114,12 @@ class Call:
 Step: TypeAlias = Names | Indexes | Slice | Wildcard | Descent | Filter | Call
 
 
+def definite(steps: tuple[Step, ...]) -> bool:
+    """Whether steps lead to at most one value; several names at the end make one object."""
+    before = steps[:-1] if steps and isinstance(steps[-1], Names) else steps
+    return all(step.definite for step in before)
+
+
 @dataclass(frozen=True, slots=True)
 class Path:
     """A path: what it starts from, and its steps."""
@@ -126,7 +132,7 @@ class Path:
     @property
     def definite(self) -> bool:
         """Whether it names at most one value; otherwise it gives a list."""
-        return all(step.definite for step in self.steps)
+        return definite(self.steps)
 
     def __str__(self) -> str:
         return "$" + "".join(map(str, self.steps))
