@@ -81,9 +81,10 @@ class Report:
 
     def as_text(self) -> str:
         """The report for a person."""
-        return "\n".join(self._lines()) + "\n"
+        return "\n".join(self.lines()) + "\n"
 
-    def _lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[str]:
+        """The lines of the report, those of children at the end."""
         yield f"{self.workflow} for {self.target}: {self.guarantee}"
         width = max((len(entry.step) for entry in self.entries), default=0)
         yield ""
@@ -99,4 +100,4 @@ class Report:
             yield from (f"  note: {note}" for note in self.notes)
         for child in self.children:
             yield ""
-            yield from child._lines()
+            yield from child.lines()

@@ -11,6 +11,7 @@ OK = 0
 FAILED = 1
 USAGE = 2
 INVALID = 3
+INEXPRESSIBLE = 4
 MISSING = 5
 UNREACHABLE = 7
 BUG = 70
@@ -21,6 +22,7 @@ MEANINGS: dict[int, str] = {
     FAILED: "the execution failed or was cancelled by someone else",
     USAGE: "wrong usage",
     INVALID: "invalid spec or input, for every verb that reads one",
+    INEXPRESSIBLE: "the target cannot express the workflow",
     MISSING: "not found, or conflict (an id already used with other input)",
     UNREACHABLE: "Ray or the database cannot be reached, or a library is missing",
     BUG: "a bug in AgentFlow; the message names a report file",

@@ -15,7 +15,8 @@ from sfnx.testing import Failure
 from sfnx.testing import evaluate as evaluate_jsonata
 
 from agentflow.adapters.aws import expressions, jsonata, library
-from agentflow.adapters.aws.expressions import NeedsHelper, Reference
+from agentflow.adapters.aws.checks import Reference
+from agentflow.adapters.aws.expressions import NeedsHelper
 from agentflow.errors import Fault, Json
 from agentflow.spec.expressions import LIBRARY, from_schema
 from agentflow.spec.expressions.schema import of_value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agentflow.adapters.aws import faults, jsonata
-from agentflow.adapters.aws.expressions import Reference
+from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import State
 from agentflow.adapters.aws.templates import Templates, can_fail, query
@@ -24,7 +24,7 @@ def write_call(w: Writer, step: Step, names: Names, after: After) -> None:
     assert isinstance(call, Call)
     w.report.add(w.path.plain, "native", f"Lambda, {call.function}", step.span)
     with w.templates(step, names) as templates:
-        state = invocation(w, call, templates, step.retry, step.timeout)
+        state = invocation(w, call, templates, retry=step.retry, timeout=step.timeout)
     ending = w.ending(after, query(RESULT))
     if call.compensate is not None:
         ending = _keeping_undo(w, step, call.compensate, names, ending)
@@ -35,11 +35,20 @@ def invocation(
     w: Writer,
     call: Call | Reduce | Compensation,
     templates: Templates,
+    *,
     retry: Retry | None,
     timeout: Duration | None,
     arguments: Json = None,
 ) -> State:
     """The Task that invokes a function, without its end; `arguments` stand in for the call's."""
+    if call.function.startswith("agent:"):
+        w.refusals.refuse(
+            "AF601",
+            f"`{call.function}` is an agent",
+            call.span,
+            "an agent keeps state between calls, and a Lambda function does not",
+            "keep its state in a database, and make its method a function",
+        )
     w.functions.add(call.function)
     w.use("function", w.settings.handler, "lambda:InvokeFunction")
     given = templates.value(call.arguments) if arguments is None else arguments

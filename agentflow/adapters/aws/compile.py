@@ -9,12 +9,12 @@ from typing import Any
 from agentflow.adapters import lowering
 from agentflow.adapters.aws import faults
 from agentflow.adapters.aws.capabilities import CAPABILITIES, WRITERS
-from agentflow.adapters.aws.expressions import Reference
+from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.inputs import write_input
 from agentflow.adapters.aws.limits import check_limits
-from agentflow.adapters.aws.settings import GUARANTEES, Settings, settings
+from agentflow.adapters.aws.settings import GUARANTEES, settings
 from agentflow.adapters.aws.templates import can_fail
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer
@@ -92,7 +92,7 @@ def _machine(loaded: Loaded, options: Options, refusals: Refusals) -> _Machine:
     report = Report(workflow.name, "aws", GUARANTEES[chosen.kind])
     _lowered(workflow, report)
     writer = Writer(lowered, chosen, refusals, report, WRITERS)
-    written = _write(writer, workflow, chosen)
+    written = _write(writer, workflow)
     check_limits(writer, _print(written))
     return _Machine(writer, written)
 
@@ -118,7 +118,7 @@ def _lowered(workflow: Workflow, report: Report) -> None:
             report.add(step.id, "lowered", "; ".join(told), step.span)
 
 
-def _write(w: Writer, workflow: Workflow, chosen: Settings) -> State:
+def _write(w: Writer, workflow: Workflow) -> State:
     names = Names()
     write_input(w, workflow, names)
     names.own["execution"] = _execution(workflow)
@@ -236,7 +236,37 @@ def _plain(deployment: Deployment) -> Json:
     }
 
 
-_ORDER = ["Comment", "QueryLanguage", "StartAt", "Type", "Resource", "Items", "ItemSelector", "MaxConcurrency", "Condition", "Choices", "Default", "Branches", "ItemProcessor", "ProcessorConfig", "Arguments", "TimeoutSeconds", "Seconds", "Timestamp", "Error", "Cause", "HeartbeatSeconds", "Retry", "Catch", "ErrorEquals", "Assign", "Output", "Next", "End", "States"]
+_ORDER = [
+    "Comment",
+    "QueryLanguage",
+    "StartAt",
+    "Type",
+    "Resource",
+    "Items",
+    "ItemSelector",
+    "MaxConcurrency",
+    "Condition",
+    "Choices",
+    "Default",
+    "Branches",
+    "ItemProcessor",
+    "ProcessorConfig",
+    "Arguments",
+    "TimeoutSeconds",
+    "Seconds",
+    "Timestamp",
+    "Error",
+    "Cause",
+    "HeartbeatSeconds",
+    "Retry",
+    "Catch",
+    "ErrorEquals",
+    "Assign",
+    "Output",
+    "Next",
+    "End",
+    "States",
+]
 _RANK = {key: rank for rank, key in enumerate(_ORDER)}
 _DATA = frozenset({"Assign", "Output", "Arguments", "ItemSelector"})
 

@@ -108,11 +108,11 @@ def write_loop(w: Writer, step: Step, names: Names, after: After) -> None:
     """Rounds: a Choice, and a transition back to it."""
     assert isinstance(step.action, Loop)
     w.report.add(w.path.plain, "native", "Choice and a transition back", step.span)
-    with w.closed(after) as after:
+    with w.closed(after) as following:
         if step.action.condition is None:
-            _for(w, step, step.action, names, after)
+            _for(w, step, step.action, names, following)
         else:
-            _while(w, step, step.action, names, after)
+            _while(w, step, step.action, names, following)
 
 
 def _for(w: Writer, step: Step, loop: Loop, names: Names, after: After) -> None:
@@ -133,12 +133,12 @@ def _for(w: Writer, step: Step, loop: Loop, names: Names, after: After) -> None:
     w.scope.place(check)
     w.add(w.name("each"), choice([{**rule, "Next": body}], after.label))
     w.scope.place(body)
-    _round(w, step, loop, inner, After(next_, after.sinks), count)
+    _round(w, loop, inner, After(next_, after.sinks), count=count)
     w.scope.place(next_)
     w.assign({count: f"{{% ${count} + 1 %}}"}, check, "next")
 
 
-def _round(w: Writer, step: Step, loop: Loop, names: Names, after: After, count: str) -> None:
+def _round(w: Writer, loop: Loop, names: Names, after: After, *, count: str) -> None:
     outer, w.path = w.path, w.path.round(count)
     w.block(loop.do, names, after)
     w.path = outer
@@ -162,7 +162,7 @@ def _while(w: Writer, step: Step, loop: Loop, names: Names, after: After) -> Non
         w.add(w.name("limit"), choice([full], body))
     w.scope.place(body)
     following = check if loop.until else next_
-    _round(w, step, loop, inner, After(following, after.sinks), count)
+    _round(w, loop, inner, After(following, after.sinks), count=count)
     if loop.until:
         w.scope.place(check)
         again = Label()
@@ -183,18 +183,18 @@ def write_states(w: Writer, step: Step, names: Names, after: After) -> None:
     action = step.action
     entries = {name: Label() for name in action.states}
     counted = _has_cycle(action) or len(action.states) > action.max
-    with w.closed(after) as after:
+    with w.closed(after) as following:
+        assert following.label is not None
         count, over = w.variable(f"{step.id}_entered"), Label()
-        w.assign({count: 0, **dict.fromkeys(after.sinks)}, entries[action.start])
+        w.assign({count: 0, **dict.fromkeys(following.sinks)}, entries[action.start])
         path = w.path
         used = False
         for name, state in action.states.items():
             w.scope.place(entries[name])
             w.path = path.round(count).step(name)
             inner = names.inner()
-            leave = Label() if state.next else after.label
-            assert leave is not None
-            w.block(state.do, inner, After(leave, after.sinks))
+            leave = Label() if state.next else following.label
+            w.block(state.do, inner, After(leave, following.sinks))
             if not state.next:
                 continue
             w.scope.place(leave)
@@ -230,7 +230,7 @@ def _has_cycle(states: States) -> bool:
             del leads[name]
 
 
-def write_raise(w: Writer, step: Step, names: Names, after: After) -> None:
+def write_raise(w: Writer, step: Step, names: Names, after: After) -> None:  # noqa: ARG001  # one signature for the table
     """An error: a Fail, or a transition to whoever handles it."""
     assert isinstance(step.action, Raise)
     w.report.add(w.path.plain, "native", "Fail" if w.region is None else "Pass", step.span)
@@ -258,7 +258,7 @@ def write_raise(w: Writer, step: Step, names: Names, after: After) -> None:
     )
 
 
-def write_return(w: Writer, step: Step, names: Names, after: After) -> None:
+def write_return(w: Writer, step: Step, names: Names, after: After) -> None:  # noqa: ARG001  # one signature for the table
     """The end of the scope, past the `finally` blocks in between."""
     assert isinstance(step.action, Return)
     w.report.add(w.path.plain, "native", "Pass, End", step.span)

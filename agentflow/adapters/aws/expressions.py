@@ -8,14 +8,23 @@ operands cannot fail.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias, assert_never
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 from agentflow.adapters.aws import jsonata, library
-from agentflow.errors import Fault, Json, Span
-from agentflow.spec.expressions import FUNCTIONS, METHODS, Function, Scope, compile_expression
+from agentflow.adapters.aws.checks import (
+    GUARDS,
+    Reference,
+    References,
+    always_there,
+    constant,
+    fits,
+    is_float,
+    is_plain,
+    is_scalar,
+)
+from agentflow.spec.expressions import FUNCTIONS, METHODS, Function
 from agentflow.spec.expressions.infer import infer
 from agentflow.spec.expressions.rules import item_of
 from agentflow.spec.expressions.template import Expression
@@ -39,23 +48,17 @@ from agentflow.spec.expressions.tree import (
     Slice,
     Text,
     Tree,
-    children,
-    free_names,
 )
 from agentflow.spec.expressions.types import (
     ANY,
     BOOLEAN,
     INTEGER,
     LIST,
-    NULL,
     NUMBER,
     OBJECT,
     STRING,
     ListOf,
-    ObjectOf,
     Type,
-    Union,
-    members,
     overlap,
 )
 
@@ -66,20 +69,6 @@ class NeedsHelper(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """What a name is in JSONata."""
-
-    text: str
-    """How it is read: `$doc`, `$states.input.doc`."""
-    type: Type = ANY
-    fields: Mapping[str, str] = field(default_factory=dict)
-    """How fields of it are read, where there is a shorter way."""
-
-
-References: TypeAlias = Mapping[str, Reference]
 
 
 def write(expression: Expression, names: References) -> str:
@@ -130,8 +119,8 @@ class _Writer:
         return infer(part, {name: each.type for name, each in names.items()}, [])
 
     def write(self, tree: Tree, names: References) -> Code:
-        constant = _constant(tree)
-        code = self.part(tree, names) if constant is None else Code(jsonata.literal(constant[0]))
+        known = constant(tree)
+        code = self.part(tree, names) if known is None else Code(jsonata.literal(known[0]))
         return replace(code, type=self.type(tree, names))
 
     def part(self, tree: Tree, names: References) -> Code:
@@ -146,7 +135,7 @@ class _Writer:
                 return self.attribute(value, key, names)
             case Index(value, index):
                 place = self.write(index, names)
-                if _is_float(place.text):
+                if is_float(place.text):
                     return self.guard(place, INTEGER)
                 return self.call("item", self.write(value, names), place)
             case Slice(value, lower, upper):
@@ -203,9 +192,9 @@ class _Writer:
         """The code, with a check where it is not known to have the wanted type."""
         if fits(code.type, wanted):
             return code
-        if wanted == INTEGER and _is_float(code.text):
+        if wanted == INTEGER and is_float(code.text):
             return self.call("mismatch", Code("'an integer'"), code)
-        name, extra = _GUARDS[wanted]
+        name, extra = GUARDS[wanted]
         return replace(Code(f"${name}({code.text}{extra})"), type=wanted)
 
     def fresh(self) -> str:
@@ -215,7 +204,7 @@ class _Writer:
     def as_text(self, code: Code) -> Code:
         if fits(code.type, STRING):
             return code
-        if all(member in _PLAIN for member in members(code.type)):
+        if is_plain(code.type):
             return replace(Code(f"$string({code.text})"), type=STRING)
         reason = library.LIBRARY["str"]
         assert isinstance(reason, library.Helper)
@@ -230,7 +219,7 @@ class _Writer:
         if isinstance(value, Name) and key in (fields := names[value.name].fields):
             return Code(fields[key])
         code = self.write(value, names)
-        if _always_there(code.type, key):
+        if always_there(code.type, key):
             return Code(f"{code.operand}.{_field(key)}")
         return self.call("at", code, Code(jsonata.quote(key)))
 
@@ -290,7 +279,7 @@ class _Writer:
 
     def equality(self, operator: str, left: Code, right: Code) -> Code:
         sign = "=" if operator == "==" else "!="
-        if any(all(member in _SCALARS for member in members(each.type)) for each in (left, right)):
+        if is_scalar(left.type) or is_scalar(right.type):
             return Code(f"{left.operand} {sign} {right.operand}", atomic=False)
         if sign == "=":
             return self.call("equal", left, right)
@@ -376,15 +365,12 @@ class _Writer:
             body = f"function({parameter}) {{ {_body(lead, nested.text)} }}"
             return self.call("joined", Code(f"$collect({items.text}, {body})"))
         value = element(inner)
-        if isinstance(value.type, ListOf) or overlap(value.type, LIST):
-            return Code(
-                f"$collect({items.text}, function({parameter}) {{ {_body(lead, value.text)} }})"
-            )
         if value.text == parameter:
             return items
-        return Code(
-            f"$append([], $map({items.text}, function({parameter}) {{ {_body(lead, value.text)} }}))"
-        )
+        body = f"function({parameter}) {{ {_body(lead, value.text)} }}"
+        if overlap(value.type, LIST):
+            return Code(f"$collect({items.text}, {body})")
+        return Code(f"$append([], $map({items.text}, {body}))")
 
     def filtered(self, items: Code, test: str) -> Code:
         plain = isinstance(items.type, ListOf) and not overlap(items.type.item, LIST)
@@ -455,33 +441,13 @@ class _Writer:
         if library.gathers(function) and (count > 1 or function.name in ("zip", "merge")):
             arguments = [self.display(arguments)]
         text = writing.text(count)
-        for place, argument in enumerate(arguments):
+        for place in range(len(arguments)):
             text = text.replace(f"{{{place}}}", f"\0{place}\0")
         for place, argument in enumerate(arguments):
             text = text.replace(f"\0{place}\0", argument.text)
         return Code(text)
 
 
-def fits(kind: Type, wanted: Type) -> bool:
-    """Whether every value of a type is sure to be one of the wanted type."""
-    if wanted == ANY or kind == wanted:
-        return True
-    if isinstance(kind, Union):
-        return all(fits(member, wanted) for member in kind.members)
-    if isinstance(wanted, Union):
-        return any(fits(kind, member) for member in wanted.members)
-    match kind, wanted:
-        case ListOf(item), ListOf(other):
-            return fits(item, other)
-        case ObjectOf(), ObjectOf():
-            return True
-        case _:
-            return (kind, wanted) == (INTEGER, NUMBER)
-
-
-_SCALARS = (NULL, BOOLEAN, INTEGER, NUMBER, STRING)
-_PLAIN = (NULL, BOOLEAN, INTEGER, STRING)
-"""Types whose text Step Functions writes as we do."""
 _ARITHMETIC = {
     "+": "add",
     "-": "minus",
@@ -490,63 +456,12 @@ _ARITHMETIC = {
     "//": "quotient",
     "%": "remainder",
 }
-_GUARDS: dict[Type, tuple[str, str]] = {
-    BOOLEAN: ("flag", ""),
-    NUMBER: ("num", ""),
-    INTEGER: ("int", ""),
-    STRING: ("text", ""),
-    LIST: ("list", ""),
-    OBJECT: ("object", ""),
-    ListOf(NUMBER): ("items", ", 'number'"),
-    ListOf(STRING): ("items", ", 'string'"),
-    ListOf(BOOLEAN): ("items", ", 'boolean'"),
-    ListOf(OBJECT): ("items", ", 'object'"),
-    ListOf(LIST): ("items", ", 'array'"),
-    Union((STRING, LIST, OBJECT)): ("measurable", ""),
-    Union((NUMBER, STRING)): ("integer", ""),
-}
-"""How a parameter's type is checked."""
-
 _SIZES = ((STRING, "length"), (LIST, "count"))
-_PURE = Scope({})
-_NOWHERE = Span("", 1, 1, 1, 1)
-
-
-def _constant(tree: Tree) -> tuple[Json] | None:
-    """The value of a part that reads nothing, if it is worth computing now."""
-    if not isinstance(tree, Call | MethodCall | Negate) or next(free_names(tree), None):
-        return None
-    if not _is_pure(tree):
-        return None
-    try:
-        return (compile_expression(Expression("", tree, _NOWHERE))(_PURE),)
-    except Fault:
-        return None
-
-
-def _is_pure(tree: Tree) -> bool:
-    if isinstance(tree, Call) and FUNCTIONS[tree.function].recorded:
-        return False
-    return all(map(_is_pure, children(tree)))
-
-
-def _always_there(kind: Type, key: str) -> bool:
-    return isinstance(kind, ObjectOf) and kind.field(key) is not None and key in kind.required
+_KEYWORDS = frozenset({"and", "or", "in", "true", "false", "null", "function"})
 
 
 def _field(key: str) -> str:
-    return key if key.isascii() and key.isidentifier() and key not in _OPERATORS else f"`{key}`"
-
-
-_OPERATORS = frozenset({"and", "or", "in", "true", "false", "null", "function"})
-
-
-def _is_float(text: str) -> bool:
-    """Whether a text is a number with a point: JSONata does not tell `1.0` from `1`."""
-    return _FLOAT.fullmatch(text) is not None and not text.lstrip("-").isdigit()
-
-
-_FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+    return key if key.isascii() and key.isidentifier() and key not in _KEYWORDS else f"`{key}`"
 
 
 def _body(lead: str, text: str) -> str:

@@ -45,7 +45,7 @@ class Exit:
 
 @dataclass(slots=True)
 class UndoLog:
-    """What a saga keeps of its completed calls, in a variable: `[{call, key, with}]`, latest first."""
+    """What a saga keeps of its completed calls in a variable: `[{call, with}]`, latest first."""
 
     variable: str
     calls: dict[str, Compensation] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentflow.adapters.aws import faults, jsonata
 from agentflow.adapters.aws.calls import invocation
 from agentflow.adapters.aws.control import choice
@@ -9,9 +11,9 @@ from agentflow.adapters.aws.flow import After, Exit, Region, UndoLog
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.templates import query
 from agentflow.adapters.aws.variables import Names
-from agentflow.adapters.aws.writer import Writer
+from agentflow.adapters.aws.writer import Path, Writer
 from agentflow.errors import Json
-from agentflow.spec.model import Block, Catch, Compensation, Saga, Step, Try
+from agentflow.spec.model import Catch, Compensation, Saga, Step, Try
 
 
 def write_try(w: Writer, step: Step, names: Names, after: After) -> None:
@@ -25,8 +27,8 @@ def write_try(w: Writer, step: Step, names: Names, after: After) -> None:
     if action.final is None:
         _body(w, step, action, names, after)
         return
-    with w.closed(after) as after:
-        _finally(w, step, action, action.final, names, after)
+    with w.closed(after) as following:
+        _finally(w, step, action, names, following)
 
 
 def _body(w: Writer, step: Step, action: Try, names: Names, after: After) -> None:
@@ -75,7 +77,7 @@ def _is_one(text: str, names: tuple[str, ...]) -> str:
     return query(f"{text} in {jsonata.literal(list(names))}")
 
 
-def _finally(w: Writer, step: Step, action: Try, final: Block, names: Names, after: After) -> None:
+def _finally(w: Writer, step: Step, action: Try, names: Names, after: After) -> None:
     """The body with its handlers, then the final steps, then where the body was going."""
     assert after.label is not None
     how = w.variable(f"{step.id}_how")
@@ -96,7 +98,8 @@ def _finally(w: Writer, step: Step, action: Try, final: Block, names: Names, aft
         w.assign({how: "returned"}, finish, "returned")
         rules.append(("returned", Label()))
     w.scope.place(finish)
-    w.block(final, names.inner(), After(decide if rules else on))
+    assert action.final is not None
+    w.block(action.final, names.inner(), After(decide if rules else on))
     if not rules:
         return
     w.scope.place(decide)
@@ -125,8 +128,8 @@ def write_saga(w: Writer, step: Step, names: Names, after: After) -> None:
     action = step.action
     assert isinstance(action, Saga)
     w.report.add(w.path.plain, "native", "Catch and a chain of compensations", step.span)
-    with w.closed(after) as after:
-        assert after.label is not None
+    with w.closed(after) as following:
+        assert following.label is not None
         log = UndoLog(w.variable(f"{step.id}_undo"))
         region = Region(w.variable(f"{step.id}_error"))
         outer, begin, completed = w.undo, Label(), Label()
@@ -134,15 +137,14 @@ def write_saga(w: Writer, step: Step, names: Names, after: After) -> None:
         w.assign({log.variable: [], failures: []}, begin)
         w.scope.place(begin)
         w.undo = log
-        keeps = outer is not None
         with w.handled(region, w.exit):
-            on = completed if keeps else after.label
-            w.block(action.do, names.inner(), After(on, after.sinks))
+            on = completed if outer is not None else following.label
+            w.block(action.do, names.inner(), After(on, following.sinks))
         w.undo = outer
         if outer is not None:
             w.scope.place(completed)
             both = f"{{% $append(${log.variable}, ${outer.variable}) %}}"
-            w.assign({outer.variable: both}, after.label, "completed")
+            w.assign({outer.variable: both}, following.label, "completed")
             outer.calls.update(log.calls)
         if region.is_raw_used or region.is_known_used:
             w.receive(region)
@@ -170,7 +172,7 @@ def _undo(w: Writer, step: Step, log: UndoLog, region: Region, failures: str) ->
     w.add(w.name("undo"), choice(rules, conclude))
     for key, (undo, label) in calls.items():
         w.scope.place(label)
-        _compensation(w, step, key, undo, log, failures, check)
+        _compensation(w, step, key, Undoing(undo, log.variable, failures, check))
     w.scope.place(conclude)
     clean, whole = Label(), Label()
     none = {"Condition": query(f"$count(${failures}) = 0"), "Next": clean}
@@ -189,27 +191,32 @@ def _undo(w: Writer, step: Step, log: UndoLog, region: Region, failures: str) ->
     w.rethrow(region.error)
 
 
-def _compensation(
-    w: Writer,
-    step: Step,
-    key: str,
-    undo: Compensation,
-    log: UndoLog,
-    failures: str,
-    check: Label,
-) -> None:
-    rest = f"{{% $append([], $filter(${log.variable}, function($u, $i) {{ $i > 0 }})) %}}"
-    outer, w.path = w.path, type(w.path)((key, ".compensate"))
-    arguments: Json = f"{{% ${log.variable}[0].with %}}"
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """One compensation, and the saga's variables and the state that it goes back to."""
+
+    undo: Compensation
+    log: str
+    failures: str
+    check: Label
+
+
+def _compensation(w: Writer, step: Step, key: str, one: Undoing) -> None:
+    rest = f"{{% $append([], $filter(${one.log}, function($u, $i) {{ $i > 0 }})) %}}"
+    outer, w.path = w.path, Path((key, ".compensate"))
+    arguments: Json = f"{{% ${one.log}[0].with %}}"
     region = Region(w.variable(f"{step.id}_problem"))
     with w.handled(region, None):
         with w.templates(step, Names()) as templates:
-            state = invocation(w, undo, templates, undo.retry, undo.timeout, arguments)
-        w.add(w.name(), {**state, "Assign": {log.variable: rest}, "Next": check, **w.catch()})
+            undo = one.undo
+            state = invocation(
+                w, undo, templates, retry=undo.retry, timeout=undo.timeout, arguments=arguments
+            )
+        w.add(w.name(), {**state, "Assign": {one.log: rest}, "Next": one.check, **w.catch()})
     w.receive(region)
     noted = (
-        f"{{% $append(${failures}, [{{'step': {jsonata.quote(key + '.compensate')}, "
+        f"{{% $append(${one.failures}, [{{'step': {jsonata.quote(key + '.compensate')}, "
         f"'error': ${region.error}}}]) %}}"
     )
-    w.assign({failures: noted, log.variable: rest}, check, "failed")
+    w.assign({one.failures: noted, one.log: rest}, one.check, "failed")
     w.path = outer

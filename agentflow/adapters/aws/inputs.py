@@ -37,7 +37,10 @@ _COMPARED = {
     "minItems": ("array", "$count({0}) >= {1}"),
     "maxItems": ("array", "$count({0}) <= {1}"),
 }
-_SAID = frozenset({"title", "description", "default", "examples", "$comment", "format"})
+_KINDS = {**{kind: kind for kind in _TYPES}, "integer": "number"}
+_SAID = frozenset(
+    {"type", "required", "title", "description", "default", "examples", "$comment", "format"}
+)
 """Keywords that check nothing."""
 
 
@@ -92,65 +95,63 @@ def _tests(schema: Json, text: str, depth: int) -> Iterator[str]:
         return
     if not isinstance(schema, dict):
         raise _TooRich
+    kind = schema.get("type")
+    if not isinstance(kind, str):
+        if kind is not None:
+            yield " or ".join(_TYPES[each].format(text) for each in kind)
+        yield from _keywords(schema, text, depth, None)
+        return
+    test = _TYPES[kind].format(text)
+    inside = [f"({each})" for each in _keywords(schema, text, depth, _KINDS[kind])]
+    yield f"{test} ? {' and '.join(inside)} : false" if inside else test
+
+
+def _keywords(schema: dict[str, Json], text: str, depth: int, sure: str | None) -> Iterator[str]:
+    """The tests of all keywords but `type`; `sure` is the type that the value has by then."""
+
+    def only(kind: str, test: str) -> str:
+        return test if kind == sure else f"$type({text}) = '{kind}' ? ({test}) : true"
+
     for keyword, value in schema.items():
-        if keyword in _SAID:
-            continue
         if keyword in _COMPARED:
             kind, comparison = _COMPARED[keyword]
-            yield _only(kind, text, comparison.format(text, value))
-        elif keyword == "type":
-            kinds = value if isinstance(value, list) else [value]
-            yield " or ".join(_TYPES[kind].format(text) for kind in kinds)
-        elif keyword == "enum" or keyword == "const":
-            yield from _listed(value if keyword == "enum" else [value], text)
-        elif keyword == "properties":
-            for name, inner in value.items():
-                yield from _property(name, inner, text, depth)
-        elif keyword == "required":
-            present = " and ".join(f"$exists($lookup({text}, {quote(n)}))" for n in value)
-            if present:
-                yield _only("object", text, present)
+            yield only(kind, comparison.format(text, value))
+        elif keyword in ("enum", "const"):
+            yield _listed(value if keyword == "enum" else [value], text)
+        elif keyword == "properties" or (keyword == "required" and "properties" not in schema):
+            yield from (only("object", each) for each in _properties(schema, text, depth))
         elif keyword == "additionalProperties" and value is False:
-            known = [*schema.get("properties", {})]
-            yield _only(
-                "object",
-                text,
-                f"$count($filter($append([], $keys({text})), "
-                f"function($k) {{ ($k in {literal(known)}) = false }})) = 0",
-            )
-        elif keyword == "additionalProperties" and value is True:
-            continue
+            known = literal([*schema.get("properties", {})])
+            others = f"function($k) {{ ($k in {known}) = false }}"
+            yield only("object", f"$count($filter($append([], $keys({text})), {others})) = 0")
         elif keyword == "items":
-            yield from _items(value, text, depth)
-        else:
+            yield from (only("array", each) for each in _items(value, text, depth))
+        elif keyword not in _SAID and (keyword, value) != ("additionalProperties", True):
             raise _TooRich
 
 
-def _only(kind: str, text: str, test: str) -> str:
-    """A test that concerns values of one type alone."""
-    return f"$type({text}) = '{kind}' ? ({test}) : true"
-
-
-def _listed(values: list[Json], text: str) -> Iterator[str]:
+def _listed(values: list[Json], text: str) -> str:
     if not all(value is None or isinstance(value, str | int | float) for value in values):
         raise _TooRich
-    yield " or ".join(f"{text} = {literal(value)}" for value in values)
+    return " or ".join(f"{text} = {literal(value)}" for value in values)
 
 
-def _property(name: str, schema: Json, text: str, depth: int) -> Iterator[str]:
+def _properties(schema: dict[str, Json], text: str, depth: int) -> Iterator[str]:
+    required = schema.get("required", [])
+    properties = {**dict.fromkeys(required), **schema.get("properties", {})}
     part = f"$p{depth}_"
-    tests = [f"({each})" for each in _tests(schema, part, depth + 1)]
-    if tests:
+    for name, inner in properties.items():
         found = f"$lookup({text}, {quote(name)})"
-        joined = " and ".join(tests)
-        inside = f"$exists({found}) ? ({part} := {found}; {joined}) : true"
-        yield _only("object", text, inside)
+        tests = " and ".join(f"({each})" for each in _tests(inner, part, depth + 1))
+        missing = "false" if name in required else "true"
+        if tests:
+            yield f"$exists({found}) ? ({part} := {found}; {tests}) : {missing}"
+        elif name in required:
+            yield f"$exists({found})"
 
 
 def _items(schema: Json, text: str, depth: int) -> Iterator[str]:
     item = f"$p{depth}_"
-    tests = [f"({each})" for each in _tests(schema, item, depth + 1)]
+    tests = " and ".join(f"({each})" for each in _tests(schema, item, depth + 1))
     if tests:
-        joined = " and ".join(tests)
-        every = f"$reduce({text}, function($ok, {item}) {{ $ok ? ({joined}) : false }}, true)"
-        yield _only("array", text, every)
+        yield f"$reduce({text}, function($ok, {item}) {{ $ok ? ({tests}) : false }}, true)"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from agentflow.adapters.aws import jsonata
 from agentflow.adapters.aws.calls import RESULT, invocation
+from agentflow.adapters.aws.checks import Reference, fits
 from agentflow.adapters.aws.control import choice
-from agentflow.adapters.aws.expressions import NeedsHelper, Reference, fits
+from agentflow.adapters.aws.expressions import NeedsHelper
 from agentflow.adapters.aws.flow import After, Exit, Region
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.templates import Hop, Templates, can_fail, query
@@ -62,8 +63,8 @@ def _race(w: Writer, step: Step, fork: Fork, names: Names, after: After) -> None
         for place, (branch, block) in enumerate(fork.branches.items())
     ]
     outcomes, error = w.variable(f"{step.id}_outcomes"), w.variable(f"{step.id}_error")
-    with w.closed(after) as after:
-        assert after.label is not None
+    with w.closed(after) as following:
+        assert following.label is not None
         judge, lost, won = Label(), Label(), Label()
         early: list[State] = []
         if any_:
@@ -87,7 +88,7 @@ def _race(w: Writer, step: Step, fork: Fork, names: Names, after: After) -> None
             f"$merge($append([], $map({_by_place(taken)}, "
             "function($o) { {$o.branch: $o.value} })))"
         )
-        w.assign(dict.fromkeys(after.sinks, value), after.label, "won")
+        w.assign(dict.fromkeys(following.sinks, value), following.label, "won")
         w.scope.place(lost)
         decisive = len(fork.branches) - fork.join
         failed = query(f"$timely($having(${outcomes}, 'failure'))[{decisive}].failure")
@@ -164,8 +165,8 @@ def write_map(w: Writer, step: Step, names: Names, after: After) -> None:
     if not map_.tolerate:
         w.add(name, {**state, **w.ending(after, "{% $states.result %}"), **w.catch()})
         return
-    with w.closed(after) as after:
-        _tolerating(w, step, map_, name, state, after)
+    with w.closed(after) as following:
+        _tolerating(w, step, map_, (name, state), following)
 
 
 def _processor(w: Writer, step: Step, map_: Map, names: Names) -> None:
@@ -178,7 +179,7 @@ def _processor(w: Writer, step: Step, map_: Map, names: Names) -> None:
         if map_.index is not None:
             inner.own[map_.index] = Reference("$states.input.index", INTEGER)
         with w.templates(step, inner) as templates:
-            call = invocation(w, map_.body, templates, step.retry, step.timeout)
+            call = invocation(w, map_.body, templates, retry=step.retry, timeout=step.timeout)
         w.add(w.name("item"), {**call, **w.ending(After(None), query(RESULT))})
         w.path = outer
         return
@@ -211,7 +212,7 @@ def _body(w: Writer, step: Step, body: Call | Block, names: Names, after: After)
             "give the saga to the item: a map whose `do` is a saga",
         )
     with w.templates(step, names) as templates:
-        call = invocation(w, body, templates, step.retry, step.timeout)
+        call = invocation(w, body, templates, retry=step.retry, timeout=step.timeout)
     w.add(w.name("call"), {**call, **w.ending(after, query(RESULT)), **w.catch()})
 
 
@@ -244,9 +245,10 @@ def _outcome(w: Writer, step: Step, map_: Map, names: Names) -> None:
         w.add(w.name("failed"), {"Type": "Pass", "Output": failure, "End": True})
 
 
-def _tolerating(w: Writer, step: Step, map_: Map, name: str, state: State, after: After) -> None:
+def _tolerating(w: Writer, step: Step, map_: Map, named: tuple[str, State], after: After) -> None:
     """Count the failures of a map, and put null in their places if they are tolerated."""
     assert after.label is not None
+    name, state = named
     outcomes, error = w.variable(f"{step.id}_outcomes"), w.variable(f"{step.id}_error")
     judge, failed, fine = Label(), Label(), Label()
     w.add(

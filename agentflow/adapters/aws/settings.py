@@ -24,7 +24,7 @@ class Settings:
 
 
 GUARANTEES: Mapping[Kind, str] = {
-    "standard": "Standard: every state runs exactly once, up to a year; a task may be invoked again "
+    "standard": "Standard: every state runs exactly once, up to a year; a task is invoked again "
     "only by its Retry",
     "express": "Express: the execution may run more than once (at least once), up to 5 minutes; "
     "no task tokens, no child executions that are waited for",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from agentflow.adapters.aws.expressions import Reference
+from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.jsonata import variable
 from agentflow.spec.expressions.types import ANY, Type
 

@@ -1,4 +1,4 @@
-"""Passes over lists: pipelines become maps, `reduce` becomes a loop over smaller and smaller lists."""
+"""Passes over lists: pipelines become maps, `reduce` becomes maps over fewer and fewer values."""
 
 from __future__ import annotations
 
@@ -51,7 +51,13 @@ def _mapped(step: Step, pipeline: Pipeline, fresh: Fresh) -> Step:
     if isinstance(pipeline.source, Call):
         source = Step(fresh.name(f"{step.id}_source"), pipeline.source, pipeline.source.span)
         before_it, items = (source,), expression(source.id, source.span)
-    flow = Map(items, Block(tuple(body)), bind=pipeline.bind, concurrency=narrowest)
+    flow = Map(
+        items,
+        Block(tuple(body)),
+        bind=pipeline.bind,
+        concurrency=narrowest,
+        reduce=pipeline.reduce,
+    )
     if not before_it:
         return replace(step, action=flow)
     inner = wrapped(step, *before_it, Step(step.id, flow, step.span))

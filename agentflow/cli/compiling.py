@@ -1,0 +1,109 @@
+"""Compiling workflows for the clouds: `compile`, and what `validate --target` asks of a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from agentflow.adapters.target import Options, find
+from agentflow.cli import exits, specs, terminal
+from agentflow.cli.options import AsJson, Spec
+from agentflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agentflow.adapters.target import Compiled
+    from agentflow.errors import Json
+    from agentflow.spec.load import Loaded
+
+
+def compile(  # the verb's name
+    spec: Spec,
+    /,
+    *,
+    target: Annotated[str, Parameter(metavar="aws", help="The cloud to compile for.")],
+    out: Annotated[
+        str | None,
+        Parameter(
+            metavar="DIR",
+            show_default=False,
+            help="Where the files go. [default: build/TARGET/WORKFLOW]",
+        ),
+    ] = None,
+    option: Annotated[
+        Sequence[str],
+        Parameter(
+            metavar="NAME=VALUE",
+            negative="",
+            show_default=False,
+            help="A setting of the target, over `targets` in the spec; may be repeated.",
+        ),
+    ] = (),
+    as_json: AsJson = False,
+) -> int:
+    """Write a workflow in the language of a cloud, and report how each step is done.
+
+    What the cloud cannot express is refused, all of it at once. Nothing is deployed.
+    """
+    loaded = specs.named(spec)
+    compiled = find(target).compile(loaded, Options(_settings(option)))
+    folder = Path(out) if out is not None else Path("build") / target / loaded.workflow.name
+    write(compiled, folder)
+    if as_json:
+        terminal.result_json(_as_json(compiled, folder))
+    else:
+        terminal.note(compiled.report.as_text())
+        for name in compiled.files:
+            terminal.result(str(folder / name))
+    return exits.OK
+
+
+def check(loaded: Loaded, targets: Iterable[str]) -> None:
+    """Compile for each of the targets and write nothing.
+
+    Raises:
+        CannotExpress: one of them cannot express the workflow.
+    """
+    for name in targets:
+        find(name).compile(loaded, Options())
+
+
+def write(compiled: Compiled, folder: Path) -> None:
+    """Write the files of a compile, and nothing else, into a folder that may be there.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in compiled.files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(
+            f"cannot write to {folder}: {reason}", help="choose another folder with --out"
+        ) from error
+
+
+def _settings(options: Sequence[str]) -> dict[str, Json]:
+    chosen: dict[str, Json] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not name or not equals:
+            raise UsageError(f"`{option}` is no setting", help="write it as --option NAME=VALUE")
+        chosen[name.replace("-", "_")] = _WORDS.get(value, value)
+    return chosen
+
+
+_WORDS: dict[str, Json] = {"true": True, "false": False}
+
+
+def _as_json(compiled: Compiled, folder: Path) -> dict[str, Json]:
+    return {
+        "files": [str(folder / name) for name in compiled.files],
+        "report": compiled.report.as_json(),
+    }
