@@ -54,6 +54,7 @@ SHAPES: dict[str, str] = {
     "`graph`": '`{"workflow", "mermaid"}`',
     "`new`": '`{"folder", "template", "files"}`',
     "`new --list`": '`{"templates": [{"name", "description"}]}`',
+    "`agents`": '`{"agents": [{"name", "capabilities", "methods", "file", "line", …}]}`',
     "`doctor`": '`{"ok", "checks": [{"name", "status", "message", "fix"}]}`',
     "`prune`": '`{"dry_run", "executions", "events", "blobs", "bytes"}`',
     "`backup`": '`{"folder"}`',

@@ -44,6 +44,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("show", "ID", "Show an execution: its steps, result or error.", "records"),
         Verb("history", "ID", "List the events of an execution.", "records"),
         Verb("logs", "ID", "Show what an execution's functions printed.", "records"),
+        Verb("agents", "", "List the agents of this project.", "agents"),
         Verb("doctor", "", "Check this machine and say what to fix.", "doctor"),
     ),
     "Keep": (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ _MARKS = ("agentflow.toml", "pyproject.toml", ".git", "pyvenv.cfg")
 _MOST_FILES = 20_000
 _LARGEST_SOURCE = 2_000_000
 _OPTIONS = ("name", "capabilities", "max_concurrency", "idle_timeout", "description")
+_WORD = re.compile(rb"\bagent\b")
+"""What a module that has an agent says somewhere; looking for it is cheaper than parsing."""
 _FROM = ("agentflow", "agentflow.functions", "agentflow.functions.agents")
 """Modules the decorator is imported from."""
 
@@ -100,7 +103,7 @@ def _agents_in(file: Path, root: Path) -> Iterator[AgentClass]:
     """The agents of one module; one that cannot be read has none."""
     try:
         data = file.read_bytes()
-        if b"agentflow" not in data or b"agent" not in data or len(data) > _LARGEST_SOURCE:
+        if not _WORD.search(data) or b"agentflow" not in data or len(data) > _LARGEST_SOURCE:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the user's warnings are shown when it runs
@@ -146,7 +149,8 @@ def _agent(node: ast.ClassDef, call: ast.Call | None, reference: str, file: str)
         options = agent_options(node.name, **given)
     except UsageError as error:
         mistake = mistake or error.message
-        options = AgentOptions(node.name)
+        name = given.get("name")
+        options = AgentOptions(name if isinstance(name, str) else node.name)
     functions = [
         each
         for each in statements(node.body)

@@ -144,7 +144,7 @@ def test_a_short_name_may_stand_for_an_agent(project: Path) -> None:
         ("{id: a, call: agent:twin}", "AF408", "functions/desk.py:32 and functions/desk.py:35"),
         ("{id: a, call: agent:Computed}", "AF409", "`name` is not written out"),
         ("{id: a, call: agent:lonely}", "AF409", "has `snapshot` but no `restore`"),
-        ("{id: a, call: agent:Crowd}", "AF409", "max_concurrency 1000"),
+        ("{id: a, call: agent:crowd}", "AF409", "max_concurrency 1000"),
         ("{id: a, call: agent:researcher}", "AF410", "has several methods"),
         ("{id: a, call: agent:researcher.size}", "AF410", "has no method `size`"),
         ("{id: a, call: agent:researcher._private}", "AF410", "has no method `_private`"),

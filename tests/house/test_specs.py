@@ -97,6 +97,7 @@ EXPECTED: dict[str, Any] = {
         "loaded": 294,
         "refused": ["O-0017", "O-0064", "O-0117", "O-0164", "O-0217", "O-0264"],
     },
+    "credit": {"granted": ["O-1", "O-2", "O-4"], "refused": ["O-3", "O-5"]},
     "approval": {"publish": False, "reason": "nobody answered within 1s"},
 }
 """What the workflows give for their samples, as far as it can be told by hand."""
