@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from agentflow.functions.encoding import decode, dump
 from agentflow.functions.instances import AgentState
 from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.executors.protocol import KeptState, Report, Task
 from agentflow.runtime.journal.protocol import KEPT, Record
-from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine.protocol import CallCompleted, CallFailed, Event
+
+if TYPE_CHECKING:
+    from agentflow.runtime.journal.store import Journal
 
 
 class AgentMemory:
