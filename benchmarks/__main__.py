@@ -23,6 +23,7 @@ NAMES = (
     "waiting",
     "dispatch",
     "wordcount",
+    "pipeline",
 )
 
 

@@ -40,6 +40,9 @@ GOALS = {
     "waiting: each of 10,000 executions, KB": _most(20),
     "waiting: the process with all of them, MB": _most(200),
     "waiting: woken and ended, executions/s": _least(500),
+    "pipeline: rate / hand-written actors one by one": _least(4),
+    "pipeline: growth from item 10,000 to item 100,000, MB": _most(20),
+    "pipeline: events of 100,000 items": _most(5_000),
     "recovery: loop of 10,000 steps, s": _most(1),
     "recovery: map of 10,000 steps, s": _most(1),
 }
