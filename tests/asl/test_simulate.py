@@ -303,6 +303,12 @@ def test_the_machine_has_a_time_limit() -> None:
     ]
 
 
+def test_an_execution_is_stopped_from_outside() -> None:
+    outcome = simulate(machine({"Type": "Wait", "Seconds": 60}), {}, started_at=0, stop_after=3)
+
+    assert (outcome.status, outcome.output, outcome.ended_at) == ("ABORTED", None, 3)
+
+
 def test_work_that_nobody_does_fails_and_cannot_be_caught() -> None:
     state = {
         "Type": "Task",

@@ -45,6 +45,7 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Outcome,
     ReadItems,
     StartTimer,
+    Stopped,
     Submitted,
     WriteItems,
 )
@@ -78,11 +79,13 @@ def simulate(
     name: str = "",
     machine_name: str = "simulated",
     started_at: float | None = None,
+    stop_after: float | None = None,
 ) -> Outcome:
     """Run a state machine to its end, like the service would.
 
     `tasks` does the work of Task states (`handlers.by_name` makes one of functions); `machines`
     are those that it may start, by name; `objects` is what ItemReaders read, by `bucket/key`.
+    After `stop_after` seconds it is stopped from outside.
 
     Raises:
         SpecError: the definition has mistakes.
@@ -90,7 +93,16 @@ def simulate(
     machine = definition if isinstance(definition, Machine) else read(definition)
     world = World(tasks or by_name({}), machines or {}, {} if objects is None else objects, time)
     identity = Identity(name or str(uuid4()), machine_name)
-    return asyncio.run(run(machine, input, world, identity=identity, started_at=started_at))
+    return asyncio.run(
+        run(
+            machine,
+            input,
+            world,
+            identity=identity,
+            started_at=started_at,
+            stop_after=stop_after,
+        )
+    )
 
 
 async def run(
@@ -100,11 +112,12 @@ async def run(
     *,
     identity: Identity,
     started_at: float | None = None,
+    stop_after: float | None = None,
 ) -> Outcome:
-    """Run a state machine to its end."""
+    """Run a state machine to its end, or until it is stopped."""
     begin = clocks.time() if started_at is None else started_at
     driver = _Driver(Interpreter(machine, input, identity), world, begin)
-    return await driver.run()
+    return await driver.run(stop_after)
 
 
 class _Driver:
@@ -117,12 +130,16 @@ class _Driver:
         self._offset = begin - clocks.monotonic()
         self._due: list[tuple[float, int, Event]] = []
         self._count = 0
+        self._timers: dict[str, int] = {}
+        """For each timer that runs, the number of its entry in `_due`."""
         self._cancelled: set[str] = set()
         self._work: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
-    async def run(self) -> Outcome:
+    async def run(self, stop_after: float | None) -> Outcome:
         """Until the execution ends."""
+        if stop_after is not None:
+            self._post(Stopped(self._now + stop_after))
         try:
             effects = self._interpreter.start(self._now)
             while self._interpreter.outcome.status == "RUNNING":
@@ -138,12 +155,10 @@ class _Driver:
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case StartTimer(key, at):
-                self._cancelled.discard(key)
                 self._post(Fired(max(at, self._now), key))
             case Cancel(key):
                 self._cancelled.add(key)
-                self._due = [entry for entry in self._due if entry[2].key != key]
-                heapq.heapify(self._due)
+                self._timers.pop(key, None)
                 if (task := self._work.pop(key, None)) is not None:
                     task.cancel()
             case Invoke():
@@ -157,16 +172,18 @@ class _Driver:
     # --- time ------------------------------------------------------------------------------
 
     def _post(self, event: Event) -> None:
-        if event.key in self._cancelled and not isinstance(event, Fired):
-            return
         self._count += 1
+        if isinstance(event, Fired):
+            self._timers[event.key] = self._count
         heapq.heappush(self._due, (event.at, self._count, event))
         self._changed.set()
 
     async def _next(self) -> Event:
         """The next event; time passes until then."""
-        assert self._work or self._due, "the interpreter waits for nothing"
         while True:
+            while self._due and self._is_stale(*self._due[0]):
+                heapq.heappop(self._due)
+            assert self._work or self._due, "the interpreter waits for nothing"
             self._changed.clear()
             busy = bool(self._work)
             if self._world.time == "real":
@@ -180,6 +197,12 @@ class _Driver:
                 self._now = max(self._now, at)
                 return event
             await self._wait()
+
+    def _is_stale(self, _: float, number: int, event: Event) -> bool:
+        """Whether nobody waits for an event any longer; it must not move the clock either."""
+        if isinstance(event, Fired):
+            return self._timers.get(event.key) != number
+        return event.key in self._cancelled
 
     async def _wait(self) -> None:
         seconds = None

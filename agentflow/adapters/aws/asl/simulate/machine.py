@@ -20,6 +20,7 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Outcome,
     StartTimer,
     Status,
+    Stopped,
 )
 from agentflow.adapters.aws.asl.simulate.states import SIMPLE, run_machine
 from agentflow.adapters.aws.asl.simulate.strands import Scheduler, Strand
@@ -69,17 +70,12 @@ class Interpreter:
         if self.outcome.status != "RUNNING":
             return []
         self._now = max(self._now, event.at)
-        if isinstance(event, Fired) and event.key == self._deadline:
+        if isinstance(event, Stopped):
+            self._stop("ABORTED", event.error, event.cause)
+        elif isinstance(event, Fired) and event.key == self._deadline:
             self._stop("TIMED_OUT", None, None)
         else:
             self._scheduler.deliver(event)
-        return self._taken()
-
-    def abort(self, at: float, error: str | None = None, cause: str | None = None) -> list[Effect]:
-        """Stop the execution from outside."""
-        self._now = max(self._now, at)
-        if self.outcome.status == "RUNNING":
-            self._stop("ABORTED", error, cause)
         return self._taken()
 
     @property

@@ -122,7 +122,17 @@ class Fired:
     key: str
 
 
-Event: TypeAlias = Submitted | Completed | Failed | Beat | Fired
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Somebody stops the execution from outside."""
+
+    at: float
+    error: str | None = None
+    cause: str | None = None
+    key: str = ""
+
+
+Event: TypeAlias = Submitted | Completed | Failed | Beat | Fired | Stopped
 
 
 # --- results ---------------------------------------------------------------------------------
