@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.catalog import Catalog
+from agentflow.runtime.exchange import unwanted_by
 from agentflow.runtime.journal.protocol import CANCEL, ENDED, Message, Record, StoredExecution
 from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.recovery import cancel_reason
 from agentflow.spec.load import Loaded
 
 
@@ -58,6 +60,10 @@ class Archive:
         """
         return await self._blocking.read(self._past, id)
 
+    async def was_unwanted(self, child: str) -> bool:
+        """Whether a child ended because its parent had no use for it any more."""
+        return await self._blocking.read(self._was_unwanted, child)
+
     async def ended(self, ids: Collection[str]) -> list[str]:
         """Which of these executions have ended."""
         if not ids:
@@ -72,6 +78,12 @@ class Archive:
             self._journal.history(id),
             self._journal.messages_for(id, CANCEL),
         )
+
+    def _was_unwanted(self, child: str) -> bool:
+        stored = self._journal.execution(child)
+        if stored.status != "cancelled" or stored.parent is None:
+            return False
+        return cancel_reason(self._journal.replay(child)) == unwanted_by(stored.parent)
 
     def _ended(self, ids: Collection[str]) -> list[str]:
         return [id for id in ids if self._journal.execution(id).status in ENDED]

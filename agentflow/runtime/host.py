@@ -19,7 +19,7 @@ from agentflow.runtime.archive import Archive, Past
 from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.bus import Bus, NoBus
 from agentflow.runtime.catalog import Catalog, start_row
-from agentflow.runtime.exchange import child_id, unwanted_by
+from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Executor, Remembers
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
@@ -36,14 +36,13 @@ from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.live import Live
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.machine import Machine
-from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Started, payload
+from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Started
 from agentflow.runtime.memory import AgentMemory
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
 from agentflow.runtime.recovery import (
     RETRIED,
     brought_back,
-    cancel_reason,
     parent_of,
     rebuild,
     retry_point,
@@ -157,11 +156,7 @@ class Host:
 
     async def revive(self, child: str) -> bool:
         """Retry a child that was cancelled for its parent's sake, as the parent wants it again."""
-        stored = await self._blocking.read(self._journal.execution, child)
-        if stored.status != "cancelled" or stored.parent is None:
-            return False
-        records = await self._blocking.read(self._journal.replay, child)
-        if cancel_reason(records) != unwanted_by(stored.parent):
+        if not await self._archive.was_unwanted(child):
             return False
         with suppress(Conflict):  # its saga was undone, or another process was faster
             await self.retry(child)
@@ -208,15 +203,7 @@ class Host:
     ) -> tuple[StoredExecution, Started, bool]:
         """Write an execution's first event, unless it has one."""
         event = Started(self._clock(), id, input, self._parallel)
-        execution = replace(
-            start_row(loaded, input, id, event.at),
-            owner=owner,
-            parent=parent[0] if parent else None,
-            parent_key=parent[1] if parent else None,
-        )
-        record = Record(id, 1, "execution.started", event.at, data=payload(event))
-
-        stored, created = await self._starter.start(loaded, execution, record)
+        stored, created = await self._starter.start(loaded, event, owner=owner, parent=parent)
         return stored, event, created
 
     async def _runs_elsewhere(self, stored: StoredExecution) -> bool:

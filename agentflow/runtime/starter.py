@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentflow.errors import AgentFlowError
 from agentflow.runtime.blocking import Blocking
-from agentflow.runtime.catalog import Catalog
+from agentflow.runtime.catalog import Catalog, start_row
 from agentflow.runtime.journal.protocol import Record, StoredExecution
 from agentflow.runtime.journal.starting import Start
 from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.machine.protocol import Started, payload
 from agentflow.spec.load import Loaded
 
 
@@ -35,7 +36,12 @@ class Starter:
         self._writing = asyncio.Lock()
 
     async def start(
-        self, loaded: Loaded, execution: StoredExecution, first: Record
+        self,
+        loaded: Loaded,
+        event: Started,
+        *,
+        owner: str | None,
+        parent: tuple[str, str] | None = None,
     ) -> tuple[StoredExecution, bool]:
         """Write an execution's first event, unless it has one; tells whether it is new.
 
@@ -46,6 +52,14 @@ class Starter:
             Conflict: the id is taken by something else.
             Unavailable: the journal cannot be written.
         """
+        id, at = event.execution, event.at
+        execution = replace(
+            start_row(loaded, event.input, id, at),
+            owner=owner,
+            parent=parent[0] if parent else None,
+            parent_key=parent[1] if parent else None,
+        )
+        first = Record(id, 1, "execution.started", at, data=payload(event))
         asked = _Asked(loaded, execution, first)
         self._waiting.append(asked)
         async with self._writing:
