@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json
 from agentflow.spec.load import Loaded, loads
 from tests.aws.worlds import World, local, on_sfnx
@@ -593,6 +594,38 @@ def spec(text: str) -> Loaded:
 
 def indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+DISTRIBUTED = [name for name in CASES if "item" in name or "map" in name or "toler" in name]
+
+
+@pytest.mark.parametrize("name", DISTRIBUTED)
+def test_a_distributed_map_does_the_same(name: str) -> None:
+    text, given = CASES[name]
+    loaded = spec(text)
+    here, there = World(functions(), MESSAGES), World(functions(), MESSAGES)
+    ours = local(loaded, given, here)
+    theirs = on_sfnx(loaded, given, there, Options({"distributed": True}))
+    assert theirs.essence == ours.essence
+    # The service ends no item early, so that a map that fails may have called more.
+    assert there.calls >= here.calls
+
+
+def test_time_and_chance_are_the_same_in_every_attempt() -> None:
+    seen: list[Json] = []
+
+    def busy(x: Json) -> Json:
+        seen.append(x)
+        if len(seen) < 3:
+            raise Fault("Busy", "later")
+        return None
+
+    text = (
+        "- {id: a, call: f.busy, with: {x: '${ [now(), uuid()] }'},"
+        " retry: {max_attempts: 3, interval: 0s}}"
+    )
+    assert on_sfnx(spec(text), None, World({"f.busy": busy})).status == "succeeded"
+    assert seen[0] == seen[1] == seen[2]
 
 
 MESSAGES: dict[str, Json] = {"news": {"x": [1, 2]}}

@@ -205,9 +205,11 @@ def definitions(loaded: Loaded, options: Options | None = None) -> dict[str, Jso
     }
 
 
-def on_sfnx(loaded: Loaded, input: Json, world: World) -> Outcome:
+def on_sfnx(
+    loaded: Loaded, input: Json, world: World, options: Options | None = None
+) -> Outcome:
     """Compile a workflow and run it."""
-    machines = definitions(loaded)
+    machines = definitions(loaded, options)
     return _run(machines, loaded.workflow.name, input, world)
 
 

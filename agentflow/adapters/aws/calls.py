@@ -7,12 +7,15 @@ import math
 from agentflow.adapters.aws import faults, jsonata
 from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.flow import After
-from agentflow.adapters.aws.graph import State
+from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.templates import Templates, can_fail, query
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import LAMBDA, Writer, transient
 from agentflow.errors import Json
-from agentflow.spec.expressions.template import Expression
+from agentflow.spec.expressions import FUNCTIONS
+from agentflow.spec.expressions.template import Expression, Template, parts
+from agentflow.spec.expressions.tree import Call as FunctionCall
+from agentflow.spec.expressions.tree import Tree, children
 from agentflow.spec.model import Call, Compensation, Duration, Reduce, Retry, Step
 
 RESULT = "$states.result.Payload"
@@ -23,12 +26,36 @@ def write_call(w: Writer, step: Step, names: Names, after: After) -> None:
     call = step.action
     assert isinstance(call, Call)
     w.report.add(w.path.plain, "native", f"Lambda, {call.function}", step.span)
+    arguments: Json = _recorded(w, step, call, names) if is_recorded(call.arguments) else None
     with w.templates(step, names) as templates:
-        state = invocation(w, call, templates, retry=step.retry, timeout=step.timeout)
+        state = invocation(
+            w, call, templates, retry=step.retry, timeout=step.timeout, arguments=arguments
+        )
     ending = w.ending(after, query(RESULT))
     if call.compensate is not None:
         ending = _keeping_undo(w, step, call.compensate, names, ending)
     w.add(w.name(), {**state, **ending, **w.catch()})
+
+
+def is_recorded(template: Template) -> bool:
+    """Whether a template reads the time or chance: it is evaluated once, whatever is retried."""
+    return any(_is_recorded(each.tree) for each in parts(template))
+
+
+def _is_recorded(tree: Tree) -> bool:
+    if isinstance(tree, FunctionCall) and FUNCTIONS[tree.function].recorded:
+        return True
+    return any(map(_is_recorded, children(tree)))
+
+
+def _recorded(w: Writer, step: Step, call: Call, names: Names) -> Json:
+    """The arguments of a call, kept in a variable before it is made."""
+    with w.templates(step, names) as templates:
+        value = templates.value(call.arguments)
+    kept, following = w.variable(f"{step.id}_arguments"), Label()
+    w.assign({kept: value}, following, "arguments")
+    w.scope.place(following)
+    return f"{{% ${kept} %}}"
 
 
 def invocation(

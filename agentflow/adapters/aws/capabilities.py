@@ -15,8 +15,9 @@ from agentflow.adapters.aws.control import (
     write_states,
     write_switch,
 )
+from agentflow.adapters.aws.forks import write_fork
 from agentflow.adapters.aws.handling import write_saga, write_try
-from agentflow.adapters.aws.parallel import write_fork, write_map
+from agentflow.adapters.aws.maps import write_map
 from agentflow.adapters.aws.waits import write_emit, write_listen, write_run, write_wait
 from agentflow.adapters.aws.writer import WriteStep
 from agentflow.adapters.target import Capabilities, Capability, Support
@@ -62,7 +63,7 @@ CAPABILITIES = Capabilities(
         model.Set: _native("Pass with Assign"),
         model.Switch: _native("Choice"),
         model.Fork: _native("Parallel; early end by an error that carries the winner"),
-        model.Map: _native("Map, inline"),
+        model.Map: _native("Map, inline or distributed"),
         model.Loop: _native("Choice and a transition back"),
         model.Try: _native("Catch, within one scope"),
         model.Saga: _native("Catch and a chain of compensations"),
@@ -81,7 +82,7 @@ CAPABILITIES = Capabilities(
         "attempts": _lowered("a loop around a try"),
         "reduce": _lowered("maps over groups, and a last call"),
         "tolerance": _native("items that end with their error, counted after the Map"),
-        "recorded arguments": _native("evaluated for each attempt"),
+        "recorded arguments": _native("evaluated once, before the first attempt"),
         "block timeout": Capability(Support.REFUSED, "only Task states have a time limit"),
     },
     functions={name: _function(writing) for name, writing in library.LIBRARY.items()},
