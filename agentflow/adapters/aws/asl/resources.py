@@ -12,24 +12,6 @@ _SERVICE = re.compile(
 _LAMBDA = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:(.+)")
 _ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:activity:(.+)")
 
-PROPER_NAMES: Final = {
-    "apigateway": "ApiGateway",
-    "athena": "Athena",
-    "batch": "Batch",
-    "bedrock": "Bedrock",
-    "dynamodb": "DynamoDB",
-    "ecs": "ECS",
-    "eks": "EKS",
-    "events": "EventBridge",
-    "glue": "Glue",
-    "lambda": "Lambda",
-    "sagemaker": "SageMaker",
-    "sns": "SNS",
-    "sqs": "SQS",
-    "states": "StepFunctions",
-}
-"""How error names call the services that are integrated in the optimised way."""
-
 Pattern: TypeAlias = Literal["", "sync", "sync:2", "waitForTaskToken"]
 """How a task waits: for the answer, for the end of a job, for a token to come back."""
 _PATTERNS: Final[dict[str, Pattern]] = {

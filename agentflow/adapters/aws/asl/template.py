@@ -24,12 +24,17 @@ def payload(template: Json, data: Data, chance: Chance) -> Json:
     return {
         key.removesuffix(".$"): payload(value, data, chance)
         if not key.endswith(".$")
-        else _field(key, value, data, chance)
+        else value_of(key, value, data, chance)
         for key, value in template.items()
     }
 
 
-def _field(key: str, expression: str, data: Data, chance: Chance) -> Json:
+def value_of(field: str, expression: str, data: Data, chance: Chance) -> Json:
+    """What a path or a call in a field gives.
+
+    Raises:
+        EvaluationError: it leads nowhere, or fails; the text names the field.
+    """
     if expression.startswith("States."):
         return call(expression, data, chance)
     try:
@@ -39,7 +44,7 @@ def _field(key: str, expression: str, data: Data, chance: Chance) -> Json:
     except jsonpath.MissingError:
         source = data.context if expression.startswith("$$") else data.input
         raise EvaluationError(
-            f"The JSONPath '{expression}' specified for the field '{key}' could not be found in "
+            f"The JSONPath '{expression}' specified for the field '{field}' could not be found in "
             f"the input '{spaced(source)}'"
         ) from None
 

@@ -323,7 +323,8 @@ def _text(setting: Setting, visit: Visit, field: str) -> str | None:
     if isinstance(setting, Absent):
         return None
     if isinstance(setting, Reference):
-        value = template.look(setting.path, visit.data(visit.input), visit.execution.chance)
+        data, chance = visit.data(visit.input), visit.execution.chance
+        value = template.value_of(f"{field}Path", setting.path, data, chance)
         if not isinstance(value, str):
             raise EvaluationError(
                 f"The {field}Path field refers to value {shown(value)} which is not a valid "
