@@ -196,6 +196,38 @@ def test_known_types_make_short_expressions(source: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("90s", 90),
+        ("1h30m", 5400),
+        ("250ms", 0.25),
+        ("1m250ms", 60.25),
+        ("1.5d", 129600),
+        ("PT5M", 300),
+        ("P1DT12H", 129600),
+        ("P2W", 1209600),
+        (7, 7),
+        ("", "TypeMismatch"),
+        ("5", "TypeMismatch"),
+        ("PT", "TypeMismatch"),
+        ("P1DT", "TypeMismatch"),
+        ("P5M", "TypeMismatch"),
+        ("PT1H2M3S", 3723),
+        ("5s1m", "TypeMismatch"),
+        ([], "TypeMismatch"),
+        (-1, "NumberOutOfRange"),
+        ("100000d", "NumberOutOfRange"),
+    ],
+)
+def test_durations_are_read_in_jsonata(given: Json, seconds: Json) -> None:
+    text = "$seconds($given)"
+    if isinstance(seconds, str):
+        assert fault_of(text, {"given": given}) == seconds
+    else:
+        assert values_of([text], {"given": given}) == [seconds]
+
+
+@pytest.mark.parametrize(
     "text", ["it's", 'say "x"', "back\\slash", "{% x %}", "a\nb\t\u0001", "é😀", "<<Fault>> x"]
 )
 def test_any_text_is_a_literal(text: str) -> None:

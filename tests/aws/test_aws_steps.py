@@ -1,7 +1,8 @@
-"""Every kind of step, compiled and run on an independent interpreter: same outcome, same calls."""
+"""Every kind of step, compiled and run on two interpreters: same outcome, same calls."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json
 from agentflow.spec.load import Loaded, loads
-from tests.aws.worlds import World, local, on_sfnx
+from tests.aws.worlds import Outcome, World, local, on_sfnx, on_simulator
+
+Run = Callable[..., Outcome]
 
 
 def fails(name: str, message: str = "it failed", data: Json = None) -> Any:
@@ -599,13 +602,14 @@ def indented(text: str) -> str:
 DISTRIBUTED = [name for name in CASES if "item" in name or "map" in name or "toler" in name]
 
 
+@pytest.mark.parametrize("run", [on_sfnx, on_simulator], ids=["sfnx", "simulator"])
 @pytest.mark.parametrize("name", DISTRIBUTED)
-def test_a_distributed_map_does_the_same(name: str) -> None:
+def test_a_distributed_map_does_the_same(name: str, run: Run) -> None:
     text, given = CASES[name]
     loaded = spec(text)
     here, there = World(functions(), MESSAGES), World(functions(), MESSAGES)
     ours = local(loaded, given, here)
-    theirs = on_sfnx(loaded, given, there, Options({"distributed": True}))
+    theirs = run(loaded, given, there, Options({"distributed": True}))
     assert theirs.essence == ours.essence
     # The service ends no item early, so that a map that fails may have called more.
     assert there.calls >= here.calls
@@ -631,12 +635,13 @@ def test_time_and_chance_are_the_same_in_every_attempt() -> None:
 MESSAGES: dict[str, Json] = {"news": {"x": [1, 2]}}
 
 
+@pytest.mark.parametrize("run", [on_sfnx, on_simulator], ids=["sfnx", "simulator"])
 @pytest.mark.parametrize("name", CASES)
-def test_a_step_does_the_same_compiled(name: str) -> None:
+def test_a_step_does_the_same_compiled(name: str, run: Run) -> None:
     text, given = CASES[name]
     loaded = spec(text)
     here, there = World(functions(), MESSAGES), World(functions(), MESSAGES)
-    ours, theirs = local(loaded, given, here), on_sfnx(loaded, given, there)
+    ours, theirs = local(loaded, given, here), run(loaded, given, there)
     assert theirs.essence == ours.essence
     assert there.calls == here.calls
     assert there.events == here.events

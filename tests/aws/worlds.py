@@ -19,6 +19,8 @@ import jsonata
 from sfnx.testing import Call, Failure
 from sfnx.testing import run as interpret
 
+from agentflow.adapters.aws.asl.read import read
+from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
 from agentflow.adapters.aws.compile import TARGET
 from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json, fault_value
@@ -205,12 +207,36 @@ def definitions(loaded: Loaded, options: Options | None = None) -> dict[str, Jso
     }
 
 
-def on_sfnx(
-    loaded: Loaded, input: Json, world: World, options: Options | None = None
-) -> Outcome:
+def on_sfnx(loaded: Loaded, input: Json, world: World, options: Options | None = None) -> Outcome:
     """Compile a workflow and run it."""
     machines = definitions(loaded, options)
     return _run(machines, loaded.workflow.name, input, world)
+
+
+def on_simulator(
+    loaded: Loaded, input: Json, world: World, options: Options | None = None
+) -> Outcome:
+    """Compile a workflow and run it on our own interpreter of the language."""
+    machines = {name: read(json.dumps(text)) for name, text in definitions(loaded, options).items()}
+
+    def tasks(call: TaskCall) -> Json:
+        try:
+            if call.token is not None and call.callback is not None:
+                name = call.arguments["listen"]["name"]
+                if name in world.messages:
+                    call.callback.succeed(world.messages[name])
+                return None
+            if call.function is not None:
+                return lambda_answer(call.arguments, world)
+            return _task(Call(call.state, call.resource.arn, call.arguments), {}, world)
+        except Failure as failure:
+            raise TaskError(failure.error, failure.cause) from None
+
+    machine = machines[loaded.workflow.name]
+    done = simulate(machine, input, tasks, machines=machines, started_at=EPOCH)
+    if done.status == "SUCCEEDED":
+        return Outcome("succeeded", done.output, None, world.calls)
+    return Outcome("failed", None, _error(done.error or done.status, done.cause or ""), world.calls)
 
 
 def _run(machines: dict[str, Json], name: str, input: Json, world: World) -> Outcome:

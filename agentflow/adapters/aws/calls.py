@@ -76,6 +76,8 @@ def invocation(
             "an agent keeps state between calls, and a Lambda function does not",
             "keep its state in a database, and make its method a function",
         )
+    if isinstance(call, Call) and call.resources is not None:
+        w.note(f"`resources` of {call.function} have no effect: a Lambda has a size of its own")
     w.functions.add(call.function)
     w.use("function", w.settings.handler, "lambda:InvokeFunction")
     given = templates.value(call.arguments) if arguments is None else arguments

@@ -130,6 +130,8 @@ def _write(w: Writer, workflow: Workflow) -> State:
         _output(w, block)
     else:
         w.block(w.workflow.do, names.inner(), After(None))
+    if workflow.concurrency is not None:
+        w.note(f"`concurrency: {workflow.concurrency}` bounds each map, not the whole execution")
     machine = w.scope.definition()
     if w.renames:
         machine = _named(w, machine)

@@ -64,9 +64,9 @@ def write_map(w: Writer, step: Step, names: Names, after: After) -> None:
             "ProcessorConfig": config or {"Mode": "INLINE"},
             **scope.definition(),
         }
-    if map_.concurrency is not None:
-        most = map_.concurrency if distributed else INLINE_CONCURRENCY
-        state["MaxConcurrency"] = min(map_.concurrency, most)
+    bounds = [each for each in (map_.concurrency, w.workflow.concurrency) if each is not None]
+    if bounds:
+        state["MaxConcurrency"] = min(*bounds, 1 << 30 if distributed else INLINE_CONCURRENCY)
     if not map_.tolerate and not distributed:
         w.add(name, {**state, **w.ending(after, "{% $states.result %}"), **w.catch()})
         return
