@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from agentflow.runtime.executors.agents import NoMemory
-from agentflow.runtime.executors.agents_host import NAMESPACE
 from agentflow.runtime.executors.agents_ray import RayAgents
+from agentflow.runtime.executors.ray_agents import NAMESPACE
 from tests.agents.conftest import ask
 from tests.executors.executor_bench import Bench, exists
 

@@ -220,7 +220,7 @@ def test_no_other_module_talks_to_ray() -> None:
         for path in package.rglob("*.py")
         if re.search(r"^\s*(import|from) ray\b", path.read_text(), re.MULTILINE)
     }
-    assert {name for name in users if not name.startswith("ray")} <= {"agents_host.py", "doctor.py"}
+    assert {name for name in users if not name.startswith("ray")} <= {"doctor.py"}
 
 
 # --- whole lives, each in a process of its own ---

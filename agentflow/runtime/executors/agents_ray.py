@@ -10,10 +10,10 @@ from typing import Any
 
 from agentflow.errors import Fault, Json
 from agentflow.runtime.executors.agents import Directory, Place, Reached
-from agentflow.runtime.executors.agents_host import host_of
 from agentflow.runtime.executors.agents_wire import RETURNED, asked_for, packed, reports_of
 from agentflow.runtime.executors.calls import lost_error
 from agentflow.runtime.executors.protocol import Memory, Report, Task
+from agentflow.runtime.executors.ray_agents import host_of
 from agentflow.runtime.executors.ray_host import HEARTBEAT
 from agentflow.runtime.executors.ray_link import SILENT_BEATS, said
 
