@@ -118,9 +118,9 @@ def _names(machine: Json) -> list[str]:
 
 REFUSED = {
     "a time limit of a block": (
-        "do:\n  - {id: a, timeout: 5s, saga: {do: [{id: b, call: f.x}]}}",
+        "do:\n  - {id: a, timeout: 5s, saga: {do: [{id: b, return: 1}]}}",
         {},
-        ("AF602", "`a` has a time limit for a whole block", 3),
+        ("AF602", "`a` has a time limit for a block that cannot run on its own", 3),
     ),
     "a compensation in a branch": (
         (
@@ -159,7 +159,7 @@ def test_what_cannot_be_expressed_is_refused_with_place_reason_and_way_out(case:
 def test_refusals_are_reported_together() -> None:
     loaded = loads(
         "workflow: refused\ndo:\n  - {id: a, listen: news}\n"
-        "  - {id: b, timeout: 5s, saga: {do: [{id: c, call: f.x}]}}\n"
+        "  - {id: b, timeout: 5s, saga: {do: [{id: c, return: 1}]}}\n"
     )
     with pytest.raises(CannotExpress) as caught:
         TARGET.compile(loaded, Options({"kind": "express"}))
@@ -243,7 +243,7 @@ def test_compile_writes_files_and_tells_what_it_did(tmp_path: Path) -> None:
 def test_what_a_target_cannot_express_is_exit_code_4(tmp_path: Path) -> None:
     spec = tmp_path / "limits.yaml"
     spec.write_text(
-        "workflow: limits\ndo:\n  - {id: a, timeout: 5s, saga: {do: [{id: b, wait: 1s}]}}\n"
+        "workflow: limits\ndo:\n  - {id: a, timeout: 5s, saga: {do: [{id: b, return: 1}]}}\n"
     )
     for verb in ("compile", "validate"):
         done = agentflow(verb, str(spec), "--target", "aws", "--json")

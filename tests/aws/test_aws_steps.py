@@ -567,6 +567,32 @@ CASES: dict[str, tuple[str, Json]] = {
         ),
         None,
     ),
+    "a block with a time limit": (
+        (
+            "- {id: s, set: {n: 2}}\n"
+            "- id: a\n  timeout: 5s\n  saga:\n    do:\n"
+            "      - {id: x, call: f.double, with: {x: '${ n }'}}\n"
+            "      - {id: y, call: f.add, with: {a: '${ x }', b: '${ input.n }'}}\n"
+            "- {id: b, return: '${ [a] }'}"
+        ),
+        {"n": 3},
+    ),
+    "a block with names and a time limit": (
+        (
+            "- id: a\n  timeout: 5s\n  saga:\n    do:\n"
+            "      - {id: k, set: {t: 1}}\n      - {id: l, set: {t: '${ t + 1 }'}}\n"
+            "      - {id: y, call: f.echo, with: {x: '${ t }'}}\n"
+            "- {id: b, return: '${ [a] }'}"
+        ),
+        None,
+    ),
+    "an error in a block with a time limit": (
+        (
+            "- id: a\n  timeout: 5s\n  saga:\n    do:\n      - {id: x, call: f.boom}\n"
+            "  catch: [{on: Boom, as: e, do: [{id: c, return: '${ e.data }'}]}]"
+        ),
+        None,
+    ),
     "helper hops, lazily": (
         (
             "- {id: f, call: f.floats}\n"
@@ -613,6 +639,24 @@ def test_a_distributed_map_does_the_same(name: str, run: Run) -> None:
     assert theirs.essence == ours.essence
     # The service ends no item early, so that a map that fails may have called more.
     assert there.calls >= here.calls
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "- id: a\n  timeout: 5s\n  saga: {do: [{id: w, wait: 10s}]}\n"
+            "  catch: [{on: Timeout, do: [{id: c, return: late}]}]"
+        ),
+        "- id: a\n  timeout: 5s\n  saga: {do: [{id: w, wait: 10s}]}",
+        "- {id: a, listen: silence, timeout: 5s}",
+    ],
+    ids=["a block, caught", "a block", "a message"],
+)
+def test_time_runs_out_by_name(text: str) -> None:
+    loaded = spec(text)
+    ours = local(loaded, None, World({}))
+    assert on_simulator(loaded, None, World({})).essence == ours.essence
 
 
 def test_time_and_chance_are_the_same_in_every_attempt() -> None:

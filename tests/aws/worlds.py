@@ -11,7 +11,7 @@ import json
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +178,11 @@ def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> li
             world.events.append([command.type, command.subject, command.data])
             return [p.EventEmitted(now, command.key)]
         case p.StartChild():
-            ended = local(loaded.children[command.workflow], command.input, world)
+            # A pass may have taken a block out of the workflow that was read.
+            child = loaded.children.get(command.workflow) or replace(
+                loaded, workflow=loaded.workflow.children[command.workflow]
+            )
+            ended = local(child, command.input, world)
             return [p.ChildEnded(now, command.key, ended.status, ended.output, ended.error)]
         case p.RecordStart():
             return [p.CallStarted(now, command.key, command.attempt)]

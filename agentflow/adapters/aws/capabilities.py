@@ -83,7 +83,7 @@ CAPABILITIES = Capabilities(
         "reduce": _lowered("maps over groups, and a last call"),
         "tolerance": _native("items that end with their error, counted after the Map"),
         "recorded arguments": _native("evaluated once, before the first attempt"),
-        "block timeout": Capability(Support.REFUSED, "only Task states have a time limit"),
+        "block timeout": _lowered("a child execution with a time limit"),
     },
     functions={name: _function(writing) for name, writing in library.LIBRARY.items()},
 )

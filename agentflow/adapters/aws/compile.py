@@ -18,6 +18,7 @@ from agentflow.adapters.aws.settings import GUARANTEES, settings
 from agentflow.adapters.aws.templates import can_fail
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer
+from agentflow.adapters.lowering.limits import is_timed
 from agentflow.adapters.refusals import Refusals
 from agentflow.adapters.report import Report
 from agentflow.adapters.target import Capabilities, Compiled, Deployment, Options
@@ -40,7 +41,9 @@ class Aws:
     def compile(self, loaded: Loaded, options: Options) -> Compiled:
         """See `Target.compile`."""
         refusals = Refusals()
-        written = [_machine(each, options, refusals) for each in _family(loaded)]
+        written = [
+            machine for each in _family(loaded) for machine in _machines(each, options, refusals)
+        ]
         refusals.finish({each.path: each.text for each in _family(loaded)})
         first = written[0].report
         first.children = [each.report for each in written[1:]]
@@ -56,7 +59,7 @@ TARGET = Aws()
 def definition(loaded: Loaded, options: Options | None = None) -> State:
     """The state machine of a workflow alone, as data."""
     refusals = Refusals()
-    machine = _machine(loaded, options or Options(), refusals)
+    machine, *_ = _machines(loaded, options or Options(), refusals)
     refusals.finish({loaded.path: loaded.text})
     parsed: State = json.loads(machine.text)
     return parsed
@@ -84,11 +87,20 @@ def _family(loaded: Loaded) -> Iterator[Loaded]:
             ahead.extend(each.children.values())
 
 
-def _machine(loaded: Loaded, options: Options, refusals: Refusals) -> _Machine:
-    workflow = loaded.workflow
+def _machines(loaded: Loaded, options: Options, refusals: Refusals) -> Iterator[_Machine]:
+    """The state machine of a workflow, and those of blocks that lowering takes out of it."""
+    lowered = TARGET.lower(loaded.workflow)
+    yield _machine(loaded.workflow, lowered, options, refusals)
+    for name, child in lowered.children.items():
+        if name not in loaded.workflow.children:
+            yield _machine(child, TARGET.lower(child), options, refusals)
+
+
+def _machine(
+    workflow: Workflow, lowered: Workflow, options: Options, refusals: Refusals
+) -> _Machine:
     targets = workflow.targets if isinstance(workflow.targets, dict) else {}
     chosen = settings(workflow.name, {**(targets.get("aws") or {}), **options.service})
-    lowered = TARGET.lower(workflow)
     report = Report(workflow.name, "aws", GUARANTEES[chosen.kind])
     _lowered(workflow, report)
     writer = Writer(lowered, chosen, refusals, report, WRITERS)
@@ -114,6 +126,8 @@ def _lowered(workflow: Workflow, report: Report) -> None:
         )
         if step.retry is not None and not is_call:
             told.append(f"retry: {features['attempts'].how}")
+        if step.timeout is not None and not is_timed(step):
+            told.append(f"timeout: {features['block timeout'].how}")
         if told:
             report.add(step.id, "lowered", "; ".join(told), step.span)
 

@@ -21,6 +21,7 @@ from agentflow.adapters.aws.results import result_type
 from agentflow.adapters.aws.settings import Settings
 from agentflow.adapters.aws.templates import Hop, Templates, can_fail, query
 from agentflow.adapters.aws.variables import Names, Variables
+from agentflow.adapters.lowering.limits import is_timed
 from agentflow.adapters.lowering.rewriting import expressions
 from agentflow.adapters.refusals import Refusals
 from agentflow.adapters.report import Report
@@ -30,7 +31,7 @@ from agentflow.spec.expressions.infer import infer_template
 from agentflow.spec.expressions.template import Template
 from agentflow.spec.expressions.tree import free_names
 from agentflow.spec.expressions.types import ANY, Type
-from agentflow.spec.model import Block, Call, Listen, Map, Run, Set, Step, Workflow
+from agentflow.spec.model import Block, Set, Step, Workflow
 from agentflow.spec.survey import steps
 
 WriteStep: TypeAlias = "Callable[[Writer, Step, Names, After], None]"
@@ -140,17 +141,13 @@ class Writer:
 
     def _check(self, step: Step) -> None:
         """Refuse what only some steps can have."""
-        timed = isinstance(step.action, Call | Listen | Run) or (
-            isinstance(step.action, Map) and isinstance(step.action.body, Call)
-        )
-        if step.timeout is not None and not timed:
+        if step.timeout is not None and not is_timed(step):
             self.refusals.refuse(
                 "AF602",
-                f"`{step.id}` has a time limit for a whole block",
+                f"`{step.id}` has a time limit for a block that cannot run on its own",
                 step.span,
-                "only Task states have one",
-                "put the limit on the calls inside, or the block into a workflow of its own "
-                "and `run` it with the limit",
+                "it sets names outside, returns from the workflow, or reads `execution`",
+                "put the limit on the calls inside, or let the block give back a result",
             )
 
     # --- states ---------------------------------------------------------------------------------

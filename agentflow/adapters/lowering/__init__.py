@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agentflow.adapters.lowering.limits import block_timeouts
 from agentflow.adapters.lowering.lists import pipelines, reductions
 from agentflow.adapters.lowering.steps import attempts, conditions, defaults, handlers
 from agentflow.adapters.target import Capabilities, Feature
@@ -25,6 +26,7 @@ class Pass:
 
 
 PASSES: tuple[Pass, ...] = (
+    Pass("block timeout", block_timeouts),
     Pass(Pipeline, pipelines),
     Pass(None, defaults),
     Pass("reduce", reductions),
