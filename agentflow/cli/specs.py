@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,15 @@ def read(spec: str) -> Loaded:
 
 def validate(
     *specs: Annotated[str, Parameter(name="SPEC", help="Workflow files.")],
+    target: Annotated[
+        Sequence[str],
+        Parameter(
+            metavar="aws",
+            negative="",
+            show_default=False,
+            help="Whether this cloud can express it, too; may be repeated.",
+        ),
+    ] = (),
     as_json: AsJson = False,
 ) -> int:
     """Report every mistake in every file at once.
@@ -52,7 +62,12 @@ def validate(
     refused: list[AgentFlowError] = []
     for spec in specs:
         try:
-            valid.append((spec, read(spec)))
+            loaded = read(spec)
+            if target:
+                from agentflow.cli import compiling
+
+                compiling.check(loaded, target)
+            valid.append((spec, loaded))
         except AgentFlowError as error:
             refused.append(error)
     if as_json:

@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Write": (
         Verb("new", "DIR", "Start a project from a template.", "project"),
         Verb("validate", "SPEC…", "Report every mistake at once.", "specs"),
+        Verb("compile", "SPEC --target T", "Write a workflow for a cloud.", "compiling"),
         Verb("graph", "SPEC|ID", "Draw a workflow as Mermaid text.", "specs"),
     ),
     "Run": (
