@@ -44,6 +44,13 @@ if TYPE_CHECKING:
         workflow,
     )
     from agentflow.runtime.api import run, run_async
+    from agentflow.runtime.batch.api import (
+        map,  # noqa: A004  # one says `agentflow.map`
+        map_async,
+        map_reduce,
+        map_reduce_async,
+    )
+    from agentflow.runtime.batch.run import BatchRun
     from agentflow.runtime.engine import Engine
     from agentflow.runtime.execution import Execution
     from agentflow.spec.load import Loaded, load, loads
@@ -81,6 +88,8 @@ _HOME = {
         "workflow",
     ),
     "agentflow.runtime.api": ("run", "run_async"),
+    "agentflow.runtime.batch.api": ("map", "map_async", "map_reduce", "map_reduce_async"),
+    "agentflow.runtime.batch.run": ("BatchRun",),
     "agentflow.runtime.engine": ("Engine",),
     "agentflow.runtime.execution": ("Execution",),
     "agentflow.spec.load": ("Loaded", "load", "loads"),
@@ -89,6 +98,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
     "AgentFlowError",
+    "BatchRun",
     "Conflict",
     "Context",
     "Diagnostic",
@@ -115,6 +125,10 @@ __all__ = [
     "listen",
     "load",
     "loads",
+    "map",
+    "map_async",
+    "map_reduce",
+    "map_reduce_async",
     "parallel",
     "rehearse",
     "run",

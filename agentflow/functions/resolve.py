@@ -44,6 +44,11 @@ def resolve(ref: str, root: str) -> Callable[..., Any]:
     return target  # type: ignore[no-any-return]  # callable(), as checked
 
 
+def is_importing() -> bool:
+    """Whether this thread is importing the module of a function at this moment."""
+    return bool(_IMPORTING._is_owned())  # type: ignore[attr-defined]  # noqa: SLF001  # it has no other name
+
+
 def _import(ref: str, name: str, root: str) -> ModuleType:
     try:
         if name not in sys.modules:

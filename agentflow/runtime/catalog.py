@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentflow.errors import Json
-from agentflow.runtime.journal.protocol import StoredExecution, StoredSpec
+from agentflow.errors import Conflict, Json
+from agentflow.runtime.journal.protocol import BATCH, StoredExecution, StoredSpec
 from agentflow.runtime.machine import Program, compile_workflow
 from agentflow.spec.load import Loaded, loads
 
@@ -59,7 +59,13 @@ def restored(journal: Journal, digest: str, root: Path) -> Loaded:
 
     Raises:
         SpecError: this version of AgentFlow reads it differently.
+        Conflict: it is no workflow but a batch run.
     """
+    if digest.startswith(BATCH):
+        raise Conflict(
+            "this is a batch run, which has no steps",
+            help="make the same call of agentflow.map or agentflow.map_reduce with its id again",
+        )
     spec = journal.spec(digest)
     children = {name: restored(journal, child, root) for name, child in spec.children.items()}
     return loads(spec.text, path=spec.path, root=root, children=children)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from agentflow.errors import Conflict
 from agentflow.runtime.journal.messages import Messages
 from agentflow.runtime.journal.owner import Owner, has_died, is_alive
-from agentflow.runtime.journal.protocol import StoredExecution
+from agentflow.runtime.journal.protocol import BATCH, StoredExecution
 from agentflow.runtime.journal.reading import unknown
 from agentflow.runtime.journal.tables import EXECUTIONS, IS_OPEN, OWNERS
 
@@ -156,7 +156,8 @@ class Ownership(Messages):
     def orphans(self, limit: int = 100) -> list[str]:
         """Executions that run or wait and that nobody alive owns, oldest first.
 
-        It costs as much as there are engines and orphans, however many executions there are.
+        It costs as much as there are engines and orphans, however many executions there are. Batch
+        runs are left out: only whoever has their items can go on with them.
         """
 
         def read(connection: Connection) -> list[str]:
@@ -164,7 +165,7 @@ class Ownership(Messages):
             dead = owners - self._living(connection, owners)
             oldest = (
                 select(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
-                .where(text(IS_OPEN))
+                .where(text(IS_OPEN), ~EXECUTIONS.c.digest.startswith(BATCH))
                 .order_by(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
                 .limit(limit)
             )

@@ -103,6 +103,9 @@ class Message:
 CANCEL = "agentflow.cancel"
 """The name of the message that asks an execution's owner to cancel it."""
 
+BATCH = "batch-"
+"""What the digest of a batch run's description begins with: no workflow, so no engine runs it."""
+
 REFUSED = "result.refused"
 """The type of a record that says a late result was not taken: `{"type", "attempt", "reason"}`.
 

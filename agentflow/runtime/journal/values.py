@@ -1,8 +1,10 @@
 """JSON values as a store holds them: as text, or, where they are large, as a reference to a blob.
 
 A reference is `@{"blob":SHA-256,"size":BYTES}`. No value can imitate one: values are JSON, and no
-JSON begins with `@`. Where a value is part of the hash chain it is there as it is stored, so that a
-history can be verified without its blobs, and a blob against its history.
+JSON begins with `@`. A value with an attachment, a blob that need not be JSON and is not read with
+it, is `@{"blob":SHA-256,"size":BYTES,"with":VALUE}`. Where a value is part of the hash chain it is
+there as it is stored, so that a history can be verified without its blobs, and a blob against its
+history.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import orjson
 
-from agentflow.errors import Fault, Json
+from agentflow.errors import Fault, Json, Unavailable
 from agentflow.runtime.journal.blobs import Blobs
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.tables import BLOB
@@ -25,7 +28,21 @@ INLINE_BYTES = 64 * 1024
 """The largest value that is kept in its row."""
 
 
-_REFERENCE = re.compile(rf'{BLOB}\{{"blob":"([0-9a-f]{{64}})","size":\d+\}}')
+ATTACHMENT = "attachment"
+"""Where a value that was read has what is attached to it: `{"blob", "size"}`."""
+
+_REFERENCE = re.compile(
+    rf'{BLOB}\{{"blob":"([0-9a-f]{{64}})","size":(\d+)(?:,"with":(\{{.*\}}))?\}}', re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A value to be stored together with a blob that is there already."""
+
+    value: dict[str, Json]
+    blob: str
+    size: int
 
 
 class Values:
@@ -39,8 +56,10 @@ class Values:
 
         Raises:
             Fault: `InvalidOutput` if it is not I-JSON, `PayloadTooLarge` above 64 MB.
-            Unavailable: the blob cannot be written.
+            Unavailable: the blob cannot be written, or what is attached is not there.
         """
+        if isinstance(value, Attached):
+            return self._encode_attached(value, of)
         text = _json(value, of)
         if len(text) <= INLINE_BYTES:
             return text.decode()
@@ -61,19 +80,34 @@ class Values:
             Corrupt: one is not JSON, or its blob is missing or was changed; its place in the
                 sequence, counted from 1, is the error's `seq`.
         """
-        number, digests, values = 0, [], []
+        number, found, values = 0, [], []
         try:
             for number, text in enumerate(stored, 1):  # noqa: B007  # read where it fails
-                digests.append(blob_of(text))
-            blobs = self.blobs.get({digest for digest in digests if digest})
+                found.append(_reference(text))
+            blobs = self.blobs.get({match[1] for match in found if match and not match[3]})
             for number, text in enumerate(stored, 1):
-                digest = digests[number - 1]
-                values.append(orjson.loads(self._verified(digest, blobs) if digest else text))
+                match = found[number - 1]
+                values.append(self._value(match, blobs) if match else orjson.loads(text))
         except (orjson.JSONDecodeError, TypeError) as error:
             raise Corrupt(f"a value is not JSON ({error})", seq=number) from error
         except Corrupt as error:
             raise Corrupt(error.message, seq=number) from error
         return values
+
+    def _encode_attached(self, value: Attached, of: str) -> str:
+        if not self.blobs.holds(value.blob):
+            raise Unavailable(
+                f"what is attached to {of} is not in {self.blobs.place}",
+                help="is that folder the same on every machine that works here?",
+            )
+        text = _json(value.value, of).decode()
+        return f'{BLOB}{{"blob":"{value.blob}","size":{value.size},"with":{text}}}'
+
+    def _value(self, reference: re.Match[str], blobs: dict[str, bytes]) -> Json:
+        digest, size, text = reference.groups()
+        if text is None:
+            return orjson.loads(self._verified(digest, blobs))
+        return {**orjson.loads(text), ATTACHMENT: {"blob": digest, "size": int(size)}}
 
     def _verified(self, digest: str, blobs: dict[str, bytes]) -> bytes:
         content = blobs.get(digest)
@@ -90,12 +124,17 @@ def blob_of(stored: object) -> str | None:
     Raises:
         Corrupt: it is a reference that cannot be read.
     """
+    match = _reference(stored)
+    return None if match is None else match[1]
+
+
+def _reference(stored: object) -> re.Match[str] | None:
     if not isinstance(stored, str) or not stored.startswith(BLOB):
         return None
     match = _REFERENCE.fullmatch(stored)
     if match is None:
         raise Corrupt("a reference to a blob cannot be read")
-    return match[1]
+    return match
 
 
 def decode_inline(stored: str) -> Json:

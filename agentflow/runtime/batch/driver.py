@@ -1,0 +1,391 @@
+"""Carries out one batch run: hands out chunks, records what became of them, delivers results.
+
+Everything happens in the session's event loop. Chunks are handed out as soon as there is room;
+whatever depends on a result, the caller's included, waits for the commit that holds it. What
+arrives while a commit is under way is in the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from agentflow.errors import (
+    AgentFlowError,
+    ExecutionCancelled,
+    ExecutionFailed,
+    Json,
+    Unavailable,
+)
+from agentflow.runtime.batch.combining import Combining
+from agentflow.runtime.batch.feed import Feed, Recognised
+from agentflow.runtime.batch.history import Chunk, Done
+from agentflow.runtime.batch.ledger import Ledger
+from agentflow.runtime.batch.options import Options
+from agentflow.runtime.batch.results import Outbox
+from agentflow.runtime.batch.sizing import Sizing
+from agentflow.runtime.batch.tally import Tally
+from agentflow.runtime.batch.work import Tasks, Work
+from agentflow.runtime.executors.protocol import Executor, Report
+from agentflow.runtime.machine.protocol import Ended
+
+CANCEL_SECONDS = 0.5
+"""How often it is looked whether somebody wants the run to be cancelled."""
+GATHER_SECONDS = 0.02
+"""The least time between two commits of a run with a reduce, while workers are busy."""
+DRAIN_SECONDS = 5.0
+"""How long chunks that are under way are waited for when the run is stopped."""
+_WAITING = 8
+"""Chunks for each worker whose results may wait to be taken."""
+_SPLIT = frozenset({"WorkerLost", "Timeout", "PayloadTooLarge"})
+"""Failures of a chunk that may be those of one of its items."""
+_TELLING = 3
+"""Values that tell a mean from a sum; fewer do not."""
+_LOST_ALONE = 2
+"""Workers that an item is given when it is alone, whatever the retry says."""
+
+
+class Stopped(Exception):
+    """The run was stopped; what is recorded stays, and the same call goes on with it."""
+
+
+class Driver:
+    """One run, from its first chunk to its last, or to where it is stopped."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        executor: Executor,
+        tasks: Tasks,
+        feed: Feed,
+        sizing: Sizing,
+        *,
+        options: Options,
+        tally: Tally,
+        outbox: Outbox,
+        combining: Combining | None,
+        printed: Callable[[str, Sequence[str]], None],
+    ) -> None:
+        self._ledger = ledger
+        self._executor = executor
+        self._tasks = tasks
+        self._feed = feed
+        self._sizing = sizing
+        self._options = options
+        self._tally = tally
+        self._outbox = outbox
+        self._combining = combining
+        self._printed = printed
+        self._wake = asyncio.Event()
+        self._works: dict[str, Work] = {}
+        """What workers have been given, by key."""
+        self._chunks: list[Chunk] = []
+        """What is done and not recorded."""
+        self._held: dict[int, tuple[Done, int]] = {}
+        """Chunks with items that are tried again, and how many of these are missing."""
+        self._settled: deque[Done] = deque()
+        """Chunks that are recorded and not delivered."""
+        self._doom: tuple[dict[str, Json], str | None] | None = None
+        """The error that the run is to end with, and where it came from."""
+        self._problem: BaseException | None = None
+        """Why the run cannot go on now."""
+        self._cancellation: str | None = None
+        """The message that asked for it; empty if it was not asked for by one."""
+        self._committed_at = 0.0
+        self._is_checked = False
+        """Whether it was tried on some values if their grouping matters to the reduce."""
+
+    async def carry_out(self) -> dict[str, Json] | None:
+        """Work until the end; gives the parcel of the combined result.
+
+        Raises:
+            ExecutionFailed: too many items failed, or the reduce did.
+            ExecutionCancelled: it was cancelled.
+            Stopped: it was stopped.
+            Exception: it cannot go on: the journal, the executor or the items failed.
+        """
+        listening = asyncio.get_running_loop().create_task(self._listen())
+        result: dict[str, Json] | None = None
+        end: Ended | None = None
+        try:
+            while end is None:
+                self.pump()
+                await self._wake.wait()
+                await self._gather()
+                self._wake.clear()
+                result, end = await self._turn()
+        finally:
+            listening.cancel()
+            self._withdraw()
+            self._feed.close()
+        if end.status == "failed":
+            raise ExecutionFailed(self._ledger.id, end.error)
+        if end.status == "cancelled":
+            raise ExecutionCancelled(self._ledger.id)
+        return result
+
+    def stop(self) -> None:
+        """Hand out nothing more; what is under way is waited for, but not long."""
+        self._halt(Stopped())
+
+    def cancel(self, message: str = "") -> None:
+        """End the run as cancelled."""
+        self._cancellation = message
+        self._withdraw()
+
+    # --- handing out --------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Hand out what there is room for."""
+        try:
+            while self._has_room():
+                found = self._feed.next()
+                if found is None:
+                    break
+                if isinstance(found, Recognised):
+                    self._recognise(found)
+                else:
+                    self._submit(found)
+        except Exception as error:  # noqa: BLE001  # the caller's iterable may raise anything
+            self._halt(error)
+        if self._settled or self._is_idle:
+            self._wake.set()
+
+    def _has_room(self) -> bool:
+        if self._is_urgent:
+            return False
+        parallel = self._executor.parallel
+        wanted = self._options.concurrency
+        limit = wanted if wanted is not None and wanted < parallel else 2 * parallel
+        if len(self._works) >= limit:
+            return False
+        waiting = len(self._outbox) + len(self._settled) + len(self._chunks)
+        return self._combining is not None or waiting < _WAITING * parallel
+
+    def _submit(self, work: Work) -> None:
+        self._works[work.key] = work
+        check = self._combining is not None and not self._is_checked
+        self._executor.submit([self._tasks.chunk(work, budget=self._sizing.budget, check=check)])
+
+    def _recognise(self, found: Recognised) -> None:
+        """A recorded chunk counts as done, but for what is tried again of it."""
+        done = found.done
+        self._tally.done(done.first)
+        for chunk in done.again:
+            self._tally.done(chunk)
+        if found.again is None:
+            self._settled.append(done)
+        else:
+            self._tally.forgive(done.first.start, found.again.only or ())
+            self._held[done.first.start] = (done, found.again.size)
+            self._submit(found.again)
+
+    def _halt(self, problem: BaseException) -> None:
+        """Go no further, for a reason; what is under way is recorded first, if it ends soon."""
+        if self._problem is None:
+            self._problem = problem
+            asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._withdraw)
+        self._wake.set()
+
+    def _withdraw(self) -> None:
+        for key in [*self._works, *(self._combining.keys if self._combining else ())]:
+            self._executor.withdraw(self._ledger.id, key)
+        self._works.clear()
+        self._wake.set()
+
+    # --- taking in ----------------------------------------------------------------------------
+
+    def take(self, reports: Sequence[Report]) -> None:
+        """Take what workers report."""
+        try:
+            for report in reports:
+                self._take(report)
+        except Exception as error:  # noqa: BLE001  # nobody else would hear of it
+            self._halt(error)
+        self._wake.set()
+        self.pump()
+
+    def _take(self, report: Report) -> None:
+        if report.kind == "printed":
+            self._printed(report.key, report.lines)
+        elif (work := self._works.pop(report.key, None)) is not None:
+            if report.kind == "completed":
+                self._take_result(work, report.value)
+            else:
+                self._take_failure(work, report.error, report.trace)
+        elif self._combining is not None:
+            error = self._combining.take(report)
+            if error is not None:
+                self._fail(error, "reduce")
+
+    def _take_result(self, work: Work, said: Json) -> None:
+        if said["broken"] is not None:
+            self._fail(said["broken"], "reduce")
+            return
+        self._is_checked = self._is_checked or said["count"] >= _TELLING
+        if work.only is None:
+            done = said["done"]
+            if done < work.size:
+                work, rest = work.head(done)
+                self._feed.give_back([rest])
+            self._sizing.learn(done, said["seconds"])
+        self._chunks.append(work.result(said, counted=self._tally.is_counted))
+
+    def _take_failure(self, work: Work, error: dict[str, Json], trace: Json) -> None:
+        name = error["name"]
+        if name == "SpillFailed":
+            remedy = "free some space; the same call with the run's id goes on"
+            self._halt(Unavailable(error["message"], help=remedy))
+        elif name in _SPLIT and work.size > 1:
+            self._feed.give_back(work.split())
+        elif name in _SPLIT and self._tries_again(work, error):
+            work.attempt += 1
+            self._feed.give_back([work])
+        elif name in _SPLIT:
+            keeps_list = self._combining is None
+            counted = self._tally.is_counted
+            chunk = work.failed(error, trace, keeps_list=keeps_list, counted=counted)
+            self._chunks.append(chunk)
+        else:
+            self._fail(error, work.key)
+
+    def _tries_again(self, work: Work, error: dict[str, Json]) -> bool:
+        """Whether an item that is alone is given to another worker."""
+        retry = self._options.retry
+        wanted = retry is not None and ("*" in retry.on or error["name"] in retry.on)
+        attempts = retry.max_attempts if retry is not None and wanted else 1
+        if error["name"] == "WorkerLost":  # it may have been the machine, or who killed it
+            attempts = max(attempts, _LOST_ALONE)
+        return work.attempt < attempts and error["name"] != "PayloadTooLarge"
+
+    def _fail(self, error: dict[str, Json], origin: str | None) -> None:
+        self._doom = self._doom or (error, origin)
+
+    # --- turns --------------------------------------------------------------------------------
+
+    async def _gather(self) -> None:
+        """Let more chunks join the next commit, where nobody waits for the results of each."""
+        until = self._committed_at + GATHER_SECONDS
+        while self._combining is not None and self._works and not self._is_urgent:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._wake.wait()
+
+    @property
+    def _is_urgent(self) -> bool:
+        """Whether the run is about to end."""
+        return any(why is not None for why in (self._problem, self._doom, self._cancellation))
+
+    async def _turn(self) -> tuple[dict[str, Json] | None, Ended | None]:
+        """Record what has arrived and deliver it; gives the result and the end, if that is it."""
+        chunks, self._chunks = self._chunks, []
+        nodes = []
+        if self._combining is not None:
+            nodes, self._combining.done = self._combining.done, []
+        for chunk in chunks:
+            self._tally.done(chunk)
+        end = self._unhappy_end()
+        result = None
+        if end is None and self._combining is not None and nodes:
+            key, last = nodes[-1]
+            if self._combining.is_final(key):
+                result, end = last.parcel, self._happy_end(last.parcel)
+        if chunks or nodes or end is not None:
+            cause = self._cancellation
+            await self._ledger.record(chunks, nodes, cancelled_by=cause, end=end)
+            self._committed_at = time.monotonic()
+        if end is not None:
+            return result, end
+        self._settled.extend(done for chunk in chunks if (done := self._completed(chunk)))
+        await self._deliver()
+        if self._combining is not None:
+            for _, node in nodes:
+                await self._combining.add(node)
+        if self._problem is not None and not self._is_busy:
+            raise self._problem
+        return await self._finish()
+
+    def _completed(self, chunk: Chunk) -> Done | None:
+        """The chunk with everything about it, unless more of it is to come."""
+        if chunk.only is None:
+            return Done(chunk)
+        done, missing = self._held.pop(chunk.start)
+        done.again.append(chunk)
+        if missing > len(chunk.only):
+            self._held[chunk.start] = (done, missing - len(chunk.only))
+            return None
+        return done
+
+    async def _deliver(self) -> None:
+        while self._settled:
+            done = self._settled.popleft()
+            if self._combining is not None:
+                await self._combining.settle(done)
+                continue
+            values = await self._ledger.results(done)
+            self._outbox.put(done.first.start, done.first.stop, values)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether all items are done, recorded and delivered, and nothing is under way."""
+        if self._held or self._settled or self._problem is not None or not self._feed.is_empty:
+            return False
+        return not self._is_busy
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether something is under way, or done and not recorded."""
+        is_combining = self._combining is not None and not self._combining.is_idle
+        return bool(self._works or self._chunks) or is_combining
+
+    async def _finish(self) -> tuple[dict[str, Json] | None, Ended | None]:
+        """End the run when there is nothing left to do."""
+        if not self._is_idle:
+            return None, None
+        verdict = self._tally.verdict(self._options, is_over=True)
+        result: dict[str, Json] | None = None
+        if verdict is not None:
+            self._doom = verdict
+            end = self._unhappy_end()
+        else:
+            if self._combining is not None:
+                result = await self._combining.finish()
+                if result is None:
+                    return None, None
+            end = self._happy_end(result)
+        await self._ledger.record(end=end)
+        return result, end
+
+    def _happy_end(self, result: dict[str, Json] | None) -> Ended:
+        counts = {"items": self._tally.items, "failed": self._tally.failed_count}
+        output = counts if result is None else result.get("json", counts)
+        return Ended(time.time(), "succeeded", output)
+
+    def _unhappy_end(self) -> Ended | None:
+        if self._cancellation is not None:
+            return Ended(time.time(), "cancelled")
+        doom = self._doom or self._tally.verdict(self._options, is_over=False)
+        if doom is None:
+            return None
+        self._withdraw()
+        error, origin = doom
+        return Ended(time.time(), "failed", error=error, origin=origin)
+
+    async def _listen(self) -> None:
+        """Look whether somebody wants the run to be cancelled."""
+        while True:
+            try:
+                message = await self._ledger.cancellation()
+            except AgentFlowError:
+                message = None  # whoever writes will say what is wrong with the journal
+            if message is not None:
+                self.cancel(message.id)
+                return
+            await asyncio.sleep(CANCEL_SECONDS)
