@@ -42,6 +42,22 @@ class Reference:
 
 References: TypeAlias = Mapping[str, Reference]
 
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A part of an expression: its JSONata and what is known of its value."""
+
+    text: str
+    type: Type = ANY
+    atomic: bool = True
+    """Whether it binds tighter than any operator."""
+
+    @property
+    def operand(self) -> str:
+        """The text as it stands beside an operator."""
+        return self.text if self.atomic else f"({self.text})"
+
+
 GUARDS: Mapping[Type, tuple[str, str]] = MappingProxyType(
     {
         BOOLEAN: ("flag", ""),

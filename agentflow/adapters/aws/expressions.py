@@ -8,14 +8,14 @@ operands cannot fail.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from agentflow.adapters.aws import jsonata, library
 from agentflow.adapters.aws.checks import (
     GUARDS,
-    Reference,
+    Code,
     References,
     always_there,
     constant,
@@ -24,9 +24,9 @@ from agentflow.adapters.aws.checks import (
     is_plain,
     is_scalar,
 )
+from agentflow.adapters.aws.comprehensions import write_comprehension
 from agentflow.spec.expressions import FUNCTIONS, METHODS, Function
 from agentflow.spec.expressions.infer import infer
-from agentflow.spec.expressions.rules import item_of
 from agentflow.spec.expressions.template import Expression
 from agentflow.spec.expressions.tree import (
     Attribute,
@@ -35,7 +35,6 @@ from agentflow.spec.expressions.tree import (
     Compare,
     Comprehension,
     Conditional,
-    Generator,
     Index,
     ListDisplay,
     Literal,
@@ -50,14 +49,12 @@ from agentflow.spec.expressions.tree import (
     Tree,
 )
 from agentflow.spec.expressions.types import (
-    ANY,
     BOOLEAN,
     INTEGER,
     LIST,
     NUMBER,
     OBJECT,
     STRING,
-    ListOf,
     Type,
     overlap,
 )
@@ -77,37 +74,22 @@ def write(expression: Expression, names: References) -> str:
     Raises:
         NeedsHelper: JSONata cannot compute it faithfully.
     """
-    return _Writer(expression).write(expression.tree, names).text
+    return ExpressionWriter(expression).write(expression.tree, names).text
 
 
 def write_text(expression: Expression, names: References) -> str:
     """The text of the expression's value, as an interpolation puts it in."""
-    writer = _Writer(expression)
+    writer = ExpressionWriter(expression)
     return writer.as_text(writer.write(expression.tree, names)).text
 
 
 def write_condition(expression: Expression, names: References) -> str:
     """The expression where only a boolean can stand."""
-    writer = _Writer(expression)
+    writer = ExpressionWriter(expression)
     return writer.flag(writer.write(expression.tree, names)).text
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A part of an expression: its JSONata and what is known of its value."""
-
-    text: str
-    type: Type = ANY
-    atomic: bool = True
-    """Whether it binds tighter than any operator."""
-
-    @property
-    def operand(self) -> str:
-        """The text as it stands beside an operator."""
-        return self.text if self.atomic else f"({self.text})"
-
-
-class _Writer:
+class ExpressionWriter:
     """Writes the parts of one expression."""
 
     def __init__(self, expression: Expression) -> None:
@@ -170,7 +152,7 @@ class _Writer:
             case ObjectDisplay():
                 return self.object_display(tree, names)
             case Comprehension():
-                return self.comprehension(tree, names)
+                return write_comprehension(self, tree, names)
             case Call():
                 function = FUNCTIONS[tree.function]
                 arguments = [self.write(each, names) for each in tree.arguments]
@@ -334,70 +316,6 @@ class _Writer:
         # A key that comes twice is an error in JSONata's own display; the last one wins here.
         return Code("$merge([" + ", ".join(f"{{{pair}}}" for pair in pairs) + "])")
 
-    def comprehension(self, tree: Comprehension, names: References) -> Code:
-        if tree.key is None:
-            return self.rounds(
-                tree.generators, names, lambda inner: self.write(tree.element, inner)
-            )
-        key = tree.key
-
-        def entry(inner: References) -> Code:
-            name = self.guard(self.write(key, inner), STRING)
-            return Code(f"{{{name.text}: {self.write(tree.element, inner).text}}}", OBJECT)
-
-        return self.call("keyed", self.rounds(tree.generators, names, entry))
-
-    def rounds(
-        self,
-        generators: tuple[Generator, ...],
-        names: References,
-        element: Callable[[References], Code],
-    ) -> Code:
-        generator, *more = generators
-        items = self.guard(self.write(generator.iterable, names), LIST)
-        inner, lead = self.loop_names(generator, items, names)
-        parameter = inner[generator.names[0]].text if len(generator.names) == 1 else "$row_"
-        for condition in generator.conditions:
-            test = self.flag(self.write(condition, inner))
-            items = self.filtered(items, f"function({parameter}) {{ {_body(lead, test.text)} }}")
-        if more:
-            nested = self.rounds(tuple(more), inner, element)
-            body = f"function({parameter}) {{ {_body(lead, nested.text)} }}"
-            return self.call("joined", Code(f"$collect({items.text}, {body})"))
-        value = element(inner)
-        if value.text == parameter:
-            return items
-        body = f"function({parameter}) {{ {_body(lead, value.text)} }}"
-        if overlap(value.type, LIST):
-            return Code(f"$collect({items.text}, {body})")
-        return Code(f"$append([], $map({items.text}, {body}))")
-
-    def filtered(self, items: Code, test: str) -> Code:
-        plain = isinstance(items.type, ListOf) and not overlap(items.type.item, LIST)
-        text = (
-            f"$append([], $filter({items.text}, {test}))"
-            if plain
-            else f"$select({items.text}, {test})"
-        )
-        return Code(text, items.type)
-
-    def loop_names(
-        self, generator: Generator, items: Code, names: References
-    ) -> tuple[dict[str, Reference], str]:
-        """The names inside a `for`, and what to write first to bind them."""
-        item = item_of(items.type)
-        inner = dict(names)
-        if len(generator.names) == 1:
-            (name,) = generator.names
-            inner[name] = Reference(f"${jsonata.variable(name)}", item)
-            return inner, ""
-        count = len(generator.names)
-        lead = f"$unpack($row_, {count}); "
-        for place, name in enumerate(generator.names):
-            inner[name] = Reference(f"${jsonata.variable(name)}", item_of(item))
-            lead += f"{inner[name].text} := $row_[{place}]; "
-        return inner, lead
-
     # --- the library ----------------------------------------------------------------------------
 
     def method(self, tree: MethodCall, names: References) -> Code:
@@ -462,7 +380,3 @@ _KEYWORDS = frozenset({"and", "or", "in", "true", "false", "null", "function"})
 
 def _field(key: str) -> str:
     return key if key.isascii() and key.isidentifier() and key not in _KEYWORDS else f"`{key}`"
-
-
-def _body(lead: str, text: str) -> str:
-    return f"({lead}{text})" if lead else text
