@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sfnx.testing import Failure
 from sfnx.testing import evaluate as evaluate_jsonata
 
@@ -18,11 +20,12 @@ from agentflow.adapters.aws import expressions, jsonata, library
 from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.expressions import NeedsHelper
 from agentflow.errors import Fault, Json
-from agentflow.spec.expressions import LIBRARY, from_schema
+from agentflow.spec.expressions import LIBRARY, from_schema, unparse
 from agentflow.spec.expressions.schema import of_value
+from agentflow.spec.expressions.tree import Literal, Name, Tree
 from agentflow.spec.expressions.types import ANY
 from tests.aws import worlds  # noqa: F401  # repairs jsonata-python
-from tests.expressions import test_evaluate, test_library, test_operators
+from tests.expressions import test_evaluate, test_library, test_operators, test_random
 from tests.expressions.language import evaluate, read
 
 Case = tuple[str, dict[str, Json]]
@@ -143,6 +146,41 @@ def test_jsonata_raises_the_faults_that_the_evaluator_raises() -> None:
             if theirs != ours.name:
                 wrong.append(f"{source} with {names}: {theirs} instead of {ours.name}")
     assert not wrong, "\n".join(wrong)
+
+
+SCALARS = st.sampled_from([None, True, False, -1, 0, 1, 3, 0.5, 2.5, "", "a", "ab"])
+SMALL = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "order", "items"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+TREES = st.recursive(
+    SCALARS.filter(lambda value: not isinstance(value, int) or value >= 0).map(Literal)
+    | test_random.names.map(Name),
+    test_random.nodes,
+    max_leaves=8,
+)
+READABLE = ("a", "b", "order", "items", "x1", "_y")
+
+
+@pytest.mark.slow
+@given(TREES, st.fixed_dictionaries(dict.fromkeys(READABLE, SMALL)), st.booleans())
+@settings(max_examples=100, deadline=None, database=None)
+def test_any_expression_is_the_same_in_jsonata(
+    tree: Tree, names: dict[str, Json], typed: bool
+) -> None:
+    source = unparse(test_random.renamed(tree))
+    text = written(source, names, typed=typed)
+    if text is None:
+        return
+    ours = by_us(source, names)
+    if isinstance(ours, Fault):
+        assert fault_of(text, names) == ours.name
+    else:
+        assert same(values_of([text], names)[0], ours)
 
 
 @pytest.mark.parametrize("entry", LIBRARY, ids=lambda entry: entry.signature)

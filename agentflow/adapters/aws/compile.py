@@ -105,7 +105,7 @@ def _machine(
     _lowered(workflow, report)
     writer = Writer(lowered, chosen, refusals, report, WRITERS)
     written = _write(writer, workflow)
-    check_limits(writer, _print(written))
+    check_limits(writer, json.dumps(written, ensure_ascii=False, separators=(",", ":")))
     return _Machine(writer, written)
 
 

@@ -21,10 +21,10 @@ PER_TASK = 5
 
 
 def check_limits(w: Writer, text: str) -> None:
-    """Note the limits, and refuse what is surely over one."""
+    """Note the limits, and refuse what is surely over one; `text` is without blanks and breaks."""
     size = len(text)
     w.report.limits += [
-        Limit("definition, characters", size, DEFINITION),
+        Limit("definition, characters", size, DEFINITION, "as it is deployed, without blanks"),
         Limit("input, output or variable, bytes", None, PAYLOAD, "each value"),
         _history(w),
     ]
@@ -34,7 +34,8 @@ def check_limits(w: Writer, text: str) -> None:
             f"the definition has {size:,} characters",
             w.workflow.span,
             f"Step Functions takes {DEFINITION:,}",
-            "move parts to workflows of their own and `run` them",
+            "move parts to workflows of their own and `run` them; declare the types of the input, "
+            "which makes expressions short",
         )
 
 
