@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -79,6 +80,48 @@ Ray = Annotated[
         "submits to its dashboard from anywhere. [env: RAY_ADDRESS]",
     ),
 ]
+
+From = Annotated[
+    str | None,
+    Parameter(
+        name="--from",
+        metavar="aws",
+        show_default=False,
+        help="SPEC is a definition of this cloud: an AWS state machine, JSON or YAML.",
+    ),
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What does the work of a definition of a cloud."""
+
+    functions: Annotated[
+        str | None,
+        Parameter(
+            metavar="MODULE",
+            show_default=False,
+            help="With --from: a module or file whose functions stand in for Lambda functions.",
+        ),
+    ] = None
+    stubs: Annotated[
+        str | None,
+        Parameter(
+            metavar="FILE",
+            show_default=False,
+            help="With --from: answers by state, function, ARN or service:action; YAML or JSON.",
+        ),
+    ] = None
+    real_time: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="With --from: really wait, where the definition waits.",
+        ),
+    ] = False
+
 
 Data = Annotated[
     str | None,

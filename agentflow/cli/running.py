@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from agentflow.cli import cluster, detached, inputs, jobs, specs, stores
+from agentflow.cli import cluster, detached, foreign, inputs, jobs, specs, stores
 from agentflow.cli.options import (
     AsJson,
     Executor,
+    From,
     Input,
     Quiet,
     Ray,
     Reference,
+    Simulation,
     Spec,
     Verbose,
 )
 from agentflow.cli.progress import Progress
 from agentflow.cli.replaying import replay
 from agentflow.cli.session import Manner, carry
+from agentflow.errors import UsageError
 from agentflow.runtime.catalog import restored
 from agentflow.runtime.forking import prefix, renamed
 from agentflow.runtime.ids import checked_id, new_id
@@ -61,6 +64,8 @@ def run(
             help="Print the id and return; the execution goes on in the background.",
         ),
     ] = False,
+    from_: From = None,
+    simulation: Simulation | None = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -69,7 +74,24 @@ def run(
 
     Everything it does is recorded. If it is interrupted, `agentflow resume ID` goes on where it
     stopped.
+
+    With `--from`, SPEC is a definition in a cloud's own language, and it runs as that cloud would
+    run it: with its error names and limits, by default in virtual time. Nothing is recorded.
     """
+    if from_ is not None:
+        _check_simulated(
+            {"--id": id_, "--executor": executor, "--ray": ray, "--detach": detach or None}
+        )
+        chosen = simulation or Simulation()
+        told = foreign.Manner(
+            chosen.functions, chosen.stubs, chosen.real_time, as_json=as_json, quiet=quiet
+        )
+        return foreign.run(spec, from_, input_, told)
+    if simulation is not None:
+        raise UsageError(
+            "--functions, --stubs and --real-time are for definitions of a cloud",
+            help="say which language the file is in: --from aws",
+        )
     loaded = specs.named(spec)
     given = None if input_ is None else inputs.read(input_, of="--input")
     data = check_input(loaded.workflow, given)
@@ -87,6 +109,16 @@ def run(
         lambda _: Progress(loaded.workflow, execution),
         lambda engine: engine.start(loaded, data, id=execution),
     )
+
+
+def _check_simulated(unused: dict[str, str | bool | None]) -> None:
+    """Refuse options that mean nothing where nothing is recorded."""
+    for name, value in unused.items():
+        if value is not None:
+            raise UsageError(
+                f"{name} has no meaning with --from: a simulation is not recorded",
+                help="`agentflow import` makes a workflow of a definition, which can be run so",
+            )
 
 
 def resume(

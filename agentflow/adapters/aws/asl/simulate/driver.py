@@ -10,8 +10,8 @@ import asyncio
 import gzip
 import heapq
 import time as clocks
-from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 from uuid import uuid4
 
@@ -41,6 +41,7 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Event,
     Failed,
     Fired,
+    HistoryEvent,
     Invoke,
     Outcome,
     ReadItems,
@@ -55,6 +56,7 @@ from agentflow.errors import Json
 Time: TypeAlias = Literal["virtual", "real"]
 Objects: TypeAlias = MutableMapping[str, str | bytes]
 """Stored objects by `bucket/key`."""
+Watch: TypeAlias = Callable[[HistoryEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class World:
     """State machines that others may start, by name or ARN."""
     objects: Objects = field(default_factory=dict)
     time: Time = "virtual"
+    watch: Watch | None = None
+    """Sees the history of an execution that no other one started while it grows."""
 
 
 def simulate(
@@ -80,18 +84,21 @@ def simulate(
     machine_name: str = "simulated",
     started_at: float | None = None,
     stop_after: float | None = None,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Run a state machine to its end, like the service would.
 
     `tasks` does the work of Task states (`handlers.by_name` makes one of functions); `machines`
     are those that it may start, by name; `objects` is what ItemReaders read, by `bucket/key`.
-    After `stop_after` seconds it is stopped from outside.
+    After `stop_after` seconds it is stopped from outside. `watch` sees each event of its history as
+    it comes.
 
     Raises:
         SpecError: the definition has mistakes.
     """
     machine = definition if isinstance(definition, Machine) else read(definition)
-    world = World(tasks or by_name({}), machines or {}, {} if objects is None else objects, time)
+    known = {} if objects is None else objects
+    world = World(tasks or by_name({}), machines or {}, known, time, watch)
     identity = Identity(name or str(uuid4()), machine_name)
     return asyncio.run(
         run(
@@ -135,6 +142,7 @@ class _Driver:
         self._cancelled: set[str] = set()
         self._work: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
+        self._told = 0
 
     async def run(self, stop_after: float | None) -> Outcome:
         """Until the execution ends."""
@@ -142,15 +150,24 @@ class _Driver:
             self._post(Stopped(self._now + stop_after))
         try:
             effects = self._interpreter.start(self._now)
+            self._tell()
             while self._interpreter.outcome.status == "RUNNING":
                 for effect in effects:
                     self._carry_out(effect)
                 effects = self._interpreter.advance(await self._next())
+                self._tell()
             return self._interpreter.outcome
         finally:
             for task in self._work.values():
                 task.cancel()
             await asyncio.gather(*self._work.values(), return_exceptions=True)
+
+    def _tell(self) -> None:
+        """Show whoever watches what is new."""
+        if self._world.watch is not None:
+            for event in self._interpreter.history[self._told :]:
+                self._world.watch(event)
+            self._told = len(self._interpreter.history)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -224,7 +241,7 @@ class _Driver:
             kind = Completed if effect.token is None else Submitted
             self._settle(key, kind(at + later.seconds, key, later.value))
         except TaskError as error:
-            self._settle(key, Failed(at, key, error.name, error.cause))
+            self._settle(key, Failed(at + error.after, key, error.name, error.cause))
         except UnhandledError as error:
             self._settle(key, Failed(at, key, RUNTIME, str(error), fatal=True))
 
@@ -264,7 +281,8 @@ class _Driver:
             except UnhandledError:
                 raise UnhandledError(unhandled(call)) from None
         given = children.input_of(effect.arguments)
-        outcome = await run(machine, given, self._world, identity=identity, started_at=self._now)
+        world = replace(self._world, watch=None)
+        outcome = await run(machine, given, world, identity=identity, started_at=self._now)
         if not effect.resource.pattern.startswith("sync"):
             return children.started(identity, outcome.started_at)
         value = children.ended(effect.resource, identity, given, outcome)

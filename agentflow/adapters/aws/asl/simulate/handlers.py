@@ -17,12 +17,16 @@ from agentflow.errors import Json
 
 
 class TaskError(Exception):
-    """Work failed with an error of this name; `cause` is shown as it is."""
+    """Work failed with an error of this name; `cause` is shown as it is.
 
-    def __init__(self, name: str, cause: str | None = None) -> None:
+    With `after`, it fails so many seconds after it was asked for.
+    """
+
+    def __init__(self, name: str, cause: str | None = None, *, after: float = 0.0) -> None:
         super().__init__(name, cause)
         self.name = name
         self.cause = cause
+        self.after = after
 
 
 class UnhandledError(Exception):

@@ -6,6 +6,7 @@ the same events give the same effects and the same history.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from agentflow.adapters.aws.asl import model
@@ -17,6 +18,7 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Effect,
     Event,
     Fired,
+    HistoryEvent,
     Outcome,
     StartTimer,
     Status,
@@ -48,6 +50,11 @@ class Interpreter:
         self._scheduler = Scheduler(lambda key: self._effects.append(Cancel(key)))
         self._strand: Strand | None = None
         self._execution: Execution | None = None
+
+    @property
+    def history(self) -> Sequence[HistoryEvent]:
+        """What has happened so far."""
+        return () if self._execution is None else self._execution.history
 
     def start(self, at: float) -> list[Effect]:
         """Begin the execution."""

@@ -1,0 +1,177 @@
+"""Workflows in the language of a cloud: running them here (`run --from`), and `import`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from agentflow.cli import exits, inputs, terminal, text
+from agentflow.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentflow.adapters.aws.asl.simulate import HistoryEvent, Outcome, TaskHandler
+    from agentflow.errors import Json
+
+LANGUAGES: Final = ("aws",)
+"""What `--from` takes."""
+
+_STATUSES: Final = {
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "TIMED_OUT": "failed",
+    "ABORTED": "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a definition is run, and told."""
+
+    functions: str | None = None
+    """A module whose functions do the work."""
+    stubs: str | None = None
+    """A file with answers."""
+    real_time: bool = False
+    as_json: bool = False
+    quiet: bool = False
+
+
+def check_language(name: str) -> None:
+    """Refuse a language that cannot be read.
+
+    Raises:
+        UsageError: it is not known.
+    """
+    if name not in LANGUAGES:
+        listed = ", ".join(LANGUAGES)
+        raise UsageError(f"--from: `{name}` cannot be read", help=f"what can be read: {listed}")
+
+
+def run(file: str, language: str, given: str | None, manner: Manner) -> int:
+    """Run a definition as its cloud would, and report how it ended."""
+    check_language(language)
+    from agentflow.adapters.aws.asl.read import load
+    from agentflow.adapters.aws.asl.simulate import simulate
+    from agentflow.adapters.aws.tasks.siblings import Siblings, machine_name
+    from agentflow.functions.capture import Redirection
+
+    machine = load(file)
+    data = {} if given is None else inputs.read(given, of="--input")
+    handler = _handler(file, manner)
+    name, execution = machine_name(file), str(uuid4())
+    watch = None if manner.quiet else _Watch()
+    if watch is not None:
+        pace = "real time" if manner.real_time else "virtual time"
+        terminal.note(f"{name}  simulated as on AWS Step Functions, in {pace}")
+    Redirection.begin()  # what functions print is not the result
+    try:
+        outcome = simulate(
+            machine,
+            data,
+            handler,
+            machines=Siblings(file),
+            time="real" if manner.real_time else "virtual",
+            name=execution,
+            machine_name=name,
+            watch=watch,
+        )
+    finally:
+        Redirection.end()
+    return _report(name, execution, outcome, manner)
+
+
+def _handler(file: str, manner: Manner) -> TaskHandler:
+    from agentflow.adapters.aws.tasks import Finder, chain
+    from agentflow.adapters.aws.tasks.functions import Functions
+    from agentflow.adapters.aws.tasks.stubs import Stubs
+
+    finders: list[Finder] = []
+    if manner.stubs is not None:
+        finders.append(Stubs.load(manner.stubs).find)
+    if manner.functions is not None:
+        finders.append(Functions.of(manner.functions, Path(file), _printed).find)
+    return chain(*finders)
+
+
+def _printed(state: str, line: str) -> None:
+    terminal.note(terminal.paint(f"{state} │ {line}", "dim"))
+
+
+class _Watch:
+    """Writes a line for each state that is entered, and for each failed piece of work."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    def __call__(self, event: HistoryEvent) -> None:
+        self._began = event.at if self._began is None else self._began
+        words = _told(event)
+        if words:
+            after = text.duration(event.at - self._began)
+            terminal.note(f"{'+' + after:>8} {words}")
+
+
+_TELLING: Final = ("TaskFailed", "LambdaFunctionFailed", "ActivityFailed", "TaskTimedOut")
+
+
+def _told(event: HistoryEvent) -> str:
+    if event.type.endswith("StateEntered"):
+        kind = event.type.removesuffix("StateEntered")
+        return f"{event.details['name']}  {terminal.paint(kind, 'dim')}"
+    if event.type in _TELLING or event.type.endswith("FunctionTimedOut"):
+        told = _reason(event.details.get("cause"))
+        return f"  {terminal.paint(str(event.details['error']), 'red')}{told}"
+    return ""
+
+
+def _reason(cause: Json) -> str:
+    """A cause for a person; of what Lambda reports, the message and where it came from."""
+    if not cause:
+        return ""
+    try:
+        report = json.loads(cause)
+        told, trace = str(report["errorMessage"]), report.get("stackTrace") or []
+    except (ValueError, TypeError, KeyError):
+        told, trace = str(cause), []
+    where = f"  ({trace[-1].strip()})" if trace else ""
+    return f": {text.printable(told)}{where}"
+
+
+def _report(name: str, execution: str, outcome: Outcome, manner: Manner) -> int:
+    error = _error(outcome)
+    status = _STATUSES[outcome.status]
+    if error is not None:
+        named = error["name"] or "an error without a name"
+        terminal.note(f"\nerror[AF008]: {named}{_reason(error['message'])}")
+    if error is not None or not manner.quiet:
+        color: terminal.Style = "green" if status == "succeeded" else "red"
+        took = text.duration(outcome.ended_at - outcome.started_at)
+        terminal.note(f"\n{terminal.paint(status.capitalize(), color)} in {took} · {execution}")
+    if manner.as_json:
+        terminal.result_json(
+            {
+                "id": execution,
+                "workflow": name,
+                "version": None,
+                "status": status,
+                "output": outcome.output,
+                "error": error,
+                "started_at": text.stamp(outcome.started_at),
+                "ended_at": text.stamp(outcome.ended_at),
+            }
+        )
+    elif error is None:
+        terminal.output(outcome.output)
+    return exits.OK if status == "succeeded" else exits.FAILED
+
+
+def _error(outcome: Outcome) -> dict[str, Json] | None:
+    if outcome.status == "SUCCEEDED":
+        return None
+    name, message = outcome.error, outcome.cause
+    if outcome.status == "TIMED_OUT":
+        name, message = "States.Timeout", "the execution took longer than its TimeoutSeconds"
+    return {"name": name, "message": message or "", "data": None, "cause": None}
