@@ -1,0 +1,98 @@
+"""The helper in a bundle: what a cloud's language cannot compute, computed with our own evaluator.
+
+It answers these payloads, each with `execution` and `step` beside:
+
+    {"evaluate": {key: template, …}, "names": {name: value, …}}     → {key: value, …}
+    {"check": value, "schema": JSON Schema}                         → the value
+    {"listen": {"token", "name", "correlation", "form", "prompt"}}  → null, once it is kept
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from functools import lru_cache
+from typing import Protocol
+
+from agentflow.errors import Diagnostic, Fault, Json, Span
+from agentflow.functions.context import Context
+from agentflow.spec.expressions.evaluate import compile_template
+from agentflow.spec.expressions.scope import Scope
+from agentflow.spec.expressions.template import Template, parse_string
+
+_SHOWN = 3
+
+
+class Waiting(Protocol):
+    """Keeps the tokens of steps that wait for a message."""
+
+    def keep(self, request: Json, context: Context) -> None:
+        """Keep a request: whoever sends the message will look for it by name."""
+        ...
+
+
+class Helper:
+    """Answers requests of compiled workflows."""
+
+    def __init__(self, waiting: Waiting | None = None) -> None:
+        self._waiting = waiting
+
+    def answer(self, payload: dict[str, Json], context: Context) -> Json:
+        """See `agentflow.functions.hosts.calls.Helper`."""
+        match payload:
+            case {"evaluate": dict(templates), "names": dict(names)}:
+                scope = Scope(names, recorded=_Now(context))
+                return {key: _filled(text, scope) for key, text in templates.items()}
+            case {"check": value, "schema": schema}:
+                return _checked(value, schema)
+            case {"listen": dict(request)} if self._waiting is not None:
+                self._waiting.keep(request, context)
+                return None
+        raise Fault("InvalidInput", "the payload asks for nothing that this host does")
+
+
+class _Now:
+    """Time, and chance that is the same when the same step asks again."""
+
+    def __init__(self, context: Context) -> None:
+        self._key = context.idempotency_key
+        self._drawn = 0
+
+    def now(self) -> str:
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        return f"{stamp}.{int(now * 1000) % 1000:03d}Z"
+
+    def uuid(self) -> str:
+        self._drawn += 1
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._key}/{self._drawn}"))
+
+
+def _filled(text: Json, scope: Scope) -> Json:
+    return compile_template(_read(text) if isinstance(text, str) else text)(scope)
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Template:
+    mistakes: list[Diagnostic] = []
+    template = parse_string(text, _place, mistakes)
+    if mistakes:  # the compiler has read it before
+        raise Fault("InvalidInput", f"a template cannot be read: {mistakes[0].message}")
+    return template
+
+
+def _place(start: int, end: int) -> Span:
+    return Span("template", 1, start + 1, 1, end + 1)
+
+
+def _checked(value: Json, schema: Json) -> Json:
+    from jsonschema import Draft202012Validator
+
+    if value is None and isinstance(schema, dict) and schema.get("type") == "object":
+        value = {}
+    errors = Draft202012Validator(schema).iter_errors(value)
+    problems = [f"{error.json_path}: {error.message}" for error in errors]
+    if problems:
+        said = "; ".join(problems[:_SHOWN])
+        raise Fault("InvalidInput", f"the input does not match what the workflow takes: {said}")
+    return value

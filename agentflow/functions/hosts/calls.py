@@ -1,0 +1,184 @@
+"""One request to a host, from its payload to a value or a named error.
+
+A payload is what compiled workflows send:
+
+    {"function": "functions.text.count", "arguments": {…}, "execution": "…", "step": "counts[3]"}
+
+with `attempt` and `workflow` where the cloud can tell them. Only functions that the host was made
+for are called. Everything else a payload may ask goes to the host's helper, if it has one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+from agentflow.errors import Fault, Json
+from agentflow.functions.capture import Redirection
+from agentflow.functions.context import Context
+from agentflow.functions.encoding import decode
+from agentflow.functions.invoke import Outcome, Stream, invoke, prepare
+from agentflow.functions.suggestions import did_you_mean
+
+WriteLine = Callable[[str], None]
+"""Takes one line of the host's log, without its end."""
+
+
+class Helper(Protocol):
+    """What answers requests that are not calls: what a cloud's language cannot compute."""
+
+    def answer(self, payload: dict[str, Json], context: Context) -> Json:
+        """The answer to a payload without `function`.
+
+        Raises:
+            Fault: a named error.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a host knows before there is a request."""
+
+    functions: Collection[str]
+    """Import paths that may be called."""
+    root: str
+    """The folder they are imported from."""
+    workflow: str = ""
+    secrets: tuple[str, ...] = ()
+    """Names that functions may ask their context for."""
+
+
+class Host:
+    """Answers payloads, one at a time or from several threads.
+
+    It writes one JSON object per line for whatever functions print or log, and for failures:
+    `{"timestamp", "level", "message", "execution", "step", "attempt", "function", …}`.
+    """
+
+    def __init__(
+        self, setting: Setting, *, helper: Helper | None = None, write: WriteLine | None = None
+    ) -> None:
+        self._setting = setting
+        self._helper = helper
+        self._write = write or lines_to(sys.stdout)
+        Redirection.begin()
+
+    def close(self) -> None:
+        """Give the standard streams back."""
+        Redirection.end()
+
+    def answer(self, payload: Json, *, deadline: float | None = None, request: str = "") -> Json:
+        """The value that a payload asks for.
+
+        `deadline` is in Unix seconds; `request` is the cloud's own id, for the log.
+
+        Raises:
+            Fault: the call failed, by a named error.
+        """
+        context = self._context(payload, deadline)
+        if "function" in payload:
+            outcome = self._call(str(payload["function"]), payload.get("arguments"), context)
+        elif self._helper is not None:
+            return self._helper.answer(payload, context)
+        else:
+            raise Fault("InvalidInput", "the payload names no function: it needs `function`")
+        if outcome.error is not None:
+            self._tell_failure(outcome, str(payload["function"]), context, request)
+            error = outcome.error
+            raise Fault(error["name"], error["message"], data=error["data"], cause=error["cause"])
+        return decode(outcome.value or b"null")
+
+    def _context(self, payload: Json, deadline: float | None) -> Context:
+        if not isinstance(payload, dict):
+            raise Fault("InvalidInput", "the payload is not a JSON object")
+        attempt = payload.get("attempt", 1)
+        return Context(
+            execution_id=str(payload.get("execution", "local")),
+            workflow=str(payload.get("workflow", self._setting.workflow)),
+            step=str(payload.get("step", "")),
+            attempt=attempt if isinstance(attempt, int) else 1,
+            deadline=deadline,
+            secrets=self._setting.secrets,
+        )
+
+    def _call(self, function: str, arguments: Json, context: Context) -> Outcome:
+        if function not in self._setting.functions:
+            near = did_you_mean(function, self._setting.functions)
+            raise Fault(
+                "FunctionNotFound",
+                f"`{function}` is not among the functions of this host{near}",
+                data={"function": function},
+            )
+        given = {} if arguments is None else arguments
+
+        def printed(line: str) -> None:
+            self._log("INFO", line, function, context)
+
+        root = self._setting.root
+        if _gives_values(function, root):
+            return _all_values(Stream(function, root, given, context, printed=printed))
+        return invoke(function, root, given, context, printed=printed)
+
+    def _tell_failure(
+        self, outcome: Outcome, function: str, context: Context, request: str
+    ) -> None:
+        assert outcome.error is not None
+        message = f"{outcome.error['name']}: {outcome.error['message']}"
+        more = {"error": outcome.error["name"], "trace": outcome.trace or [], "request": request}
+        self._log("ERROR", message, function, context, **more)
+
+    def _log(self, level: str, message: str, function: str, context: Context, **more: Json) -> None:
+        now = time.time()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        line = {
+            "timestamp": f"{stamp}.{int(now * 1000) % 1000:03d}Z",
+            "level": level,
+            "message": message,
+            "execution": context.execution_id,
+            "step": context.step,
+            "attempt": context.attempt,
+            "function": function,
+            **{key: value for key, value in more.items() if value},
+        }
+        self._write(json.dumps(line, ensure_ascii=False))
+
+
+def lines_to(stream: TextIO) -> WriteLine:
+    """Writes lines to a stream of the process, also while the stream belongs to a call."""
+    out = getattr(stream, "original", None) or stream
+
+    def write(line: str) -> None:
+        out.write(line + "\n")
+        out.flush()
+
+    return write
+
+
+def _gives_values(function: str, root: str) -> bool:
+    """Whether a function gives its values one by one: a pipeline's source."""
+    try:
+        target = inspect.unwrap(prepare(function, root).function)
+    except Fault:
+        return False  # the call will say so
+    return inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target)
+
+
+def _all_values(stream: Stream) -> Outcome:
+    """A stream as the list of its values: where there is no engine, nobody takes them singly."""
+    values: list[bytes] = []
+    elapsed = 0.0
+    try:
+        while (outcome := stream.next()) is not None:
+            if outcome.error is not None:
+                return outcome
+            values.append(outcome.value or b"null")
+            elapsed += outcome.elapsed
+    finally:
+        stream.close()
+    return Outcome(b"[" + b",".join(values) + b"]", elapsed=elapsed)

@@ -1,0 +1,241 @@
+"""Functions outside of the engine: the same validation, context and errors, on Lambda and HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from agentflow.adapters.bundle.helper import Helper
+from agentflow.errors import Json
+from agentflow.functions.hosts.aws_lambda import PAYLOAD, Handler
+from agentflow.functions.hosts.calls import Setting
+from agentflow.functions.hosts.http import serving
+from tests.aws_deploy.projects import project
+
+NAMES = ("total", "reserve", "whoami", "count", "large", "fails_largely", "later")
+OURS = r'^{"name":'
+FUNCTIONS = [f"shop.orders.{name}" for name in NAMES]
+
+
+class Invocation:
+    """What Lambda tells about an invocation."""
+
+    aws_request_id = "request-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
+@pytest.fixture
+def log() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def handler(tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
+    monkeypatch.setenv("AGENTFLOW_WORKFLOW", "shopping")
+    monkeypatch.setenv("AGENTFLOW_SECRETS", "TOKEN,OTHER")
+    monkeypatch.setenv("TOKEN", "s3cret")
+    made = Handler(FUNCTIONS, project(tmp_path), helper=Helper(), write=log.append)
+    yield made
+    made.host.close()
+
+
+def call(handler: Handler, function: str, **arguments: Json) -> Json:
+    about = {"execution": "e1", "step": "items[3].total"}
+    payload = {"function": f"shop.orders.{function}", "arguments": arguments, **about}
+    return handler(payload, Invocation())
+
+
+def test_a_function_is_called_by_name_with_checked_arguments(handler: Handler) -> None:
+    assert call(handler, "total", items=["tea", "cup"]) == 8
+    assert call(handler, "later", x=1) == 2
+
+
+def test_the_context_tells_who_calls(handler: Handler) -> None:
+    assert call(handler, "whoami") == {
+        "execution": "e1",
+        "step": "items[3].total",
+        "attempt": 1,
+        "workflow": "shopping",
+        "key": "e1/items[3].total",
+        "secret": "s3cret",
+        "bounded": True,
+    }
+
+
+def test_values_that_come_one_by_one_are_a_list(handler: Handler) -> None:
+    assert call(handler, "count", n=3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "name"),
+    [
+        pytest.param("reserve", {"item": "tea"}, "OutOfStock", id="its own"),
+        pytest.param("total", {"items": ["pen"]}, "KeyError", id="of Python"),
+        pytest.param("total", {"itms": []}, "InvalidInput", id="wrong arguments"),
+        pytest.param("total", {"items": [1]}, "InvalidInput", id="a wrong type"),
+        pytest.param("missing", {}, "FunctionNotFound", id="not in the bundle"),
+        pytest.param("large", {"size": PAYLOAD}, "PayloadTooLarge", id="too large a result"),
+    ],
+)
+def test_an_error_leaves_as_a_class_of_its_name(
+    handler: Handler, function: str, arguments: Json, name: str
+) -> None:
+    with pytest.raises(Exception, match=OURS) as raised:
+        call(handler, function, **arguments)
+    assert type(raised.value).__name__ == name
+    value = json.loads(str(raised.value))
+    assert list(value) == ["name", "message", "data", "cause"]
+    assert value["name"] == name
+
+
+def test_data_of_an_error_travels_with_it(handler: Handler) -> None:
+    with pytest.raises(Exception, match=OURS) as raised:
+        call(handler, "reserve", item="tea")
+    assert json.loads(str(raised.value))["data"] == {"item": "tea"}
+
+
+def test_data_that_would_not_fit_is_left_out_and_that_is_said(handler: Handler) -> None:
+    with pytest.raises(Exception, match=OURS) as raised:
+        call(handler, "fails_largely", size=60_000)
+    value = json.loads(str(raised.value))
+    assert value["data"] is None
+    assert value["message"].startswith("large data (its data of 60,002 bytes is left out")
+    assert len(str(raised.value)) < 32_768
+
+
+def test_only_functions_of_the_bundle_are_called(handler: Handler) -> None:
+    with pytest.raises(Exception, match=OURS) as raised:
+        handler({"function": "os.system", "arguments": {"command": "true"}}, Invocation())
+    assert type(raised.value).__name__ == "FunctionNotFound"
+
+
+@pytest.mark.parametrize("payload", [None, [], "text", {}, {"what": 1}])
+def test_a_payload_that_asks_for_nothing_is_refused(handler: Handler, payload: Json) -> None:
+    with pytest.raises(Exception, match=OURS) as raised:
+        handler(payload, Invocation())
+    assert type(raised.value).__name__ == "InvalidInput"
+
+
+def test_what_functions_print_is_a_line_of_json_with_the_execution(
+    handler: Handler, log: list[str]
+) -> None:
+    call(handler, "total", items=["tea"])
+    (line,) = map(json.loads, log)
+    assert (line["level"], line["message"]) == ("INFO", "adding 1")
+    assert (line["execution"], line["step"]) == ("e1", "items[3].total")
+    assert line["function"] == "shop.orders.total"
+
+
+def test_a_failure_is_logged_with_the_frames_of_the_user(handler: Handler, log: list[str]) -> None:
+    with pytest.raises(Exception, match="OutOfStock"):
+        call(handler, "reserve", item="tea")
+    (line,) = map(json.loads, log)
+    assert (line["level"], line["error"]) == ("ERROR", "OutOfStock")
+    assert line["trace"][0]["file"] == "shop/orders.py"
+    assert line["request"] == "request-1"
+
+
+@pytest.mark.parametrize(
+    ("payload", "answer"),
+    [
+        pytest.param(
+            {"evaluate": {"v1": "${ a.b + 1 }", "v2": "so ${ a }"}, "names": {"a": {"b": 2}}},
+            {"v1": 3, "v2": 'so {"b":2}'},
+            id="expressions",
+        ),
+        pytest.param({"check": {"n": 1}, "schema": {"required": ["n"]}}, {"n": 1}, id="an input"),
+    ],
+)
+def test_the_helper_answers_what_is_no_call(handler: Handler, payload: Json, answer: Json) -> None:
+    assert handler(payload, Invocation()) == answer
+
+
+@pytest.mark.parametrize(
+    ("payload", "name"),
+    [
+        ({"evaluate": {"v1": "${ a.b }"}, "names": {"a": {}}}, "MissingKey"),
+        ({"check": {}, "schema": {"required": ["n"]}}, "InvalidInput"),
+    ],
+)
+def test_faults_of_the_helper_have_their_names(handler: Handler, payload: Json, name: str) -> None:
+    with pytest.raises(Exception, match=OURS) as raised:
+        handler(payload, Invocation())
+    assert type(raised.value).__name__ == name
+
+
+def test_chance_is_the_same_when_a_step_asks_again(handler: Handler) -> None:
+    payload = {"evaluate": {"v1": "${ uuid() }"}, "names": {}, "execution": "e", "step": "s"}
+    assert handler(payload, Invocation()) == handler(payload, Invocation())
+
+
+def test_a_lambda_of_one_function_runs_no_other(
+    tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTFLOW_FUNCTION", "shop.orders.count")
+    made = Handler(FUNCTIONS, project(tmp_path), write=log.append)
+    try:
+        assert call(made, "count", n=1) == [0]
+        with pytest.raises(Exception, match="FunctionNotFound"):
+            call(made, "total", items=[])
+    finally:
+        made.host.close()
+
+
+# --- HTTP -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    with serving(Setting(FUNCTIONS, str(project(tmp_path)))) as url:
+        yield url
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def post(url: str, path: str, body: str, headers: dict[str, str] = JSON) -> tuple[int, Json]:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    try:
+        connection.request("POST", path, body.encode(), headers)
+        answer = connection.getresponse()
+        return answer.status, json.load(io.TextIOWrapper(answer))
+    finally:
+        connection.close()
+
+
+def test_functions_are_served_over_http_by_name(url: str) -> None:
+    assert post(url, "/shop.orders.total", '{"items": ["cup"]}') == (200, 5)
+    payload = {"function": "shop.orders.count", "arguments": {"n": 2}}
+    assert post(url, "/", json.dumps(payload)) == (200, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers", "status", "name"),
+    [
+        pytest.param("/shop.orders.x", "{}", JSON, 404, "FunctionNotFound", id="unknown"),
+        pytest.param("/shop.orders.total", "{", JSON, 400, "InvalidInput", id="not JSON"),
+        pytest.param("/shop.orders.total", "{}", {}, 400, "InvalidInput", id="a form"),
+        pytest.param(
+            "/shop.orders.total",
+            '{"items": []}',
+            {**JSON, "Host": "evil.example"},
+            400,
+            "InvalidInput",
+            id="another host's name",
+        ),
+        pytest.param("/shop.orders.reserve", '{"item": "a"}', JSON, 500, "OutOfStock", id="own"),
+    ],
+)
+def test_errors_over_http_are_values(
+    url: str, path: str, body: str, headers: dict[str, str], status: int, name: str
+) -> None:
+    got, value = post(url, path, body, headers)
+    assert (got, value["name"]) == (status, name)
