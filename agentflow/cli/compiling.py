@@ -50,7 +50,7 @@ def compile(  # the verb's name
     What the cloud cannot express is refused, all of it at once. Nothing is deployed.
     """
     loaded = specs.named(spec)
-    compiled = find(target).compile(loaded, Options(_settings(option)))
+    compiled = find(target).compile(loaded, Options(settings(option)))
     folder = Path(out) if out is not None else Path("build") / target / loaded.workflow.name
     write(compiled, folder)
     if as_json:
@@ -89,7 +89,12 @@ def write(compiled: Compiled, folder: Path) -> None:
         ) from error
 
 
-def _settings(options: Sequence[str]) -> dict[str, Json]:
+def settings(options: Sequence[str]) -> dict[str, Json]:
+    """Settings that are written NAME=VALUE.
+
+    Raises:
+        UsageError: one is not.
+    """
     chosen: dict[str, Json] = {}
     for option in options:
         name, equals, value = option.partition("=")

@@ -51,6 +51,8 @@ SHAPES: dict[str, str] = {
     "`logs`": '`{"id", "lines": [{"at", "step", "line"}]}`',
     "`signal`, `approve`": '`{"id", "message", "name", "awaited"}`',
     "`validate`": '`{"valid", "files": [{"file", "workflow", "version", "steps"}]}`',
+    "`export`": '`{"workflow", "files", "text"}`',
+    "`test`": '`{"workflow", "target", "same", "differences", "local", "aws"}`',
     "`graph`": '`{"workflow", "mermaid"}`',
     "`new`": '`{"folder", "template", "files"}`',
     "`new --list`": '`{"templates": [{"name", "description"}]}`',

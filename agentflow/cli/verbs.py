@@ -29,6 +29,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("new", "DIR", "Start a project from a template.", "project"),
         Verb("validate", "SPEC…", "Report every mistake at once.", "specs"),
         Verb("compile", "SPEC --target T", "Write a workflow for a cloud.", "compiling"),
+        Verb("test", "SPEC --target T", "Compare a workflow here and on a cloud.", "testing"),
         Verb("graph", "SPEC|ID", "Draw a workflow as Mermaid text.", "specs"),
     ),
     "Run": (

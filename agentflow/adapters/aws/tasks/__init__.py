@@ -6,6 +6,7 @@ of its name; `stubs` reads answers from a file; `chain` puts such handlers one b
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -23,12 +24,15 @@ Finder: TypeAlias = Callable[[TaskCall], "Work | None"]
 
 
 def chain(*finders: Finder) -> TaskHandler:
-    """A handler that asks one after the other who does the work of a call."""
+    """A handler that asks one after the other who does the work of a call.
 
-    def handle(call: TaskCall) -> Json:
+    The work has a thread of its own: a function may run an event loop.
+    """
+
+    async def handle(call: TaskCall) -> Json:
         for finder in finders:
             if (work := finder(call)) is not None:
-                return work()
+                return await asyncio.to_thread(work)
         raise UnhandledError(_unhandled(call))
 
     return handle

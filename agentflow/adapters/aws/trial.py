@@ -1,0 +1,127 @@
+"""Run what a compile gave on the simulator: its calls go to functions of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from agentflow.adapters.aws.asl.read import read
+from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
+from agentflow.adapters.aws.asl.simulate.handlers import TaskHandler
+from agentflow.adapters.aws.asl.values import text
+from agentflow.adapters.aws.compile import TARGET
+from agentflow.adapters.aws.faults import SERVICE_NAMES
+from agentflow.adapters.target import Options
+from agentflow.errors import Fault, Json, Span, fault_value
+from agentflow.spec.expressions import Scope, compile_template, parse_string
+
+if TYPE_CHECKING:
+    from agentflow.spec.load import Loaded
+
+Call: TypeAlias = Callable[[str, Json, str], Json]
+"""Calls a function by its import path, with its arguments, for a step. Raises Fault."""
+
+_SUFFIX: Final = ".asl.json"
+_OURS: Final = {theirs: ours for ours, names in SERVICE_NAMES.items() for theirs in names}
+_NOWHERE: Final = Span("helper", 1, 1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the state machine ended, in the words of workflows."""
+
+    status: str
+    output: Json = None
+    error: Json = None
+
+
+def run(
+    loaded: Loaded,
+    input: Json,
+    call: Call,
+    messages: Mapping[str, Json],
+    *,
+    options: Options,
+    execution: str,
+    started_at: float,
+) -> Outcome:
+    """Compile a workflow with those it runs, and simulate it.
+
+    Raises:
+        CannotExpress: the target cannot express it.
+    """
+    files = TARGET.compile(loaded, options).files
+    machines = {
+        name.removesuffix(_SUFFIX): read(text, path=name)
+        for name, text in files.items()
+        if name.endswith(_SUFFIX)
+    }
+    own = loaded.workflow.name
+    done = simulate(
+        machines[own],
+        input,
+        _handler(call, messages),
+        machines=machines,
+        name=execution,
+        machine_name=own,
+        started_at=started_at,
+    )
+    match done.status:
+        case "SUCCEEDED":
+            return Outcome("succeeded", done.output)
+        case "TIMED_OUT":
+            return Outcome("failed", None, fault_value("Timeout", "the execution took too long"))
+        case _:
+            return Outcome("failed", None, error_of(done.error or "", done.cause or ""))
+
+
+def error_of(name: str, cause: str) -> Json:
+    """The value of an error that the service shows as a name and a cause."""
+    told = _object(cause)
+    said = told.get("errorMessage")
+    own = _object(said) if isinstance(said, str) else told
+    if isinstance(own.get("name"), str) and "data" in own:
+        return own
+    return fault_value(_OURS.get(name, name), said if isinstance(said, str) else cause)
+
+
+def _object(words: str) -> dict[str, Json]:
+    try:
+        value = json.loads(words)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _handler(call: Call, messages: Mapping[str, Json]) -> TaskHandler:
+    """Does what the Lambda handler of the bundle and EventBridge do."""
+
+    async def handle(task: TaskCall) -> Json:
+        if task.callback is not None:
+            name = task.arguments["listen"]["name"]
+            if name in messages:
+                task.callback.succeed(messages[name])
+            return None
+        if task.resource.name == "events":
+            return {"FailedEntryCount": 0}
+        try:
+            # In a thread of its own: a function may run an event loop.
+            return await asyncio.to_thread(_answer, task.arguments, call)
+        except Fault as fault:
+            report = {"errorMessage": text(fault.value()), "errorType": fault.name}
+            raise TaskError(fault.name, text(report)) from None
+
+    return handle
+
+
+def _answer(event: dict[str, Any], call: Call) -> Json:
+    if "evaluate" not in event:
+        return call(event["function"], event["arguments"], str(event.get("step", "")))
+    scope = Scope(dict(event["names"]))
+    return {
+        key: compile_template(parse_string(words, lambda *_: _NOWHERE, []))(scope)
+        for key, words in event["evaluate"].items()
+    }

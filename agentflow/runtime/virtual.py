@@ -1,0 +1,137 @@
+"""Run a workflow on the machine alone, in virtual time: nothing is recorded, and nothing waits.
+
+For trying what a workflow means: when no call is under way, the clock jumps to the next timer.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from agentflow.errors import Fault, Json, fault_value
+from agentflow.runtime.machine import Machine, compile_workflow
+from agentflow.runtime.machine import protocol as p
+
+if TYPE_CHECKING:
+    from agentflow.spec.load import Loaded
+
+Call: TypeAlias = Callable[[str, Json, str], Json]
+"""Calls a function by its import path, with its arguments, for a step; a stream gives the list of
+its values. Raises Fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended; `waiting` is for a message that nobody sends."""
+
+    status: Literal["succeeded", "failed", "cancelled", "waiting"]
+    output: Json = None
+    error: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a workflow can reach."""
+
+    call: Call
+    messages: Mapping[str, Json]
+    """What comes to those who listen, by name."""
+    started_at: float
+    execution: str = "execution"
+    """Its id."""
+
+
+def run(loaded: Loaded, input: Json, world: World) -> Outcome:
+    """Run a workflow to its end."""
+    machine = Machine(compile_workflow(loaded.workflow))
+    events: deque[p.Event] = deque([p.Started(world.started_at, world.execution, input)])
+    clock = _Clock(world.started_at)
+    while machine.finished is None:
+        if not events:
+            fired = clock.next()
+            if fired is None:
+                return Outcome("waiting")
+            events.append(fired)
+        for command in machine.advance(events.popleft()):
+            if isinstance(command, p.StartTimer | p.Withdraw):
+                clock.take(command)
+            else:
+                events.extend(_answers(command, clock.now, loaded, world))
+    finish = machine.finished
+    return Outcome(finish.status, finish.output, finish.error)
+
+
+class _Clock:
+    """The timers that run; the time is that of the last one that rang."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self._due: dict[str, float] = {}
+
+    def take(self, command: p.StartTimer | p.Withdraw) -> None:
+        if isinstance(command, p.StartTimer):
+            self._due[command.key] = command.due
+        else:
+            self._due.pop(command.key, None)
+
+    def next(self) -> p.TimerFired | None:
+        if not self._due:
+            return None
+        key = min(self._due, key=lambda each: (self._due[each], each))
+        self.now = max(self.now, self._due.pop(key))
+        return p.TimerFired(self.now, key)
+
+
+def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> Iterator[p.Event]:
+    match command:
+        case p.Invoke(key, attempt, function, arguments):
+            told = _called(world, function, arguments, key)
+            if "error" in told:
+                yield p.CallFailed(now, key, attempt, told["error"])
+            else:
+                yield p.CallCompleted(now, key, attempt, told["value"])
+        case p.InvokeBatch(key, attempt, function, calls):
+            outcomes = [_called(world, function, each, key) for each in calls]
+            yield p.BatchCompleted(now, key, attempt, outcomes, 0.01)
+        case p.OpenStream(key, attempt, function, arguments):
+            told = _called(world, function, arguments, key)
+            if "error" in told:
+                yield p.CallFailed(now, key, attempt, told["error"])
+            else:
+                yield p.StreamYielded(now, key, attempt, told["value"])
+                yield p.CallCompleted(now, key, attempt, None)
+        case p.AwaitMessage(key, name) if name in world.messages:
+            yield p.MessageReceived(now, key, f"message {name}", world.messages[name])
+        case p.EmitEvent(key):
+            yield p.EventEmitted(now, key)
+        case p.StartChild(key, name, given):
+            yield _child(key, _named(loaded, name), given, replace(world, started_at=now))
+        case p.RecordStart(key, attempt):
+            yield p.CallStarted(now, key, attempt)
+        case _:
+            return
+
+
+def _called(world: World, function: str, arguments: Json, step: str) -> dict[str, Json]:
+    try:
+        return {"value": world.call(function, arguments, step)}
+    except Fault as fault:
+        return {"error": fault.value()}
+
+
+def _named(loaded: Loaded, name: str) -> Loaded:
+    """A child as it was read, or one that a rewriting took out of the workflow."""
+    if name in loaded.children:
+        return loaded.children[name]
+    return replace(loaded, workflow=loaded.workflow.children[name])
+
+
+def _child(key: str, child: Loaded, given: Json, world: World) -> p.Event:
+    ended = run(child, given, world)
+    error = ended.error
+    if ended.status == "waiting":
+        error = fault_value("Timeout", f"`{child.workflow.name}` waits for a message")
+    status = "failed" if ended.status == "waiting" else ended.status
+    return p.ChildEnded(world.started_at, key, status, ended.output, error)
