@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from agentflow.runtime.batch.run import BatchRun
     from agentflow.runtime.engine import Engine
     from agentflow.runtime.execution import Execution
+    from agentflow.spec.build import Builder
     from agentflow.spec.load import Loaded, load, loads
 
     __version__: str
@@ -92,6 +93,7 @@ _HOME = {
     "agentflow.runtime.batch.run": ("BatchRun",),
     "agentflow.runtime.engine": ("Engine",),
     "agentflow.runtime.execution": ("Execution",),
+    "agentflow.spec.build": ("Builder",),
     "agentflow.spec.load": ("Loaded", "load", "loads"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -99,6 +101,7 @@ _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "AgentFlowError",
     "BatchRun",
+    "Builder",
     "Conflict",
     "Context",
     "Diagnostic",

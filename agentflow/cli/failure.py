@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from agentflow.cli.places import Place
-    from agentflow.errors import Json
+    from agentflow.errors import Json, Span
     from agentflow.runtime.journal.protocol import Record, StoredExecution
     from agentflow.spec.model import Retry, Workflow
 
@@ -66,8 +67,7 @@ def explain(
     """
     origin = record.origin
     place = places.find(workflow, origin) if workflow is not None and origin else None
-    lines = source.splitlines()
-    excerpt = lines[place.span.line - 1] if place and place.span.line <= len(lines) else ""
+    excerpt = "" if place is None else _line(place.span, source, record.root)
     counting = [event for event in history if not event.superseded]
     attempts = tuple(_attempts(counting, origin)) if origin else ()
     return Failure(record.error, origin, place, excerpt, attempts, arguments, kept)
@@ -98,6 +98,15 @@ def render(failure: Failure, root: str) -> str:
     lines += _code(failure, root)
     lines += [f"   = {topic:<7} {words}" for topic, words in _facts(failure)]
     return "\n".join(lines)
+
+
+def _line(span: Span, source: str, root: str) -> str:
+    """The line where a step stands: in its spec, or in the Python file it was compiled from."""
+    if span.file.endswith(".py"):
+        inside = linecache.getline(str(Path(root, span.file)), span.line)
+        return (inside or linecache.getline(span.file, span.line)).rstrip("\n")
+    lines = source.splitlines()
+    return lines[span.line - 1] if span.line <= len(lines) else ""
 
 
 def _code(failure: Failure, root: str) -> list[str]:

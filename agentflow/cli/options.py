@@ -8,7 +8,11 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 Spec = Annotated[
-    str, Parameter(name="SPEC", help="A workflow's file, or the name of a stored workflow.")
+    str,
+    Parameter(
+        name="SPEC",
+        help="A workflow's file, FILE.py:NAME, MODULE:NAME, or the name of a stored workflow.",
+    ),
 ]
 
 Reference = Annotated[

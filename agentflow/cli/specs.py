@@ -1,4 +1,4 @@
-"""Reading workflows without running them: `validate` and `graph`."""
+"""Reading workflows without running them: `validate`, `graph` and `export`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from cyclopts import Parameter
 from agentflow.cli import exits, places, terminal, text
 from agentflow.cli.options import (
     AsJson,
+    Spec,
 )
-from agentflow.errors import AgentFlowError, NotFound, SpecError, UsageError
+from agentflow.errors import AgentFlowError, Conflict, NotFound, SpecError, UsageError
 from agentflow.spec.load import load
 
 if TYPE_CHECKING:
@@ -28,14 +29,7 @@ def read(spec: str) -> Loaded:
     Raises:
         SpecError: it has mistakes.
         NotFound: there is no such file.
-        UsageError: it is written in a way that is not supported.
     """
-    path, _, name = spec.rpartition(":")
-    if path.endswith(".py") and name.isidentifier():
-        raise UsageError(
-            f"{spec}: workflows written in Python cannot be read yet",
-            help="write the workflow in YAML or JSON",
-        )
     return load(spec)
 
 
@@ -99,10 +93,58 @@ def graph(
     return exits.OK
 
 
+def export(
+    spec: Spec,
+    /,
+    *,
+    out: Annotated[
+        Path | None,
+        Parameter(metavar="FILE", help="Where to write it; the workflows it runs go beside it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Write a workflow as YAML: what a function means, or a spec in its shortest form."""
+    from agentflow.spec.write import to_yaml
+
+    loaded = named(spec)
+    texts = {name: to_yaml(each.workflow) for name, each in _family(loaded).items()}
+    own, *others = texts
+    written = [] if out is None else _write(out, texts)
+    if as_json:
+        terminal.result_json({"workflow": own, "files": written, "text": texts[own]})
+    elif out is None:
+        terminal.result(texts[own].rstrip("\n"))
+        if others:
+            runs = ", ".join(f"`{name}`" for name in others)
+            terminal.note(f"It runs {runs}; `--out FILE` writes what it runs beside it.")
+    return exits.OK
+
+
+def _family(loaded: Loaded) -> dict[str, Loaded]:
+    """A workflow and those it runs that are written in Python, by name."""
+    found = {loaded.workflow.name: loaded}
+    for child in loaded.children.values():
+        if child.is_python:
+            found |= _family(child)
+    return found
+
+
+def _write(out: Path, texts: dict[str, str]) -> list[str]:
+    own, *others = texts
+    files = {out: texts[own]} | {out.with_name(f"{name}.yaml"): texts[name] for name in others}
+    for file, text_ in files.items():
+        try:
+            file.write_text(text_, encoding="utf-8")
+        except OSError as error:
+            raise Conflict(f"{file} cannot be written: {error.strerror or error}") from error
+        terminal.note(f"Wrote {file}")
+    return [str(file) for file in files]
+
+
 def names_file(spec: str) -> bool:
-    """Whether a word means a file, rather than something in the journal."""
+    """Whether a word means a file or a function, rather than something in the journal."""
     suffix = Path(spec).suffix.partition(":")[0]
-    return "/" in spec or suffix in _SUFFIXES or Path(spec).exists()
+    return "/" in spec or ":" in spec or suffix in _SUFFIXES or Path(spec).exists()
 
 
 def named(spec: str) -> Loaded:

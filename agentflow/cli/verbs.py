@@ -31,6 +31,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("compile", "SPEC --target T", "Write a workflow for a cloud.", "compiling"),
         Verb("test", "SPEC --target T", "Compare a workflow here and on a cloud.", "testing"),
         Verb("graph", "SPEC|ID", "Draw a workflow as Mermaid text.", "specs"),
+        Verb("export", "SPEC", "Write a workflow as YAML.", "specs"),
     ),
     "Run": (
         Verb("run", "SPEC", "Run a workflow to its end.", "running"),
@@ -63,7 +64,8 @@ Write a workflow once; run it durably on Ray.
 """
 
 FOOTER = """\
-SPEC is a workflow's file. ID is an execution's id, a unique prefix of it, @last or @last-failed.
+SPEC is a workflow's file, FILE.py:NAME or MODULE:NAME.
+ID is an execution's id, a unique prefix of it, @last or @last-failed.
 `agentflow VERB --help` explains a verb; `agentflow --version` prints the version.
 """
 

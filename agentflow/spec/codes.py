@@ -1,7 +1,8 @@
 """What each code of a diagnostic means, what causes it, and what to do: one entry a code.
 
 AF1xx: the text and its shape. AF2xx: expressions. AF3xx: names and flow. AF4xx: functions and
-children. AF5xx: workflows in Python. The page docs/reference/diagnostics.md is written from this table.
+children. AF5xx: workflows in Python. The page docs/reference/diagnostics.md is written from this
+table.
 """
 
 from __future__ import annotations

@@ -54,6 +54,11 @@ class Loaded:
     children: dict[str, Loaded] = field(default_factory=dict)
     """The workflows its `run` steps name, as written there."""
 
+    @property
+    def is_python(self) -> bool:
+        """Whether it was compiled from a function; `text` is then the spec that it means."""
+        return _OF_PYTHON.fullmatch(self.path) is not None
+
 
 def load(
     path: str | Path | Callable[..., Any], *, root: Path | None = None, functions: bool = True
@@ -167,10 +172,11 @@ class _Reading:
                 else children.find_text(name, self.given)
             ),
         )
-        if _OF_PYTHON.fullmatch(path):
-            workflow = places.restored(workflow, text)
         workflow = replace(workflow, digest=_digest(plain(tree), found))
-        return Loaded(workflow, text, path, self.root, found)
+        loaded = Loaded(workflow, text, path, self.root, found)
+        if loaded.is_python:
+            return replace(loaded, workflow=places.restored(workflow, text))
+        return loaded
 
     def function(self, reference: Reference) -> Loaded | None:
         """The workflow that a reference to a function names; mistakes are noted."""
@@ -204,8 +210,10 @@ class _Reading:
         self, parsed: Parsed, mistakes: list[Diagnostic], trail: _Trail, find: _Find
     ) -> tuple[Workflow, dict[str, Loaded]]:
         """A workflow with its children, checked; mistakes are noted."""
-        check(parsed.workflow, mistakes, places=parsed.places, functions=self.functions)
-        self.diagnostics.extend(mistakes)
+        also: list[Diagnostic] = []
+        check(parsed.workflow, also, places=parsed.places, functions=self.functions)
+        known = {diagnostic.span for diagnostic in mistakes}  # one mistake, said once
+        self.diagnostics.extend([*mistakes, *(each for each in also if each.span not in known)])
         found: dict[str, Loaded] = {}
         for run in children.runs(parsed.workflow):
             child = self.child(run, trail, find)

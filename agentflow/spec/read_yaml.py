@@ -114,7 +114,7 @@ def _value(text: str, builder: Builder, start: int, end: int) -> Json:
 
 def is_text(plain: str) -> bool:
     """Whether a scalar without quotes means its own characters, rather than a number, say."""
-    return _resolve(plain) == plain
+    return bool(_resolve(plain) == plain)
 
 
 _REFUSED = object()

@@ -22,7 +22,7 @@ CASES = {
     "a limit of nothing": (["executions", "--limit", "0"], 2, "at least 1", ""),
     "no file to validate": (["validate"], 2, "needs a workflow's file", "validate specs/"),
     "a folder to make that is not named": (["new"], 2, "needs a folder", ""),
-    "a Python workflow": (["run", "flows.py:main"], 2, "cannot be read yet", "YAML"),
+    "a Python file that is not there": (["run", "flows.py:main"], 3, "no such file", "path"),
     "a spec that is not there": (["run", "specs/no.yaml"], 3, "no such file", ""),
     "a spec that is a folder": (["run", "specs/"], 3, "folder", ""),
     "a spec with mistakes": (["run", "specs/mistakes.yaml"], 3, "`inputt`", "`input`"),

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from agentflow.errors import Json
-from agentflow.spec.annotations import is_context
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.expressions import library
 from agentflow.spec.expressions.template import Template
@@ -18,24 +16,23 @@ from agentflow.spec.expressions.tree import (
     Attribute,
     Comprehension,
     Generator,
-    ListDisplay,
     Literal,
     MethodCall,
     Name,
-    Negate,
-    ObjectDisplay,
     Tree,
 )
 from agentflow.spec.fields import listed
 from agentflow.spec.model import Block, Call, Map, Return, Run, Step
 from agentflow.spec.python.find import Definition
 from agentflow.spec.python.helpers import Helpers
-from agentflow.spec.python.literals import Literals
+from agentflow.spec.python.literals import Literals, literal_tree
 from agentflow.spec.python.modules import Assigned, Function, Modules, helper
+from agentflow.spec.python.parameters import defaults_of, parameters_of, positions_of
 from agentflow.spec.python.refusals import FUNCTION, Refused
 from agentflow.spec.python.steps import Steps
-from agentflow.spec.python.translate import Translation, target_name
-from agentflow.spec.python.variables import bound_names, parameters_of
+from agentflow.spec.python.targets import target_name
+from agentflow.spec.python.translate import Translation
+from agentflow.spec.python.variables import bound_names
 
 _ERROR_FIELDS = ("name", "message", "data", "cause")
 
@@ -51,8 +48,8 @@ class Calls:
         self.own = bound_names(definition.node)
         """Names that the function binds, its parameters aside."""
         self.children: dict[str, Definition] = {}
-        self.handlers: list[str] = []
-        """Names of the exceptions being handled, outermost first."""
+        self.handlers: list[tuple[str, str]] = []
+        """Exceptions being handled, outermost first: as the function and the workflow call them."""
         self.renamed: dict[str, str] = {}
         """What the names of comprehensions around are called in the workflow."""
         self.to = Translation(self.module, self)
@@ -67,7 +64,7 @@ class Calls:
         name = node.id
         if name in self.renamed:
             return Name(self.renamed[name])
-        if name in self.handlers:
+        if self.handled(name):
             message = f"`{name}` is an exception, and that is no JSON value"
             remedy = f"`str({name})` is its message; `agentflow.error({name})` is all of it"
             raise self.refused("AF501", message, node, remedy)
@@ -90,21 +87,25 @@ class Calls:
     def special(self, node: ast.expr) -> Tree | None:
         """Parts of a caught exception, and `error(e)`, which is all of it."""
         match node:
-            case ast.Attribute(ast.Name(name), field) if name in self.handlers:
+            case ast.Attribute(ast.Name(name), field) if bind := self.handled(name):
                 if field in _ERROR_FIELDS:
-                    return Attribute(Name(name), field)
+                    return Attribute(Name(bind), field)
                 message = f"an error has no `{field}`; it has {listed(_ERROR_FIELDS)}"
                 raise self.refused("AF501", message, node, f"`str({name})` is its message")
-            case ast.Call(function, [ast.Name(name)]) if name in self.handlers:
-                return Name(name) if helper(self.resolve(function)) == "error" else None
+            case ast.Call(function, [ast.Name(name)]) if bind := self.handled(name):
+                return Name(bind) if helper(self.resolve(function)) == "error" else None
             case _:
                 return None
 
     def message(self, node: ast.expr) -> Tree | None:
         """The message of a caught exception."""
-        if isinstance(node, ast.Name) and node.id in self.handlers:
-            return Attribute(Name(node.id), "message")
-        return None
+        bind = self.handled(node.id) if isinstance(node, ast.Name) else None
+        return Attribute(Name(bind), "message") if bind else None
+
+    def handled(self, name: str) -> str | None:
+        """What an exception that is being handled is called in the workflow."""
+        binds = (bind for own, bind in reversed(self.handlers) if own == name)
+        return next(binds, None)
 
     def step(self, node: ast.expr) -> bool:
         """Whether a node is a call of a function or helper, or a comprehension over one."""
@@ -135,6 +136,16 @@ class Calls:
             case _:
                 return all(keyword.arg != "id" for keyword in value.keywords)
 
+    def calls_function(self, node: ast.Call) -> bool:
+        """Whether a call is of a function of the user's, perhaps with `step` around it."""
+        path = self.resolve(node.func)
+        if helper(path) == "step" and node.args and isinstance(node.args[0], ast.Call):
+            return self.calls_function(node.args[0])
+        if path is None or helper(path) is not None:
+            return False
+        found = self.modules.definition(path)
+        return found is None or found[1].name not in found[0].workflows
+
     def run(self, node: ast.expr, wanted: str | None = None) -> Tree:
         """Make the step of a call, or the map of a comprehension; the tree reads its result.
 
@@ -164,7 +175,7 @@ class Calls:
     def call(self, node: ast.Call, path: str, defined: Function | None, wanted: str | None) -> Tree:
         """The step that calls a function."""
         function, span = self.importable(path, node.func), self.module.span(node.func)
-        arguments = self.arguments(node, path, _positions(defined))
+        arguments = self.arguments(node, path, positions_of(defined))
         for keyword in node.keywords:
             if keyword.arg:
                 self.steps.places[span, f"with.{keyword.arg}"] = self.module.span(keyword)
@@ -305,7 +316,7 @@ class Calls:
         module, defined = found
         if isinstance(defined, ast.ClassDef) or defined.name in module.workflows:
             raise self.refused("AF504", f"{what} is a function", node, "name one of a module")
-        return self.importable(path, node), _positions(defined)
+        return self.importable(path, node), positions_of(defined)
 
     @contextmanager
     def rename(self, name: str, into: str) -> Iterator[None]:
@@ -350,21 +361,6 @@ class Calls:
         return self.refused("AF301", f"`{name}` is not defined", node, remedy)
 
 
-def literal_tree(value: Json) -> Tree:
-    """Data as the tree of an expression."""
-    match value:
-        case dict():
-            return ObjectDisplay(
-                tuple((Literal(key), literal_tree(each)) for key, each in value.items())
-            )
-        case list():
-            return ListDisplay(tuple(map(literal_tree, value)))
-        case int() | float() if not isinstance(value, bool) and value < 0:
-            return Negate(Literal(-value))
-        case _:
-            return Literal(value)
-
-
 def workflow_name(definition: Definition) -> str:
     """The name that a function gives its workflow."""
     decorator = definition.module.decorator(definition.node)
@@ -372,27 +368,6 @@ def workflow_name(definition: Definition) -> str:
         if keyword.arg == "name":
             return str(Literals(definition.module).value(keyword.value, "`name`"))
     return definition.node.name
-
-
-def _positions(defined: Function | None) -> list[str] | None:
-    """The parameters that a function takes by position, without the context."""
-    if defined is None:
-        return None
-    given = [*defined.args.posonlyargs, *defined.args.args]
-    return [each.arg for each in given if not is_context(each.arg, each.annotation)]
-
-
-def defaults_of(function: Function) -> dict[str, ast.expr | None]:
-    """The parameters with their defaults."""
-    given = function.args
-    ordered = [*given.posonlyargs, *given.args]
-    without = len(ordered) - len(given.defaults)
-    found: dict[str, ast.expr | None] = {each.arg: None for each in ordered[:without]}
-    found |= {
-        each.arg: value for each, value in zip(ordered[without:], given.defaults, strict=True)
-    }
-    pairs = zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    return found | {each.arg: value for each, value in pairs}
 
 
 def _map_id(block: list[Step], body: Call | Block, name: str) -> str:

@@ -12,16 +12,17 @@ from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.fields import listed
 from agentflow.spec.model import Block, Return, Workflow
 from agentflow.spec.parse import parse
-from agentflow.spec.python.calls import Calls, defaults_of
+from agentflow.spec.python.calls import Calls
 from agentflow.spec.python.find import Definition
 from agentflow.spec.python.literals import Literals
 from agentflow.spec.python.modules import Function, Modules
+from agentflow.spec.python.parameters import defaults_of, parameters_of
 from agentflow.spec.python.refusals import Refused
 from agentflow.spec.python.schema import input_schema
 from agentflow.spec.python.statements import Statements
 from agentflow.spec.python.steps import Steps
-from agentflow.spec.python.translate import RESERVED
-from agentflow.spec.python.variables import analyse, bound_names, parameters_of, unbound
+from agentflow.spec.python.targets import RESERVED
+from agentflow.spec.python.variables import analyse, bound_names, unbound
 from agentflow.spec.reader import Reader
 from agentflow.spec.source import Node, Sequence
 

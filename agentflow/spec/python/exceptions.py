@@ -77,18 +77,19 @@ class Exceptions:
         match node.exc:
             case None:
                 return self.to.finish(Name(self._handled(node)), self.module.span(node))
-            case ast.Name(name) if name in self.calls.handlers:
-                return self.to.finish(Name(name), self.module.span(node))
+            case ast.Name(name) if bind := self.calls.handled(name):
+                return self.to.finish(Name(bind), self.module.span(node))
             case ast.expr() as raised:
                 fields = self._fields(raised)
                 span = self.module.span(raised)
                 return {name: self.to.written(tree, span) for name, tree in fields.items()}
 
     def _caused(self, node: ast.Raise, cause: ast.expr) -> Template:
-        if not isinstance(cause, ast.Name) or cause.id not in self.calls.handlers or not node.exc:
+        bind = self.calls.handled(cause.id) if isinstance(cause, ast.Name) else None
+        if bind is None or node.exc is None:
             message = "the cause is the exception of the handler around"
             raise self.calls.refused("AF501", message, cause, "leave `from …` out")
-        fields = self._fields(node.exc) | {"cause": Name(cause.id)}
+        fields = self._fields(node.exc) | {"cause": Name(bind)}
         entries = tuple((Literal(name), tree) for name, tree in fields.items())
         return self.to.finish(ObjectDisplay(entries), self.module.span(node))
 
@@ -96,7 +97,7 @@ class Exceptions:
         if not self.calls.handlers:
             message = "there is no exception here to raise again"
             raise self.calls.refused("AF501", message, node, "raise one: `raise ValueError(…)`")
-        return self.calls.handlers[-1]
+        return self.calls.handlers[-1][1]
 
     def _fields(self, raised: ast.expr) -> dict[str, Tree]:
         """Name, message and data of an exception that is made."""

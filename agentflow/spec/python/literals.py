@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from agentflow.errors import Json
+from agentflow.spec.expressions.tree import ListDisplay, Literal, Negate, ObjectDisplay, Tree
 from agentflow.spec.python.modules import Assigned, Module
 from agentflow.spec.python.refusals import Refused
 from agentflow.spec.source import Entry, Mapping, Node, Scalar, Sequence, plain
@@ -83,3 +84,18 @@ class Literals:
             self.module.span(given),
             help="write the value out, or bind it to a name at the top of the module",
         )
+
+
+def literal_tree(value: Json) -> Tree:
+    """Data as the tree of an expression."""
+    match value:
+        case dict():
+            return ObjectDisplay(
+                tuple((Literal(key), literal_tree(each)) for key, each in value.items())
+            )
+        case list():
+            return ListDisplay(tuple(map(literal_tree, value)))
+        case int() | float() if not isinstance(value, bool) and value < 0:
+            return Negate(Literal(-value))
+        case _:
+            return Literal(value)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agentflow.errors import Json
 from agentflow.spec.python.literals import Literals
 from agentflow.spec.python.modules import Function, Module
-from agentflow.spec.python.variables import parameters_of
+from agentflow.spec.python.parameters import parameters_of
 
 _SIMPLE: dict[str, Json] = {
     "str": {"type": "string"},

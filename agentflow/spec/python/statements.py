@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from agentflow.errors import Diagnostic
@@ -18,7 +16,6 @@ from agentflow.spec.expressions.tree import (
 )
 from agentflow.spec.model import (
     Block,
-    Call,
     Case,
     Catch,
     Loop,
@@ -30,10 +27,12 @@ from agentflow.spec.model import (
     Try,
 )
 from agentflow.spec.python.calls import Calls
+from agentflow.spec.python.compensations import Compensations, bound_name
+from agentflow.spec.python.conversions import ARITHMETIC
 from agentflow.spec.python.exceptions import Exceptions
 from agentflow.spec.python.modules import helper
 from agentflow.spec.python.refusals import FUNCTION, STATEMENTS, Refused
-from agentflow.spec.python.translate import ARITHMETIC, target_name, targets
+from agentflow.spec.python.targets import target_name, targets
 from agentflow.spec.python.variables import Variables, free_names
 
 T = TypeVar("T")
@@ -58,7 +57,7 @@ class Statements:
         self.diagnostics = diagnostics
         self.max_rounds = max_rounds
         self.exceptions = Exceptions(calls)
-        self._sagas = 0
+        self.undo = Compensations(calls)
         self._clean_ups = 0
 
     def block(
@@ -80,19 +79,23 @@ class Statements:
         for index, statement in enumerate(statements):
             if statement is end:
                 return
-            for name in self.variables.hoisted.get((id(statements), index), ()):
-                self.steps.assign(name, None, statement)
+            self._hoist(statements, index)
             follower = statements[index + 1] if index + 1 < len(statements) else None
             before = statements[index - 1] if index else None
-            if before is not None and self._is_compensation(statement) and self._undoes(before):
+            if before is not None and self.undo.belongs(statement, before):
                 continue  # it was made with the call before
             try:
                 self.statement(statement)
-                if follower is not None and self._is_compensation(follower):
-                    self.compensate(statement, follower)
+                if follower is not None and self.undo.belongs(follower, statement):
+                    self.undo.add(follower, bound_name(statement))
             except Refused as refused:
                 self.diagnostics.append(refused.diagnostic)
                 self._stand_in(statement)
+
+    def _hoist(self, statements: Sequence[ast.stmt], index: int) -> None:
+        """Begin the variables that are bound in blocks inside of a statement and read outside."""
+        for name in self.variables.hoisted.get((id(statements), index), ()):
+            self.steps.assign(name, None, statements[index])
 
     def statement(self, node: ast.stmt) -> None:
         """Add the steps of one statement.
@@ -206,6 +209,7 @@ class Statements:
         while self._goes_on(following):
             elif_ = following[0]
             assert isinstance(elif_, ast.If)
+            self._hoist(following, 0)  # Python sees a block here, and the workflow none
             cases.append(Case(self.condition(elif_.test), self.block(elif_.body)))
             following = elif_.orelse
         otherwise = self.block(following) if following else None
@@ -270,9 +274,8 @@ class Statements:
 
     def saga(self, node: ast.With) -> None:
         """The block of a saga."""
-        self._sagas += 1
-        do = self.block(node.body)
-        self._sagas -= 1
+        with self.undo.saga():
+            do = self.block(node.body)
         self.steps.add(self.steps.unique("saga"), Saga(do), node)
 
     def attempt(self, node: ast.Try) -> None:
@@ -293,63 +296,24 @@ class Statements:
     def handler(self, node: ast.ExceptHandler) -> Catch:
         """One `except`."""
         on = self._noted(lambda: self.exceptions.caught(node)) or ("*",)
-        bind = node.name
-        if bind is not None and bind in self.variables.assigned:
-            message = f"`{bind}` is a variable too, and exceptions are no values"
+        name = bind = node.name
+        if name is not None and name in self.variables.assigned:
+            message = f"`{name}` is a variable too, and exceptions are no values"
             self._note("AF501", message, node, "give the exception a name of its own")
-        if bind is None and _raises_again(node.body):
+        if name is not None and (name in self.variables.assigned or self.calls.handled(name)):
+            bind = self.steps.unique(name)
+        if name is None and _raises_again(node.body):
             bind = self.steps.unique("error")
-        with self._handling(bind):
-            do = self.block(node.body)
+        self.calls.handlers.append((name or "", bind or ""))
+        do = self.block(node.body)
+        self.calls.handlers.pop()
         return Catch(on, do, self.module.head(node), bind)
-
-    @contextmanager
-    def _handling(self, bind: str | None) -> Iterator[None]:
-        self.calls.handlers.append(bind or "")
-        try:
-            yield
-        finally:
-            self.calls.handlers.pop()
-
-    # --- compensation -------------------------------------------------------------------------
-
-    def compensate(self, statement: ast.stmt, follower: ast.stmt) -> None:
-        """Give the call that was just made what undoes it."""
-        call = _value(follower)
-        assert isinstance(call, ast.Call)
-        if not self._sagas:
-            message = "`compensate` stands outside of a saga"
-            raise self.calls.refused("AF505", message, call, "put the call in `with saga():`")
-        if not self._undoes(statement):
-            message = "`compensate` stands right after the call that it undoes"
-            raise self.calls.refused("AF505", message, call, "write it on the line after that call")
-        block = self.steps.block
-        made = (at for at in reversed(range(len(block))) if isinstance(block[at].action, Call))
-        at = next(made)
-        step = block[at]
-        with self.calls.rename(_bound(statement) or step.id, step.id):
-            undo = self.calls.helpers.compensation(call)
-        assert isinstance(step.action, Call)
-        block[at] = replace(step, action=replace(step.action, compensate=undo))
-
-    def _is_compensation(self, statement: ast.stmt) -> bool:
-        value = statement.value if isinstance(statement, ast.Expr) else None
-        return isinstance(value, ast.Call) and (
-            helper(self.calls.resolve(value.func)) == "compensate"
-        )
-
-    def _undoes(self, statement: ast.stmt) -> bool:
-        """Whether a statement is a call that a compensation can undo."""
-        value = _value(statement)
-        if not isinstance(value, ast.Call) or not self.calls.step(value):
-            return False
-        return helper(self.calls.resolve(value.func)) in (None, "step")
 
     # --- mistakes -----------------------------------------------------------------------------
 
     def _stand_in(self, node: ast.stmt) -> None:
         """Bind what a refused statement would have bound."""
-        name = _bound(node)
+        name = bound_name(node)
         if name is not None and not any(step.id == name for step in self.steps.block):
             self.steps.unknown(name, node, assigned=name in self.variables.assigned)
 
@@ -403,22 +367,3 @@ def _raises_again(statements: Sequence[ast.stmt]) -> bool:
         if not isinstance(node, ast.ExceptHandler):
             ahead.extend(ast.iter_child_nodes(node))
     return False
-
-
-def _value(statement: ast.stmt) -> ast.expr | None:
-    match statement:
-        case ast.Expr(value) | ast.Assign(value=value) | ast.AnnAssign(value=value):
-            return value
-        case _:
-            return None
-
-
-def _bound(statement: ast.stmt) -> str | None:
-    """The name that a statement binds, if it is one."""
-    match statement:
-        case ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name)):
-            return name
-        case ast.AugAssign(target=ast.Name(name)):
-            return name
-        case _:
-            return None

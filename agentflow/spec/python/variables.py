@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from agentflow.spec.python.modules import Function
-from agentflow.spec.python.translate import targets
+from agentflow.spec.python.parameters import parameters_of
+from agentflow.spec.python.targets import targets
 
 Kind: TypeAlias = Literal["step", "value", "item", "error"]
 Place: TypeAlias = tuple[int, int]
@@ -71,12 +72,6 @@ def analyse(function: Function, is_step: Callable[[ast.expr], bool]) -> Variable
     return found
 
 
-def parameters_of(function: Function) -> list[ast.arg]:
-    """The parameters that take a value of their own."""
-    given = function.args
-    return [*given.posonlyargs, *given.args, *given.kwonlyargs]
-
-
 def bound_names(function: Function) -> set[str]:
     """The names that the statements of a function bind; comprehensions' own do not count."""
     found: set[str] = set()
@@ -104,6 +99,8 @@ def _is_direct(events: Sequence[_Event]) -> bool:
     """Whether each read sees exactly one binding, which is a step's, an item's or an error's."""
     bindings = [event for event in events if event.kind]
     reads = [event for event in events if not event.kind]
+    if all(event.kind == "error" for event in bindings):
+        return True  # Python itself forgets them after their handler
     if any(event.kind == "value" for event in bindings):
         return False
     if any(event.kind == "step" for event in bindings) and len(bindings) > 1:
@@ -210,6 +207,8 @@ def free_names(node: ast.AST, bound: frozenset[str] = frozenset()) -> Iterator[a
             if hasattr(node, part):
                 yield from free_names(getattr(node, part), bound)
     else:
+        if isinstance(node, ast.Lambda):
+            bound |= {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
         for child in ast.iter_child_nodes(node):
             yield from free_names(child, bound)
 

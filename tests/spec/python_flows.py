@@ -1,0 +1,93 @@
+"""Workflows in Python for tests: a project with functions, and a file compiled in it."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+from agentflow.spec import load
+from agentflow.spec.load import Loaded
+
+FUNCTIONS = '''
+"""Functions that workflows of tests call; all of them are pure."""
+
+from agentflow.functions import Context
+
+
+class Refused(Exception): ...
+
+
+class TooLarge(Refused): ...
+
+
+class Own(Exception):
+    def __init__(self, what: int) -> None:
+        super().__init__(f"own {what}")
+
+
+class Sum:
+    def add(self, a: int, b: int) -> int:
+        return a + b
+
+
+def double(n: int) -> int:
+    return 2 * n
+
+
+def add(a: int, b: int = 1, context: Context | None = None) -> int:
+    return a + b
+
+
+def total(items: list[int]) -> int:
+    return sum(items)
+
+
+def refuse(n: int, limit: int = 10) -> int:
+    if n > limit:
+        raise TooLarge(f"{n} is more than {limit}")
+    return n
+
+
+def undo(n: int) -> None: ...
+'''
+
+HEAD = '''
+from agentflow import (
+    approve, compensate, emit, error, gather, listen, parallel, saga, step, wait, workflow, Fault
+)
+from functions import work
+from functions.work import (
+    Own, Refused, Sum, TooLarge, add, double, refuse, total, undo
+)
+
+LIMIT = 10
+NAMES = ["a", "b"]
+TWICE = 1
+TWICE = 2
+
+
+def own(n: int) -> int:
+    return n
+
+
+@workflow(name="inner-flow")
+def inner(n: int, m: int = 2) -> int:
+    """Another workflow."""
+    return add(n, m)
+
+'''
+
+
+def project(root: Path) -> Path:
+    """A project with a module of functions."""
+    (root / "agentflow.toml").touch()
+    (root / "functions").mkdir(exist_ok=True)
+    (root / "functions" / "work.py").write_text(FUNCTIONS)
+    return root
+
+
+def compiled(root: Path, source: str, name: str = "flow") -> Loaded:
+    """The workflow `name` of a file with the usual imports and `source` below them."""
+    file = project(root) / "flows.py"
+    file.write_text(HEAD + textwrap.dedent(source))
+    return load(f"{file}:{name}")
