@@ -8,6 +8,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("house", deadline=None)  # speed is the benchmarks' affair
+settings.load_profile("house")
 
 ROOT = Path(__file__).resolve().parent.parent
 

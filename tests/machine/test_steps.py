@@ -697,6 +697,31 @@ s.a.compensate = null
 -> failed Boom at s.c
 """,
     ),
+    "what a compensation is called with is decided when the call completes": Row(
+        """
+  - id: first
+    set: {n: 1}
+  - id: s
+    saga:
+      do:
+        - {id: a, call: f.a, compensate: {call: f.undo, with: {n: "${ n }"}}}
+        - {id: b, call: f.b, compensate: {call: f.undo, with: {n: "${ b.n }"}}}
+        - {id: later, set: {n: 2}}
+        - {id: c, call: f.c}
+""",
+        """
+start
+-> invoke s.a {}
+s.a = null
+-> invoke s.b {}
+s.b = {}
+-> invoke s.c {}
+s.c ! Boom
+-> invoke s.a.compensate {"n": 1}
+s.a.compensate = null
+-> failed Boom at s.c
+""",
+    ),
     "a compensation that fails does not stop the others": Row(
         """
   - id: s

@@ -62,7 +62,13 @@ class CallNode:
     """Which instance of an agent it reaches; `None`: the execution's own."""
 
     def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
-        frame = CallFrame(self, parent, key, scope, self.arguments(scope))
+        return self.begin_with(self.arguments(scope), machine, parent, key, scope)
+
+    def begin_with(
+        self, arguments: Json, machine: Machine, parent: Frame, key: str, scope: Scope
+    ) -> Frame:
+        """Begin with arguments that were evaluated before."""
+        frame = CallFrame(self, parent, key, scope, arguments)
         frame.invoke(machine)
         return frame
 
@@ -89,8 +95,13 @@ class CallNode:
     def completed(self, frame: Frame, key: str, value: Json, scope: Scope) -> None:
         """Keep the compensation of a call that gave `value`, if it has one."""
         if self.compensate is not None:
-            inner = Scope({self.id: value}, scope)
-            keep_undo(frame, Undo(key + ".compensate", self.compensate, inner))
+            inner = Scope({self.id: value}, scope).frozen()
+            arguments: Json | Fault
+            try:
+                arguments = self.compensate.arguments(inner)
+            except Fault as fault:  # what it undoes may never have to be undone
+                arguments = fault
+            keep_undo(frame, Undo(key + ".compensate", self.compensate, inner, arguments))
 
 
 class CallFrame(Frame):

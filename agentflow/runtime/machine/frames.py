@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentflow.errors import Json
+    from agentflow.errors import Fault, Json
+    from agentflow.runtime.machine.calls import CallNode
     from agentflow.runtime.machine.machine import Machine
     from agentflow.runtime.machine.protocol import Command, Event
     from agentflow.spec.expressions.scope import Scope
@@ -107,8 +108,10 @@ class Undo:
     """A completed call's compensation, with its arguments as they were when it completed."""
 
     key: str
-    node: Node
+    node: CallNode
     scope: Scope
+    arguments: Json | Fault
+    """Or what was wrong with them."""
 
 
 def keep_undo(frame: Frame, undo: Undo) -> None:

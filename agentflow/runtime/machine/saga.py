@@ -83,8 +83,10 @@ class SagaFrame(Frame):
 
     def _compensate(self, machine: Machine) -> Started:
         undo = self._undo.pop()
+        if isinstance(undo.arguments, Fault):
+            return Failed(undo.arguments.value(), undo.key)
         try:
-            return undo.node.begin(machine, self, undo.key, undo.scope)
+            return undo.node.begin_with(undo.arguments, machine, self, undo.key, undo.scope)
         except Fault as fault:
             return Failed(fault.value(), undo.key)
 

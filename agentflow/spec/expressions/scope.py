@@ -67,3 +67,12 @@ class Scope:
                 break
             scope = scope.parent
         self.names[name] = value
+
+    def frozen(self) -> Scope:
+        """The same names with the values that they have now."""
+        names: dict[str, Json] = {}
+        scope: Scope | None = self
+        while scope is not None:
+            names = {**scope.names, **names}
+            scope = scope.parent
+        return Scope(names, recorded=self.recorded)
