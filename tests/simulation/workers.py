@@ -197,6 +197,8 @@ class Run:
         self._given = task.skip
         self._is_busy = True
         """Whether the worker is about to do something by itself."""
+        self._is_dead = False
+        """A stream's worker died between two values; what it said before may still be heard."""
 
     def go(self) -> None:
         """Begin when a worker is free."""
@@ -215,7 +217,7 @@ class Run:
     @property
     def _is_over(self) -> bool:
         """Whether the worker has stopped."""
-        if self.port.process.life.ended and not self._survives:
+        if self._is_dead or (self.port.process.life.ended and not self._survives):
             return True
         return self.withdrawn and self._obeys
 
@@ -320,7 +322,7 @@ class Run:
         if self._trouble and self._given > self.task.skip:
             self._lose()
             if self._trouble != "zombie":
-                self.withdrawn = self._obeys = True
+                self._is_dead = True
                 return
             self._trouble = ""
         if self._demand <= 0:
