@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agentflow.runtime.executors.protocol import Report, Task
 from agentflow.runtime.executors.ray import RayExecutor
+from benchmarks.figures import scaled
 
 CALLS = 10_000
 """Calls through the executor, each a task of its own."""
@@ -24,12 +25,13 @@ def nothing() -> None:
     """What is called."""
 
 
-def run() -> dict[str, float]:
+def run(scale: float = 1.0) -> dict[str, float]:
     """Rates, their ratio, and the time from submitting a call to its report."""
-    return asyncio.run(_run())
+    return asyncio.run(_run(scale))
 
 
-async def _run() -> dict[str, float]:
+async def _run(scale: float) -> dict[str, float]:
+    calls, raw_calls, single = (scaled(n, scale) for n in (CALLS, RAW, SINGLE))
     executor = RayExecutor()
     news: asyncio.Queue[int] = asyncio.Queue()
 
@@ -49,14 +51,14 @@ async def _run() -> dict[str, float]:
     started = time.perf_counter() - began
     try:
         await carry_out(0, 1_000)  # every worker has imported the function
-        round_trips = sorted([await carry_out(n, 1) for n in range(SINGLE)])
-        rate = CALLS / await carry_out(0, CALLS)
-        raw = RAW / await asyncio.to_thread(_raw)
+        round_trips = sorted([await carry_out(n, 1) for n in range(single)])
+        rate = calls / await carry_out(0, calls)
+        raw = raw_calls / await asyncio.to_thread(_raw, raw_calls)
     finally:
         await executor.close()
     return {
         "start of Ray, s": started,
-        "round trip p50, ms": round_trips[SINGLE // 2] * 1000,
+        "round trip p50, ms": round_trips[single // 2] * 1000,
         "calls/s": rate,
         "Ray tasks/s": raw,
         "calls/s / Ray tasks/s": rate / raw,
@@ -67,11 +69,11 @@ def _task(number: int) -> Task:
     return Task("e", f"m[{number}]", 1, "call", "benchmarks.dispatch.nothing", [{}], _ROOT)
 
 
-def _raw() -> float:
+def _raw(calls: int) -> float:
     import ray
 
     function = ray.remote(max_retries=0, retry_exceptions=False)(nothing)
     ray.get([function.remote() for _ in range(100)])
     began = time.perf_counter()
-    ray.get([function.remote() for _ in range(RAW)])
+    ray.get([function.remote() for _ in range(calls)])
     return time.perf_counter() - began

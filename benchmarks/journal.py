@@ -21,7 +21,7 @@ SECONDS = 1.0
 VALUE = {"value": {"text": "x" * 200}}
 
 
-def run() -> dict[str, float]:
+def run(scale: float = 1.0) -> dict[str, float]:
     """Events per second by group size, their ratio to plain SQLite, and events read per second."""
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -29,8 +29,8 @@ def run() -> dict[str, float]:
         plain, journal = _plain(root), _journal(root)
         plain_seqs, journal_seqs = itertools.count(2), itertools.count(2)
         for group in GROUPS:
-            bare = _rate(partial(_insert, plain), plain_seqs, group)
-            kept = _rate(partial(_append, journal), journal_seqs, group)
+            bare = _rate(partial(_insert, plain), plain_seqs, group, SECONDS * scale)
+            kept = _rate(partial(_append, journal), journal_seqs, group, SECONDS * scale)
             figures[f"sqlite_{group}"] = bare
             figures[f"journal_{group}"] = kept
             figures[f"ratio_{group}"] = kept / bare
@@ -42,9 +42,11 @@ def run() -> dict[str, float]:
     return figures
 
 
-def _rate(commit: Callable[[list[int]], None], seqs: Iterator[int], group: int) -> float:
+def _rate(
+    commit: Callable[[list[int]], None], seqs: Iterator[int], group: int, seconds: float
+) -> float:
     commits, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < SECONDS:
+    while (elapsed := time.perf_counter() - start) < seconds:
         commit(list(itertools.islice(seqs, group)))
         commits += 1
     return commits * group / elapsed

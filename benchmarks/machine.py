@@ -8,6 +8,7 @@ from typing import Any
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine.protocol import CallCompleted, Invoke, Started
 from agentflow.spec.load import loads
+from benchmarks.figures import scaled
 
 MAP = """
 workflow: m
@@ -40,13 +41,14 @@ def rate(spec: str, input: Any = None) -> float:
     return events / (time.perf_counter() - begun)
 
 
-def run() -> dict[str, float]:
+def run(scale: float = 1.0) -> dict[str, float]:
     """Rates, and the cost of an event in a large map against a small one."""
-    small = max(rate(MAP, list(range(1_000))) for _ in range(5))
-    large = max(rate(MAP, list(range(100_000))) for _ in range(3))
+    links, few, many, most = (scaled(n, scale) for n in (1_000, 1_000, 10_000, 100_000))
+    small = max(rate(MAP, list(range(few))) for _ in range(5))
+    large = max(rate(MAP, list(range(most))) for _ in range(3))
     return {
-        "chain of 1,000, events/s": max(rate(chain(1_000)) for _ in range(5)),
-        "map of 10,000, events/s": max(rate(MAP, list(range(10_000))) for _ in range(3)),
+        "chain of 1,000, events/s": max(rate(chain(links)) for _ in range(5)),
+        "map of 10,000, events/s": max(rate(MAP, list(range(many))) for _ in range(3)),
         "cost per event, map of 100,000 / map of 1,000": small / large,
     }
 

@@ -20,6 +20,7 @@ from agentflow.runtime.machine.protocol import (
 )
 from agentflow.runtime.recovery import rebuild
 from agentflow.spec.load import loads
+from benchmarks.figures import scaled
 
 STEPS = 10_000
 ROUNDS = 3
@@ -43,20 +44,21 @@ do:
 """
 
 
-def run() -> dict[str, float]:
+def run(scale: float = 1.0) -> dict[str, float]:
     """Seconds from the journal's file to a machine that could go on, for each shape."""
+    steps = scaled(STEPS, scale, 3)
     return {
-        "loop of 10,000 steps, s": fastest(LOOP),
-        "map of 10,000 steps, s": fastest(MAP),
+        "loop of 10,000 steps, s": fastest(LOOP, steps),
+        "map of 10,000 steps, s": fastest(MAP, steps),
     }
 
 
-def fastest(text: str) -> float:
+def fastest(text: str, steps: int) -> float:
     """The best of some rounds, all but the last step done."""
     program = compile_workflow(loads(text, functions=False).workflow)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         journal = Journal.open(None, Path(folder))
-        fill(journal, Path(folder), list(history(program)))
+        fill(journal, Path(folder), list(history(program, steps)))
         times = []
         for _ in range(ROUNDS):
             begun = time.perf_counter()
@@ -67,12 +69,12 @@ def fastest(text: str) -> float:
     return min(times)
 
 
-def history(program: Program) -> Iterator[Record]:
+def history(program: Program, steps: int) -> Iterator[Record]:
     """The events of an execution whose calls were answered one after another, but for the last."""
     machine = Machine(program)
-    event: Event = Started(0.0, "e", STEPS, 2)
+    event: Event = Started(0.0, "e", steps, 2)
     asked: list[Invoke] = []
-    for seq in range(1, STEPS + 1):
+    for seq in range(1, steps + 1):
         key, attempt = getattr(event, "key", None), getattr(event, "attempt", None)
         yield Record("e", seq, TYPE_OF[type(event)], event.at, key, attempt, payload(event))
         asked += [c for c in machine.advance(event) if isinstance(c, Invoke)]
@@ -90,7 +92,7 @@ def fill(journal: Journal, root: Path, records: list[Record]) -> None:
         digest="d",
         root=str(root),
         status="running",
-        input=STEPS,
+        input=records[0].data["input"],
         started_at=0.0,
         epoch=1,
     )

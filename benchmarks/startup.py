@@ -9,12 +9,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.figures import scaled
 from benchmarks.machine import chain
 
 ROUNDS = 9
 
 
-def run() -> dict[str, float]:
+def run(scale: float = 1.0) -> dict[str, float]:
     """Medians over rounds in which the commands take turns."""
     with tempfile.TemporaryDirectory() as folder:
         large = Path(folder, "large.yaml")
@@ -25,7 +26,7 @@ def run() -> dict[str, float]:
             "validate": [sys.executable, "-m", "agentflow", "validate", str(large)],
         }
         times: dict[str, list[float]] = {name: [] for name in commands}
-        for _ in range(ROUNDS):
+        for _ in range(scaled(ROUNDS, scale)):
             for name, command in commands.items():
                 begun = time.perf_counter()
                 subprocess.run(command, check=name != "validate", capture_output=True)

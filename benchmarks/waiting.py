@@ -16,6 +16,7 @@ from pathlib import Path
 
 from agentflow import Engine
 from agentflow.spec.load import loads
+from benchmarks.figures import scaled
 
 EXECUTIONS = 10_000
 CLERK = """
@@ -35,15 +36,15 @@ do:
 """
 
 
-def run() -> dict[str, float]:
+def run(scale: float = 1.0) -> dict[str, float]:
     """Memory of each waiting execution and of all, and how many a second start and end."""
-    command = [sys.executable, "-m", "benchmarks.waiting"]
+    command = [sys.executable, "-m", "benchmarks.waiting", str(scaled(EXECUTIONS, scale))]
     measured = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, float] = json.loads(measured.stdout)
     return figures
 
 
-def measure() -> dict[str, float]:
+def measure(count: int) -> dict[str, float]:
     """The figures, in this process."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         root = Path(folder)
@@ -53,7 +54,7 @@ def measure() -> dict[str, float]:
             before = resident()
             began = time.perf_counter()
             executions = [
-                engine.start(clerk, {"number": n, "customer": f"c-{n}"}) for n in range(EXECUTIONS)
+                engine.start(clerk, {"number": n, "customer": f"c-{n}"}) for n in range(count)
             ]
             started = time.perf_counter() - began
             gc.collect()
@@ -64,10 +65,10 @@ def measure() -> dict[str, float]:
                 execution.result()
             ended = time.perf_counter() - began
     return {
-        "each of 10,000 executions, KB": (after - before) / EXECUTIONS / 1e3,
+        "each of 10,000 executions, KB": (after - before) / count / 1e3,
         "the process with all of them, MB": after / 1e6,
-        "started and waiting, executions/s": EXECUTIONS / started,
-        "woken and ended, executions/s": EXECUTIONS / ended,
+        "started and waiting, executions/s": count / started,
+        "woken and ended, executions/s": count / ended,
     }
 
 
@@ -78,4 +79,4 @@ def resident() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure()))
+    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else EXECUTIONS)))

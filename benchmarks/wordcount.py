@@ -16,13 +16,14 @@ from typing import Any
 
 from agentflow import Engine, load
 from agentflow.runtime.executors.ray import RayExecutor
+from benchmarks.figures import scaled
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 5
 WORD = re.compile(rb"[a-z_]+")
 
 
-def run() -> dict[str, float]:
+def run(scale: float = 1.0) -> dict[str, float]:
     """Median times with Ray started, taking turns, and their ratio."""
     import ray
 
@@ -36,7 +37,7 @@ def run() -> dict[str, float]:
         ours, theirs = [], []
         engine.start(workflow, job).result()
         program = by_hand(ray)
-        for _ in range(ROUNDS):
+        for _ in range(scaled(ROUNDS, scale)):
             result, seconds = timed(lambda: engine.start(workflow, job).result())
             ours.append(seconds)
             expected, seconds = timed(lambda: program(folder))
