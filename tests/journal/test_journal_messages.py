@@ -20,11 +20,12 @@ def waiting(journal: Journal, execution: str, name: str = "go") -> list[str]:
     return [found.id for found in journal.messages_for(execution, name)]
 
 
-def test_a_message_comes_back_as_it_was_sent(journal: Journal) -> None:
+@pytest.mark.parametrize("name", ["go", "@go"], ids=["plain", "begins-like-a-blob"])
+def test_a_message_comes_back_as_it_was_sent(journal: Journal, name: str) -> None:
     begin(journal, "e")
-    sent = Message("m1", "go", {"order": 7}, {"ok": [True, None]}, 102.5, "e")
+    sent = Message("m1", name, {"order": 7}, {"ok": [True, None]}, 102.5, "e")
     assert journal.post(sent)
-    assert journal.messages_for("e", "go") == [sent]
+    assert journal.messages_for("e", name) == [sent]
     assert journal.inbox(0) == [(1, sent)]
 
 

@@ -196,7 +196,7 @@ def chained(rows: Sequence[dict[str, Any]], previous: bytes) -> list[dict[str, A
     """The rows of consecutive events of one execution; `previous` is the hash before them."""
     chain = []
     for row in rows:
-        columns = tuple(row[name] for name in ("seq", "type", "step", "attempt", "at"))
+        columns = (row["seq"], row["type"], row["step"], row["attempt"], row["at"])
         previous = link(previous, row["execution_id"], columns, row["data"])
         chain.append({**row, "hash": previous})
     return chain
@@ -204,7 +204,9 @@ def chained(rows: Sequence[dict[str, Any]], previous: bytes) -> list[dict[str, A
 
 def size_of(rows: Sequence[Mapping[str, Any]]) -> int:
     """How many bytes the data of events takes in its rows."""
-    return sum(len(row["data"].encode()) for row in rows)
+    return sum(
+        len(data) if (data := row["data"]).isascii() else len(data.encode()) for row in rows
+    )
 
 
 def head_row(chain: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

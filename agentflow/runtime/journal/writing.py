@@ -16,6 +16,9 @@ T = TypeVar("T")
 Prepared: TypeAlias = tuple[Iterable[Mapping[str, Any]], Callable[[Connection], T]]
 """Rows, with their large values put as blobs, and what writes them."""
 
+_VALUES = ("data", "input", "output", "error")
+"""Columns that hold values. A text in any other one is what it is, whatever it begins with."""
+
 
 class _Swept(Exception):
     """A blob was swept between being put and being used."""
@@ -30,7 +33,12 @@ def write_values(database: Database, values: Values, prepare: Callable[[], Prepa
     """
     while True:
         rows, write = prepare()
-        blobs = {digest for row in rows for digest in map(blob_of, row.values()) if digest}
+        blobs = {
+            digest
+            for row in rows
+            for column in _VALUES
+            if column in row and (digest := blob_of(row[column]))
+        }
         try:
             return database.write(_with(database, values, blobs, write))
         except _Swept:
