@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from agentflow.errors import Json
 from agentflow.runtime.engine import Engine
 from agentflow.runtime.executors.protocol import Executor
-from agentflow.spec.load import Loaded, load
+from agentflow.spec.load import Loaded, Source, load
 
 
 def run(
-    workflow: Loaded | str | Path,
+    workflow: Loaded | Source,
     input: Json = None,
     *,
     executor: str | Executor = "ray",
@@ -21,7 +19,7 @@ def run(
     """Run a workflow to its end and give its output.
 
     Args:
-        workflow: A spec's path, or what `load` gave.
+        workflow: A spec's path, a function with `@workflow`, or what `load` gave.
         input: A JSON value that matches the workflow's `input` schema.
         executor: `"ray"`, or `"inline"` for this process.
         id: Makes the start idempotent: the same id and input give the same execution.
@@ -41,7 +39,7 @@ def run(
 
 
 async def run_async(
-    workflow: Loaded | str | Path,
+    workflow: Loaded | Source,
     input: Json = None,
     *,
     executor: str | Executor = "ray",

@@ -27,7 +27,7 @@ from agentflow.runtime.logs import LogBook
 from agentflow.runtime.notices import Notice, Watcher
 from agentflow.runtime.settings import load_settings
 from agentflow.spec.inputs import check_input
-from agentflow.spec.load import Loaded, load
+from agentflow.spec.load import Loaded, Source, load
 from agentflow.spec.signatures import find_root
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class Engine:
     # --- what users call ----------------------------------------------------------------------
 
     def start(
-        self, workflow: Loaded | str | Path, input: Json = None, *, id: str | None = None
+        self, workflow: Loaded | Source, input: Json = None, *, id: str | None = None
     ) -> Execution:
         """Start an execution; it is in the journal when this returns.
 
@@ -102,7 +102,7 @@ class Engine:
         return self._handle(self._host.start(loaded, value, chosen))
 
     def start_many(
-        self, workflow: Loaded | str | Path, inputs: Iterable[Json], *, ids: Iterable[str] = ()
+        self, workflow: Loaded | Source, inputs: Iterable[Json], *, ids: Iterable[str] = ()
     ) -> list[Execution]:
         """`start` for many inputs at once; they are in the journal when this returns.
 
@@ -132,7 +132,7 @@ class Engine:
         return [self._handle_of(each) for each in held if isinstance(each, Held)]
 
     def create(
-        self, workflow: Loaded | str | Path, input: Json = None, *, id: str | None = None
+        self, workflow: Loaded | Source, input: Json = None, *, id: str | None = None
     ) -> Execution:
         """Like `start`, but nobody runs it until an engine resumes it."""
         loaded = workflow if isinstance(workflow, Loaded) else load(workflow)
@@ -174,7 +174,7 @@ class Engine:
         *,
         at: str,
         input: Json = ...,
-        spec: Loaded | str | Path | None = None,
+        spec: Loaded | Source | None = None,
     ) -> Execution:
         """Start a new execution with another one's history up to the step `at`, which runs again.
 
@@ -188,7 +188,7 @@ class Engine:
             NotFound: there is no such execution, or the step did not begin in it.
             Conflict: the changed workflow differs before the step.
         """
-        loaded = load(spec) if isinstance(spec, str | Path) else spec
+        loaded = spec if spec is None or isinstance(spec, Loaded) else load(spec)
         return self._handle(self._host.fork(self.journal.resolve(reference), at, input, loaded))
 
     def cancel(self, reference: str, reason: str = "") -> Execution:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MAX_GENERATIONS = 16
 """How deep workflows may run workflows."""
 
+Source: TypeAlias = str | Path | Callable[..., Any]
+"""What `load` reads: a file, what names a function, or the function itself."""
 _Key: TypeAlias = "Path | str | Definition"
 """What names a workflow: its file, its key among `children`, or its function."""
 _Trail: TypeAlias = tuple[_Key, ...]
@@ -60,9 +62,7 @@ class Loaded:
         return _OF_PYTHON.fullmatch(self.path) is not None
 
 
-def load(
-    path: str | Path | Callable[..., Any], *, root: Path | None = None, functions: bool = True
-) -> Loaded:
+def load(path: Source, *, root: Path | None = None, functions: bool = True) -> Loaded:
     """Read and check a workflow, and those that it runs.
 
     `path` is the file of a spec; or `FILE.py:name`, `module:name`, or a Python file with one
@@ -86,9 +86,7 @@ def _is_python(word: str) -> bool:
     return word.endswith(".py") or _OF_PYTHON.fullmatch(word) is not None
 
 
-def _load_python(
-    path: str | Path | Callable[..., Any], root: Path | None, *, functions: bool
-) -> Loaded:
+def _load_python(path: Source, root: Path | None, *, functions: bool) -> Loaded:
     from agentflow.spec import python  # only those who write workflows in Python pay for it
 
     try:

@@ -268,7 +268,7 @@ BLOCKS = {
             switch: [{when: '${ input.n > 1 }', do: [{id: nothing, set: {ignored: null}}]}]
             else:
               - {id: double, call: functions.work.double, with: {n: '${ input.n }'}}
-              - {id: if_double, switch: [{when: '${ double > 1 }', do: [{id: nothing_2, set: {ignored_2: null}}]}]}
+              - {id: if_n_2, switch: [{when: '${ double > 1 }', do: [{id: nothing_2, set: {ignored_2: null}}]}]}
         output: null
         """,
     ),

@@ -35,7 +35,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def inline(root: Path) -> Iterator[agentflow.Engine]:
-    with agentflow.Engine(executor="inline", root=root, store=f"sqlite:///{root}/inline.db") as engine:
+    with agentflow.Engine(
+        executor="inline", root=root, store=f"sqlite:///{root}/inline.db"
+    ) as engine:
         yield engine
 
 

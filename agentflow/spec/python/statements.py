@@ -204,6 +204,7 @@ class Statements:
 
     def branch(self, node: ast.If) -> None:
         """`if`, with an `elif` for each further case whose condition makes no call."""
+        step = self._named("if", node.test)
         cases = [Case(self.condition(node.test), self.block(node.body))]
         following = node.orelse
         while self._goes_on(following):
@@ -213,8 +214,7 @@ class Statements:
             cases.append(Case(self.condition(elif_.test), self.block(elif_.body)))
             following = elif_.orelse
         otherwise = self.block(following) if following else None
-        name = self.steps.unique(_named("if", node.test))
-        self.steps.add(name, Switch(tuple(cases), otherwise), node)
+        self.steps.add(step, Switch(tuple(cases), otherwise), node)
 
     def _goes_on(self, statements: Sequence[ast.stmt]) -> bool:
         """Whether an `else` is an `elif` whose condition makes no call."""
@@ -229,6 +229,7 @@ class Statements:
             message = "items whose length is not known are not taken apart here"
             remedy = "name the item, and take it apart in the block: `a = pair[0]`"
             raise self.calls.refused("AF501", message, node.target, remedy)
+        step = self.steps.unique(f"for_{'_'.join(names)}")
         items = self._noted(lambda: self.to.template(node.iter))
         bind = names[0]
         if bind not in self.variables.direct or len(names) > 1:
@@ -243,7 +244,7 @@ class Statements:
         self.steps.places[span, "as"] = self.module.span(node.target)
         self.steps.places[span, "for"] = self.module.span(node.iter)
         loop = Loop(do, items=items, bind=bind, max=MOST_ITEMS)
-        self.steps.add(self.steps.unique(f"for_{'_'.join(names)}"), loop, node)
+        self.steps.add(step, loop, node)
 
     def _unpack(self, names: Sequence[str], bind: str, target: ast.expr) -> None:
         """Set the variables of a round to the item, or to its parts."""
@@ -260,6 +261,7 @@ class Statements:
     def repeat(self, node: ast.While) -> None:
         """`while`, at most `max_rounds` times."""
         self._no_else(node.orelse)
+        step = self._named("while", node.test)
         if self._calls_in(node.test):
             message = "a call in the condition would be a step of each round"
             remedy = "call before the loop and at the end of its block, and compare the result"
@@ -270,13 +272,14 @@ class Statements:
         else:
             condition = self.condition(node.test)
         loop = Loop(self.block(node.body), condition, max=self.max_rounds)
-        self.steps.add(self.steps.unique(_named("while", node.test)), loop, node)
+        self.steps.add(step, loop, node)
 
     def saga(self, node: ast.With) -> None:
         """The block of a saga."""
+        step = self.steps.unique("saga")
         with self.undo.saga():
             do = self.block(node.body)
-        self.steps.add(self.steps.unique("saga"), Saga(do), node)
+        self.steps.add(step, Saga(do), node)
 
     def attempt(self, node: ast.Try) -> None:
         """`try` with its handlers and its clean-up."""
@@ -284,6 +287,7 @@ class Statements:
             message = "`else` of a `try`"
             remedy = "move it to the end of the `try` block, or after the statement"
             self._note("AF501", message, node.orelse[0], remedy)
+        step = self.steps.unique("try")
         do = self.block(node.body)
         catch = tuple(self.handler(each) for each in node.handlers)
         final = None
@@ -291,7 +295,7 @@ class Statements:
             self._clean_ups += 1
             final = self.block(node.finalbody)
             self._clean_ups -= 1
-        self.steps.add(self.steps.unique("try"), Try(do, catch, final), node)
+        self.steps.add(step, Try(do, catch, final), node)
 
     def handler(self, node: ast.ExceptHandler) -> Catch:
         """One `except`."""
@@ -333,17 +337,16 @@ class Statements:
             remedy = "write it after the loop: no `break` can leave it"
             self._note("AF501", "`else` of a loop", statements[0], remedy)
 
+    def _named(self, verb: str, test: ast.expr) -> str:
+        """An id for a statement, by the first of the function's names that its condition reads."""
+        own = (name.id for name in free_names(test) if self.calls.is_own(name.id))
+        return self.steps.unique(f"{verb}_{next(own, '')}")
+
     def _true(self, node: ast.expr) -> Expression:
         return Expression("true", Literal(value=True), self.module.span(node))
 
     def _calls_in(self, node: ast.expr) -> bool:
         return any(self.calls.step(each) for each in ast.walk(node) if isinstance(each, ast.expr))
-
-
-def _named(verb: str, test: ast.expr) -> str:
-    """An id for a statement, by the first name its condition reads."""
-    name = next((name.id for name in free_names(test) if name.id.isascii()), "")
-    return f"{verb}_{name}".rstrip("_") if name else f"{verb}_"
 
 
 def _is_paired(items: ast.expr, length: int) -> bool:
