@@ -31,10 +31,11 @@ NAMES = (
     "crowd",
     "dispatch",
     "wordcount",
+    "batch",
     "pipeline",
 )
 
-ONE_SIZE = frozenset({"batch", "pipeline"})
+ONE_SIZE = frozenset({"pipeline"})
 """These have no smaller size; `--small` leaves them out."""
 
 SMALL = 0.01

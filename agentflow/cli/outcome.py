@@ -71,7 +71,7 @@ class Account:
     @cached_property
     def can_retry(self) -> bool:
         """Whether `retry` has something to do: a mistake in the workflow would come again."""
-        if self.record.status not in {"failed", "cancelled"}:
+        if self.record.status not in {"failed", "cancelled"} or self.record.is_batch:
             return False
         try:
             retry_point(self.record, self.history)
@@ -128,7 +128,7 @@ def standing(account: Account) -> str:
             following = [("show", "its steps, input and error"), ("history", "every event")]
         case _:
             state = _unfinished(record)
-            if not is_alive(record):
+            if not is_alive(record) and not record.is_batch:
                 following = [("resume", "go on where it stopped")]
     if account.can_retry:
         following.insert(0, ("retry", "run again what did not succeed, then go on"))

@@ -11,20 +11,24 @@ from cyclopts import Parameter
 from agentflow.cli import cluster, detached, foreign, inputs, jobs, specs, stores
 from agentflow.cli.options import (
     AsJson,
+    Cloud,
+    Endpoint,
     Executor,
     From,
     Input,
     Quiet,
     Ray,
     Reference,
+    Region,
     Simulation,
     Spec,
     Verbose,
 )
 from agentflow.cli.progress import Progress
 from agentflow.cli.replaying import replay
-from agentflow.cli.session import Manner, carry
+from agentflow.cli.session import Manner, carry, report
 from agentflow.errors import UsageError
+from agentflow.runtime.batch import cancelling
 from agentflow.runtime.catalog import restored
 from agentflow.runtime.forking import prefix, renamed
 from agentflow.runtime.ids import checked_id, new_id
@@ -153,14 +157,23 @@ def retry(
     *,
     executor: Executor = None,
     ray: Ray = None,
+    target: Cloud = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> int:
     """Run again what failed in an execution, or was cancelled, then go on.
 
-    Steps that completed are in the journal and do not run again.
+    Steps that completed are in the journal and do not run again. In a cloud (`--target`) the
+    execution goes on where it failed, too, for as long as the cloud allows it.
     """
+    if target is not None:
+        from agentflow.cli import deploying
+
+        where = deploying.Where(target, region, endpoint_url)
+        return deploying.retry(execution, where, as_json=as_json)
     manner = Manner(executor, as_json, verbose, quiet, ray)
     if url := cluster.job_url(ray, executor):
         words = ("retry", execution)
@@ -245,6 +258,11 @@ def cancel(
     if url := cluster.job_url(ray, executor):
         words = ("cancel", execution, "--reason", reason)
         return jobs.carry(url, jobs.Request(stores.project_root(), execution, words), manner)
+    with stores.open_journal() as journal:
+        found = journal.execution(journal.resolve(execution))
+        if found.is_batch:
+            cancelling.cancel(journal, found.id, reason)
+            return report(journal, journal.execution(found.id), manner, "cancelled")
     return carry(
         stores.project_root(),
         manner,

@@ -86,7 +86,7 @@ def carry(
             execution.result()
         record = execution.record()
         watch.conclude(record)
-        code = _report(engine.journal, record, manner, wanted)
+        code = report(engine.journal, record, manner, wanted)
     except KeyboardInterrupt:
         _leave_on_interrupt(exits.INTERRUPTED)
         watch.close()
@@ -110,7 +110,8 @@ def _view(manner: Manner) -> View:
     return Lines(verbose=manner.verbose)
 
 
-def _report(journal: Journal, record: StoredExecution, manner: Manner, wanted: Status) -> int:
+def report(journal: Journal, record: StoredExecution, manner: Manner, wanted: Status) -> int:
+    """Tell how an execution ended; the exit code."""
     account = outcome.Account(journal, record)
     if record.status == "failed":
         terminal.note("\n" + account.failure())

@@ -3,6 +3,7 @@
     {"range": [start, stop, step]}        numbers, which travel as three
     {"values": [...]}                     JSON values
     {"parcel": {...}}                     values with arrays or tables among them
+    {"spilled": path}                     values, in a file on this machine
     {"files": [[url, start, stop], ...]}  an item is what stands there, as bytes
     {"lines": [[url, start, stop], ...]}  an item is a line that begins there, as text
 
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from agentflow.errors import Fault, Json
 from agentflow.functions.encoding import decode, encode
-from agentflow.functions.parcels import unpack
+from agentflow.functions.parcels import open_pack, unpack
 
 SHOWN_BYTES = 16 * 1024
 """The largest input that is kept with a failure."""
@@ -57,6 +58,8 @@ def portion_of(sent: dict[str, Json], place: str | None) -> Portion:
             return Values(content)
         case "parcel":
             return Values(unpack(content, place))
+        case "spilled":
+            return Values(open_pack(Path(content).read_bytes()))
         case "files":
             return Pieces(content)
         case _:

@@ -32,7 +32,7 @@ def noted(tmp_path: Path, numbers: Any) -> list[list[Any]]:
 
 
 def recorded_items(journal: Journal, id: str) -> set[int]:
-    steps = [step for type, step in kept(journal, id) if type == "batch.completed" and step]
+    steps = [step for _, step in kept(journal, id) if step and step.startswith("items")]
     return {x for step in steps for x in range(*map(int, step[6:-1].split(":")))}
 
 
@@ -45,9 +45,9 @@ def test_the_journal_has_one_event_for_each_chunk(inline: Map, journal: Journal)
     run.result()
     assert kept(journal, run.id) == [
         ("execution.started", None),
-        ("batch.completed", "items[0:40]"),
-        ("batch.completed", "items[40:80]"),
-        ("batch.completed", "items[80:100]"),
+        ("call.completed", "items[0:40]"),
+        ("call.completed", "items[40:80]"),
+        ("call.completed", "items[80:100]"),
         ("call.completed", "reduce"),
         ("execution.ended", None),
     ]
@@ -58,19 +58,13 @@ def test_the_journal_has_one_event_for_each_chunk(inline: Map, journal: Journal)
     assert journal.spec(stored.digest).text.startswith('{\n  "batch": "map-reduce"')
 
 
+@pytest.mark.slow
 def test_the_command_line_lists_and_shows_batch_runs(inline: Map, url: str, tmp_path: Path) -> None:
     run = inline(range(9), jobs.refuse_sevens, tolerate=5, chunk=3)
     run.results()
 
     def agentflow_cli(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "agentflow", *words],
-            cwd=tmp_path,
-            env={**os.environ, "DATABASE_URL": url},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = typed(words, tmp_path, url)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -79,6 +73,51 @@ def test_the_command_line_lists_and_shows_batch_runs(inline: Map, url: str, tmp_
     assert "succeeded" in agentflow_cli("show", run.id)
     shown = json.loads(agentflow_cli("show", run.id, "--json"))
     assert shown["output"] == {"items": 9, "failed": 2}
+
+
+def typed(words: Any, folder: Path, url: str) -> subprocess.CompletedProcess[str]:
+    """What `agentflow` says to a command."""
+    return subprocess.run(
+        [sys.executable, "-m", "agentflow", *words],
+        cwd=folder,
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_command_line_cancels_a_run_that_nobody_runs(
+    inline: Map, url: str, tmp_path: Path, journal: Journal
+) -> None:
+    def breaking() -> Iterator[int]:
+        yield 1
+        raise OSError
+
+    with pytest.raises(OSError):
+        inline(breaking(), jobs.square, id="left").results()
+    shown = typed(["show", "left"], tmp_path, url)
+    assert "Interrupted" in shown.stdout
+    assert "agentflow resume" not in shown.stdout
+    done = typed(["cancel", "left", "--reason", "no longer"], tmp_path, url)
+    assert done.returncode == 0, done.stderr
+    assert "Cancelled" in done.stderr
+    assert [type for type, _ in kept(journal, "left")][-2:] == [
+        "cancel.requested",
+        "execution.ended",
+    ]
+    assert typed(["cancel", "left"], tmp_path, url).returncode == 5
+
+
+@pytest.mark.slow
+def test_the_command_line_explains_a_run_that_failed(inline: Map, url: str, tmp_path: Path) -> None:
+    with pytest.raises(ExecutionFailed):
+        inline([7], jobs.refuse_sevens, id="seven").results()
+    shown = typed(["show", "seven"], tmp_path, url)
+    assert shown.returncode == 0, shown.stderr
+    assert "7 is a multiple of seven" in shown.stdout
+    assert "agentflow retry" not in shown.stdout
 
 
 @pytest.mark.parametrize("reduce", [None, sum], ids=["map", "map-reduce"])

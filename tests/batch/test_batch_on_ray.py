@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from agentflow.errors import ExecutionFailed
@@ -81,6 +82,15 @@ def test_what_functions_print_is_in_the_log(on_ray: Map, tmp_path: Path) -> None
     assert run.results() == [None]
     log = (tmp_path / ".agentflow" / "logs" / f"{run.id}.log").read_text()
     assert re.fullmatch(r"\S+Z items\[0:1\] hello\n", log)
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_the_blocks_of_a_dataset_are_items(on_ray: Map) -> None:
+    from ray import data
+
+    data.DataContext.get_current().enable_progress_bars = False
+    dataset = data.from_arrow([pa.table({"x": list(range(n))}) for n in (5, 7, 9)])
+    assert on_ray(dataset, jobs.rows_in).results() == [5, 7, 9]
 
 
 SCRIPT = """

@@ -19,6 +19,7 @@ from agentflow.runtime.batch.run import BatchRun, Plan
 from agentflow.runtime.batch.sources import InMemory, Range, Source, Stream
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.ids import checked_id, new_id
+from agentflow.runtime.settings import load_settings
 from agentflow.spec.signatures import find_root
 
 Function = Callable[..., Any] | str
@@ -48,7 +49,7 @@ def map(
     arity: int = 16,
     id: str | None = None,
     only_failed: bool = False,
-    executor: str | Executor = "ray",
+    executor: str | Executor | None = None,
     root: Path | str | None = None,
     store: str | None = None,
     progress: bool | None = None,
@@ -80,7 +81,8 @@ def map(
         arity: How many results are combined at once, above the chunks.
         id: Names the run; the same call with the same id goes on with it, or gives its results.
         only_failed: Try what failed in the run `id` again, and what it did not get to.
-        executor: `"ray"`, `"inline"` for threads of this process, or an executor of your own.
+        executor: `"ray"`, `"inline"` for threads of this process, or an executor of your own; by
+            default what `AGENTFLOW_EXECUTOR` says, else Ray.
         root: The project root, where the journal is; found from the working folder if not given.
         store: URL of the journal; `DATABASE_URL` or `.agentflow/` in the root when not given.
         progress: Whether to draw a progress bar; by default where somebody sees it.
@@ -115,7 +117,7 @@ def map(
             _initial(initial, reduce),
             options,
             place,
-            executor,
+            executor or load_settings().executor,
             store,
             only_failed,
             is_watched() if progress is None else progress,

@@ -28,16 +28,18 @@ from agentflow.runtime.batch.options import Options
 from agentflow.runtime.batch.results import Outbox
 from agentflow.runtime.batch.sizing import Sizing
 from agentflow.runtime.batch.tally import Tally
-from agentflow.runtime.batch.work import Tasks, Work
+from agentflow.runtime.batch.work import PARTS, Tasks, Work
 from agentflow.runtime.executors.protocol import Executor, Report
 from agentflow.runtime.machine.protocol import Ended
 
 CANCEL_SECONDS = 0.5
 """How often it is looked whether somebody wants the run to be cancelled."""
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.1
 """The least time between two commits of a run with a reduce, while workers are busy."""
 DRAIN_SECONDS = 5.0
 """How long chunks that are under way are waited for when the run is stopped."""
+_AHEAD = 4
+"""Chunks for each worker that are handed out ahead, the one it works on included."""
 _WAITING = 8
 """Chunks for each worker whose results may wait to be taken."""
 _SPLIT = frozenset({"WorkerLost", "Timeout", "PayloadTooLarge"})
@@ -159,7 +161,7 @@ class Driver:
             return False
         parallel = self._executor.parallel
         wanted = self._options.concurrency
-        limit = wanted if wanted is not None and wanted < parallel else 2 * parallel
+        limit = wanted if wanted is not None and wanted < parallel else _AHEAD * parallel
         if len(self._works) >= limit:
             return False
         waiting = len(self._outbox) + len(self._settled) + len(self._chunks)
@@ -212,6 +214,8 @@ class Driver:
         if report.kind == "printed":
             self._printed(report.key, report.lines)
         elif (work := self._works.pop(report.key, None)) is not None:
+            if self._tasks.spill is not None:
+                self._tasks.spill.remove(report.key)
             if report.kind == "completed":
                 self._take_result(work, report.value)
             else:
@@ -230,8 +234,10 @@ class Driver:
             done = said["done"]
             if done < work.size:
                 work, rest = work.head(done)
-                self._feed.give_back([rest])
-            self._sizing.learn(done, said["seconds"])
+                self._sizing.learn(done, said["seconds"])
+                self._feed.give_back(rest.split(self._sizing.again(rest.size)))
+            else:
+                self._sizing.learn(done, said["seconds"])
         self._chunks.append(work.result(said, counted=self._tally.is_counted))
 
     def _take_failure(self, work: Work, error: dict[str, Json], trace: Json) -> None:
@@ -240,7 +246,7 @@ class Driver:
             remedy = "free some space; the same call with the run's id goes on"
             self._halt(Unavailable(error["message"], help=remedy))
         elif name in _SPLIT and work.size > 1:
-            self._feed.give_back(work.split())
+            self._feed.give_back(work.split(-(-work.size // PARTS)))
         elif name in _SPLIT and self._tries_again(work, error):
             work.attempt += 1
             self._feed.give_back([work])
@@ -381,6 +387,7 @@ class Driver:
     async def _listen(self) -> None:
         """Look whether somebody wants the run to be cancelled."""
         while True:
+            await asyncio.sleep(CANCEL_SECONDS)
             try:
                 message = await self._ledger.cancellation()
             except AgentFlowError:
@@ -388,4 +395,3 @@ class Driver:
             if message is not None:
                 self.cancel(message.id)
                 return
-            await asyncio.sleep(CANCEL_SECONDS)

@@ -47,6 +47,10 @@ class FilesPiece:
     def sent(self) -> dict[str, Json]:
         return {"lines" if self.by_lines else "files": [list(place) for place in self.places]}
 
+    @property
+    def content(self) -> bytes:
+        return b""
+
     def split(self, at: int) -> tuple[Piece, Piece]:
         first, second = self._divided(at) if self.by_lines else (self.places[:at], self.places[at:])
         middle = self.start + at

@@ -1,8 +1,8 @@
 """A batch run in the journal: what is written of it, and where it stands when it is opened again.
 
     execution.started    the items as far as they can be told, and the options
-    batch.completed      `items[0:4096]`: a chunk; `items[0:4096]~2.17`: items of it, tried again
-    call.completed       `reduce[0:65536]`: neighbouring results, combined
+    call.completed       `items[0:4096]`: a chunk; `items[0:4096]~2.17`: items of it, tried again;
+                         `reduce[0:65536]`: neighbouring results, combined; `reduce`: all of them
     execution.retried    what failed is to be tried again: the second round begins
     execution.ended      how it ended
 
@@ -162,7 +162,7 @@ class Ledger:
 
         def write() -> None:
             for chunk in chunks:
-                self._add(records, "batch.completed", chunk.key, self._chunk_data(chunk))
+                self._add(records, "call.completed", chunk.key, self._chunk_data(chunk))
             for key, node in nodes:
                 self._add(records, "call.completed", key, self._kept({}, node))
             changes = []

@@ -33,6 +33,7 @@ from agentflow.runtime.batch.results import Outbox
 from agentflow.runtime.batch.session import session
 from agentflow.runtime.batch.sizing import TARGET_SECONDS, Sizing
 from agentflow.runtime.batch.sources import Source
+from agentflow.runtime.batch.spill import Spill
 from agentflow.runtime.batch.tally import Tally
 from agentflow.runtime.batch.work import Tasks
 from agentflow.runtime.executors.protocol import Executor
@@ -268,6 +269,8 @@ class BatchRun:
         self._tally.phase = "starting Ray" if plan.executor == "ray" else None
         crew = await self._session.join(plan.executor, workers, plan.root, plan.id)
         self._tally.phase = None
+        # Workers of a Ray that was started here are here; those of a cluster may be anywhere.
+        spill = Spill() if getattr(crew.executor, "owns_ray", False) else None
         try:
             tasks = Tasks(
                 plan.id,
@@ -278,6 +281,7 @@ class BatchRun:
                 options,
                 ledger.place,
                 ends_items=plan.executor != "inline",
+                spill=spill,
             )
             sizing = Sizing(
                 crew.executor.parallel,
@@ -320,6 +324,8 @@ class BatchRun:
             parcel = await driver.carry_out()
             return None if parcel is None else await ledger.value(parcel)
         finally:
+            if spill is not None:
+                spill.close()
             await self._session.leave(crew, plan.id)
 
     def _pump(self) -> None:

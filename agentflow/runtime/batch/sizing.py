@@ -13,7 +13,7 @@ TARGET_SECONDS = 0.25
 """The longest a chunk should take."""
 LEAST_SECONDS = 0.02
 """The shortest; chunks are not made smaller for the sake of finishing together."""
-_SHARES = 4
+_SHARES = 2
 """Chunks for each worker that a run has at least, however short they are."""
 BUDGET = 2.0
 """A chunk that has taken so many times the target gives the rest of its items back."""
@@ -58,13 +58,16 @@ class Sizing:
             return self._fixed
         size = max(self._by_time(), self._least())
         if self._total is not None:
-            # Half of what is left, shared out: as in guided self-scheduling.
-            shared = math.ceil((self._total - position) / (2 * self._parallel))
             share = math.ceil(self._total / (_SHARES * self._parallel))
-            short = share if not self._seconds_per_unit else self._units(LEAST_SECONDS)
-            size = min(size, share, max(shared, self._least(), short))
+            size = min(size, share, self._shared(self._total - position))
         self._largest = max(self._largest, size)
         return size
+
+    def again(self, units: int) -> int:
+        """The size of chunks that are made of units which a chunk gave back."""
+        if self._fixed is not None:
+            return self._fixed
+        return max(1, min(self._by_time(), self._shared(units)))
 
     def learn(self, units: int, seconds: float) -> None:
         """A chunk took so long."""
@@ -73,6 +76,13 @@ class Sizing:
         new = max(seconds, 1e-9) / units
         old = self._seconds_per_unit or new
         self._seconds_per_unit = _REMEMBERED * new + (1 - _REMEMBERED) * old
+
+    def _shared(self, left: int) -> int:
+        """Half of what is left, shared out, as in guided self-scheduling; but not too short."""
+        if not self._seconds_per_unit:
+            return left
+        shared = math.ceil(left / (2 * self._parallel))
+        return max(shared, self._least(), self._units(LEAST_SECONDS))
 
     def _by_time(self) -> int:
         if self._seconds_per_unit:

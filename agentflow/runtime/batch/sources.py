@@ -22,7 +22,12 @@ from agentflow.functions.portions import shown
 
 PIECE_BYTES = 8 * 1024 * 1024
 """A piece of several items is not made larger than this."""
-_EASY = frozenset({int, str, bool, type(None)})
+_STRICTLY = (
+    orjson.OPT_STRICT_INTEGER
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
 ITEM_BYTES = 512 * 1024 * 1024
 """The largest item."""
 _GATHER_SECONDS = 0.05
@@ -42,6 +47,11 @@ class Piece(Protocol):
 
     def sent(self) -> dict[str, Json]:
         """What the worker gets; see `functions.portions`."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """The items, where they travel by value; a file may take them to a worker."""
         ...
 
     def split(self, at: int) -> tuple[Piece, Piece]:
@@ -104,6 +114,10 @@ class RangePiece:
             RangePiece(middle, self.stop, self.numbers[at:]),
         )
 
+    @property
+    def content(self) -> bytes:
+        return b""
+
     def described(self) -> Json:
         return self.numbers[0]
 
@@ -115,25 +129,22 @@ class ValuesPiece:
     start: int
     stop: int
     items: Sequence[Any]
-    _encoded: tuple[dict[str, Json], bytes] | None = field(default=None, repr=False)
+    _encoded: bytes | None = field(default=None, repr=False)
 
     @property
-    def encoded(self) -> tuple[dict[str, Json], bytes]:
-        """What is sent, and the same as bytes.
+    def digest(self) -> str:
+        return digest_of(self.content)
 
-        Raises:
-            InputError: an item is not JSON, nor an array or a table.
-        """
+    @property
+    def content(self) -> bytes:
         if self._encoded is None:
             self._encoded = _encoded(self.items, self.start)
         return self._encoded
 
-    @property
-    def digest(self) -> str:
-        return digest_of(self.encoded[1])
-
     def sent(self) -> dict[str, Json]:
-        return self.encoded[0]
+        if is_pack(self.content):
+            return {"parcel": parcel_of(self.content, None)}
+        return {"values": orjson.Fragment(self.content)}
 
     def split(self, at: int) -> tuple[Piece, Piece]:
         middle = self.start + at
@@ -146,21 +157,26 @@ class ValuesPiece:
         return shown(self.items[0])
 
 
-def _encoded(items: Sequence[Any], start: int) -> tuple[dict[str, Json], bytes]:
+def _encoded(items: Sequence[Any], start: int) -> bytes:
+    """Items as JSON or as a pack.
+
+    Raises:
+        InputError: an item is not JSON, nor an array or a table.
+    """
     try:
-        content = _easily(items) or encoded(_listed(items), path="items", limit=ITEM_BYTES)
+        return _easily(items) or encoded(_listed(items), path="items", limit=ITEM_BYTES)
     except Fault as fault:
         raise _not_sendable(items, start, fault) from fault
-    if is_pack(content):
-        return {"parcel": parcel_of(content, None)}, content
-    return {"values": orjson.Fragment(content)}, content
 
 
 def _easily(items: Sequence[Any]) -> bytes | None:
-    """Numbers and texts as JSON, in two passes of C; `None` if there is more to look at."""
-    if isinstance(items, (list, tuple)) and _EASY.issuperset(map(type, items)):
-        with suppress(TypeError):  # a number that JSON does not have, or half a character
-            return orjson.dumps(items, option=orjson.OPT_STRICT_INTEGER)
+    """Items as JSON, in one pass of C; `None` if there is more to look at."""
+    if not isinstance(items, (list, tuple)):
+        return None
+    with suppress(TypeError):  # something that JSON does not have
+        content = orjson.dumps(items, option=_STRICTLY)
+        # It writes null for numbers that are not finite.
+        return None if b"null" in content else content
     return None
 
 
@@ -230,7 +246,7 @@ class InMemory:
         piece = ValuesPiece(start, min(start + count, len(self._items)), ())
         piece.items = self._items[piece.start : piece.stop]
         if not exactly:
-            self._weight = max(1.0, len(piece.encoded[1]) / (piece.stop - start))
+            self._weight = max(1.0, len(piece.content) / (piece.stop - start))
         self.position = piece.stop
         return piece
 
@@ -255,7 +271,7 @@ class Stream:
         if not found:
             return None
         piece = ValuesPiece(self.position, self.position + len(found), found)
-        self._weight = max(1.0, len(piece.encoded[1]) / len(found))
+        self._weight = max(1.0, len(piece.content) / len(found))
         self.position = piece.stop
         return piece
 
@@ -282,4 +298,4 @@ class Stream:
 
 def _weight(item: Any, position: int) -> float:
     """About how many bytes an item takes."""
-    return max(1.0, len(_encoded([item], position)[1]))
+    return max(1.0, len(_encoded([item], position)))

@@ -10,6 +10,7 @@ from agentflow.runtime.batch.history import Chunk, chunk_key, failures_of
 from agentflow.runtime.batch.importing import Reference
 from agentflow.runtime.batch.options import Options
 from agentflow.runtime.batch.sources import Piece
+from agentflow.runtime.batch.spill import LEAST_BYTES, Spill
 from agentflow.runtime.executors.protocol import Task
 
 RUN = "agentflow.functions.chunks.run"
@@ -41,9 +42,8 @@ class Work:
         """Units."""
         return self.piece.stop - self.piece.start if self.only is None else len(self.only)
 
-    def split(self, parts: int = PARTS) -> list[Work]:
-        """The same work in pieces."""
-        step = -(-self.size // parts)
+    def split(self, step: int) -> list[Work]:
+        """The same work in pieces of so many units."""
         if self.only is not None:
             return [
                 Work(self.piece, self.only[at : at + step], self.round)
@@ -102,12 +102,14 @@ class Tasks:
     place: str | None
     ends_items: bool
     """Whether workers can end an item that takes too long by themselves."""
+    spill: Spill | None
+    """Takes items to workers, where these are on this machine."""
 
     def chunk(self, work: Work, *, budget: float | None, check: bool) -> Task:
         """The task of a chunk."""
         arguments: dict[str, Json] = {
             "function": self.function.sent(),
-            "items": work.piece.sent(),
+            "items": self._items(work),
             "place": self.place,
         }
         if self.reduce is not None:
@@ -122,6 +124,12 @@ class Tasks:
         if self.options.timeout is not None:
             arguments["timeout"] = self.options.timeout
         return self._task(work.key, RUN, arguments, work.attempt, self._limit(work))
+
+    def _items(self, work: Work) -> dict[str, Json]:
+        content = work.piece.content
+        if self.spill is None or len(content) < LEAST_BYTES:
+            return work.piece.sent()
+        return {"spilled": self.spill.put(work.key, content)}
 
     def combine(self, key: str, parcels: Sequence[Json]) -> Task:
         """The task of combining results."""

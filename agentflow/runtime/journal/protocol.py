@@ -72,6 +72,11 @@ class StoredExecution:
     parent_key: str | None = None
     labels: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is a batch run, which has no steps and is run by no engine."""
+        return self.digest.startswith(BATCH)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
