@@ -196,12 +196,23 @@ class _Reading:
 
         assert self.modules is not None
         mistakes: list[Diagnostic] = []
-        compiled = python.compile_definition(definition, self.modules, mistakes)
+        place = definition.module.span(definition.module.name_of(definition.node))
+        try:
+            compiled = python.compile_definition(definition, self.modules, mistakes)
+        except RecursionError:
+            remedy = "make parts of it functions"
+            self.note("AF104", "nested too deep to be compiled", place, remedy)
+            return None
         self.sources |= self.modules.sources
         parsed = Parsed(compiled.workflow, compiled.places)
         workflow, found = self.checked(parsed, mistakes, trail, compiled.children.__getitem__)
         workflow = replace(workflow, digest=_digest(to_data(workflow), found))
         text = to_yaml(workflow, places=True)
+        try:
+            read(text, definition.path, [])
+        except Unreadable as stop:  # it could be run, and never be read again
+            message = f"the spec that it means is {stop.diagnostic.message}"
+            self.note("AF104", message, place, stop.diagnostic.help)
         return Loaded(workflow, text, definition.path, self.root, found)
 
     def checked(

@@ -92,7 +92,18 @@ EXPRESSIONS = [
     Row("function of expressions only", "k = «unique(xs)", "AF504", "import it by its name"),
     Row("undefined function", "k = «doubel(n)", "AF504", "import it by its name"),
     Row("undefined name", "k = «nn", "AF301", "did you mean `n`?"),
-    Row("function as a value", "k = «double", "AF501", "not a value"),
+    Row("function as a value", "k = «own", "AF501", "not a value"),
+    Row("imported value", "k = «double", "AF501", "as a parameter"),
+    Row(
+        "value with the name of a function", "len = 1\nk = «len(xs)", "AF201", "make it a function"
+    ),
+    Row(
+        "item with the name of a function",
+        "k = [«double(x) for double in xs]",
+        "AF201",
+        "make it a function",
+    ),
+    Row("deep", "k = «" + "n + " * 60 + "n", "AF204", "make it a function"),
     Row("builtin as a value", "k = «len", "AF501", "not a value"),
     Row("constant bound twice", "k = «TWICE", "AF501", "more than once"),
     Row("reserved name", "«null = 1", "AF127", "another name"),
@@ -104,7 +115,7 @@ EXPRESSIONS = [
 
 CALLS = [
     Row("class", "«Sum()", "AF504", "make it a function"),
-    Row("method", "k = Sum\n", "AF501", "not a value"),
+    Row("class as a value", "k = «Sum", "AF501", "as a parameter"),
     Row("value", "k = «xs[0](n)", "AF201", "make it a function"),
     Row("star in a call", "double(«*xs)", "AF501", "without `*`"),
     Row("two stars in a call", "double(**«o)", "AF501", "without `**`"),
@@ -305,6 +316,15 @@ def test_all_mistakes_are_found_at_once_in_the_order_of_the_file(tmp_path: Path)
 
     codes = [diagnostic.code for diagnostic in found]
     assert codes == ["AF201", "AF404", "AF403", "AF501", "AF301"]
+
+
+def test_a_function_whose_spec_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
+    nested = "".join(f"{'  ' * depth}if n > 1:\n" for depth in range(1, 40)) + "  " * 40 + "pass\n"
+
+    _, [only] = mistakes(tmp_path, "@workflow\ndef flow(n: int):\n" + nested)
+
+    assert (only.code, only.span.column) == ("AF104", 5)
+    assert "nested deeper than 64 levels" in only.message
 
 
 def test_a_refusal_shows_the_line(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from agentflow.spec.model import Block, Call, Map, Return, Run, Step
 from agentflow.spec.python.find import Definition
 from agentflow.spec.python.helpers import Helpers
 from agentflow.spec.python.literals import Literals, literal_tree
-from agentflow.spec.python.modules import Assigned, Function, Modules, helper
+from agentflow.spec.python.modules import Assigned, Function, Imported, Modules, helper
 from agentflow.spec.python.parameters import defaults_of, parameters_of, positions_of
 from agentflow.spec.python.refusals import FUNCTION, Refused
 from agentflow.spec.python.steps import Steps
@@ -80,6 +80,9 @@ class Calls:
             case Assigned():
                 message = f"`{name}` is bound more than once at the top of the module"
                 raise self.refused("AF501", message, node, "pass the value as a parameter")
+            case Imported():
+                message = f"`{name}` is imported, and its value is not known from the source"
+                raise self.refused("AF501", message, node, f"pass it as a parameter, or {FUNCTION}")
             case _:
                 message = f"`{name}` is not a value: only JSON can be"
                 raise self.refused("AF501", message, node, f"call it, or {FUNCTION}")
@@ -115,9 +118,12 @@ class Calls:
         if isinstance(node, ast.ListComp | ast.GeneratorExp):
             key = id(node)
             if key not in self._known:
-                inside = ast.walk(node.elt)
+                items = {name for loop in node.generators for name in _names_in(loop.target)}
                 self._known[key] = any(
-                    isinstance(each, ast.Call) and self.step(each) for each in inside
+                    isinstance(each, ast.Call)
+                    and self.step(each)
+                    and not items.intersection(_names_in(each.func))
+                    for each in ast.walk(node.elt)
                 )
             return self._known[key]
         return False
@@ -359,6 +365,10 @@ class Calls:
         if not remedy and self.module.imports_all:
             remedy = "import it by its name: what `import *` binds cannot be read"
         return self.refused("AF301", f"`{name}` is not defined", node, remedy)
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def workflow_name(definition: Definition) -> str:

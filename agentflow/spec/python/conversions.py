@@ -196,6 +196,8 @@ def _call(to: Translation, node: ast.Call) -> Tree:
     match node.func:
         case ast.Name("str") if len(node.args) == 1 and (text := to.names.message(node.args[0])):
             return to.placed(text, node)
+        case ast.Name(name) if to.names.is_own(name):
+            raise to.refuse(node, ("calling a value", FUNCTION))
         case ast.Name(name) if name in library.FUNCTIONS and hasattr(builtins, name):
             arguments = _arguments(to, node, name, (library.FUNCTIONS[name],))
             return Call(name, arguments, start=to.at(node))

@@ -40,6 +40,10 @@ class Names(Protocol):
         """What a name that is not the expression's own stands for."""
         ...
 
+    def is_own(self, name: str) -> bool:
+        """Whether a name is one of the function's, rather than of its module or of Python."""
+        ...
+
     def special(self, node: ast.expr) -> Tree | None:
         """What means something by its surroundings, such as a caught exception's `name`."""
         ...
