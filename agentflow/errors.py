@@ -6,6 +6,7 @@
     ├── InputError              an input does not match the workflow's schema      exit 3
     ├── NotFound                no such execution, workflow or step                exit 5
     ├── Conflict                an id or an execution is taken                     exit 5
+    ├── NotAllowed              a cloud does not let us: credentials, permissions  exit 6
     ├── Unavailable             Ray, a database or a library cannot be reached     exit 7
     ├── ExecutionFailed         an execution ended with an error                   exit 1
     └── ExecutionCancelled      an execution was cancelled                         exit 1
@@ -146,6 +147,13 @@ class Conflict(AgentFlowError):
 
     code = "AF006"
     exit_code = 5
+
+
+class NotAllowed(AgentFlowError):
+    """There are no credentials, or they do not allow what was asked."""
+
+    code = "AF014"
+    exit_code = 6
 
 
 class Unavailable(AgentFlowError):

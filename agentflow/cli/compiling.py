@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,14 +50,16 @@ def compile(  # the verb's name
     What the cloud cannot express is refused, all of it at once. Nothing is deployed.
     """
     loaded = specs.named(spec)
-    compiled = find(target).compile(loaded, Options(settings(option)))
+    options = Options(settings(option))
+    compiled = find(target).compile(loaded, options)
+    packed = package(loaded, compiled, options)
     folder = Path(out) if out is not None else Path("build") / target / loaded.workflow.name
-    write(compiled, folder)
+    write(compiled, folder, packed)
     if as_json:
-        terminal.result_json(_as_json(compiled, folder))
+        terminal.result_json(_as_json(compiled, folder, packed))
     else:
         terminal.note(compiled.report.as_text())
-        for name in compiled.files:
+        for name in dict.fromkeys([*compiled.files, *packed]):
             terminal.result(str(folder / name))
     return exits.OK
 
@@ -72,7 +74,18 @@ def check(loaded: Loaded, targets: Iterable[str]) -> None:
         find(name).compile(loaded, Options())
 
 
-def write(compiled: Compiled, folder: Path) -> None:
+def package(loaded: Loaded, compiled: Compiled, options: Options) -> dict[str, bytes]:
+    """The bundle of functions and the infrastructure, as files by name.
+
+    Raises:
+        SpecError, CannotBundle, Unavailable: the functions cannot be bundled.
+    """
+    from agentflow.adapters.aws.deploy_package import assemble, outputs
+
+    return outputs(assemble(loaded, compiled, options))
+
+
+def write(compiled: Compiled, folder: Path, packed: Mapping[str, bytes]) -> None:
     """Write the files of a compile, and nothing else, into a folder that may be there.
 
     Raises:
@@ -82,6 +95,8 @@ def write(compiled: Compiled, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in compiled.files.items():
             (folder / name).write_text(text, encoding="utf-8")
+        for name, data in packed.items():
+            (folder / name).write_bytes(data)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(
@@ -107,8 +122,8 @@ def settings(options: Sequence[str]) -> dict[str, Json]:
 _WORDS: dict[str, Json] = {"true": True, "false": False}
 
 
-def _as_json(compiled: Compiled, folder: Path) -> dict[str, Json]:
+def _as_json(compiled: Compiled, folder: Path, packed: Mapping[str, bytes]) -> dict[str, Json]:
     return {
-        "files": [str(folder / name) for name in compiled.files],
+        "files": [str(folder / name) for name in dict.fromkeys([*compiled.files, *packed])],
         "report": compiled.report.as_json(),
     }

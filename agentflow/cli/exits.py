@@ -13,6 +13,7 @@ USAGE = 2
 INVALID = 3
 INEXPRESSIBLE = 4
 MISSING = 5
+NOT_ALLOWED = 6
 UNREACHABLE = 7
 BUG = 70
 INTERRUPTED = 130
@@ -24,7 +25,8 @@ MEANINGS: dict[int, str] = {
     INVALID: "invalid spec or input, for every verb that reads one",
     INEXPRESSIBLE: "the target cannot express the workflow",
     MISSING: "not found, or conflict (an id already used with other input)",
-    UNREACHABLE: "Ray or the database cannot be reached, or a library is missing",
+    NOT_ALLOWED: "not allowed: a cloud's credentials are missing or do not suffice",
+    UNREACHABLE: "Ray, the database or a cloud cannot be reached, or a library is missing",
     BUG: "a bug in AgentFlow; the message names a report file",
     INTERRUPTED: "Ctrl-C",
 }

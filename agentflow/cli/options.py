@@ -127,6 +127,35 @@ class Simulation:
     ] = False
 
 
+Cloud = Annotated[
+    str | None,
+    Parameter(
+        name="--target",
+        metavar="aws",
+        show_default=False,
+        help="Ask this cloud, instead of the journal here.",
+    ),
+]
+
+Region = Annotated[
+    str | None,
+    Parameter(
+        metavar="REGION",
+        show_default=False,
+        help="The cloud's region. [default: `region` under `targets`; env: AWS_REGION]",
+    ),
+]
+
+Endpoint = Annotated[
+    str | None,
+    Parameter(
+        name="--endpoint-url",
+        metavar="URL",
+        show_default=False,
+        help="Another endpoint than the cloud's own: an emulator. [env: AWS_ENDPOINT_URL]",
+    ),
+]
+
 Data = Annotated[
     str | None,
     Parameter(

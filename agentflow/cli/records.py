@@ -10,7 +10,10 @@ from cyclopts import Parameter
 from agentflow.cli import exits, outcome, stores, terminal, text
 from agentflow.cli.options import (
     AsJson,
+    Cloud,
+    Endpoint,
     Reference,
+    Region,
     StatusName,
 )
 from agentflow.errors import UsageError
@@ -32,11 +35,20 @@ def executions(
         str | None, Parameter(metavar="NAME", help="Only executions of this workflow.")
     ] = None,
     limit: Annotated[int, Parameter(metavar="N", help="At most so many.")] = 20,
+    target: Cloud = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
     as_json: AsJson = False,
 ) -> int:
     """List executions, newest first."""
     if limit < 1:
         raise UsageError(f"--limit must be at least 1, not {limit}")
+    if target is not None:
+        from agentflow.cli import deploying
+
+        wanted = deploying.Wanted(workflow, status, limit)
+        where = deploying.Where(target, region, endpoint_url)
+        return deploying.list_executions(where, wanted, as_json=as_json)
     with stores.open_journal() as journal:
         found = journal.executions(status=status, workflow=workflow, limit=limit)
     if as_json:

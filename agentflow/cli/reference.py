@@ -53,6 +53,8 @@ SHAPES: dict[str, str] = {
     "`validate`": '`{"valid", "files": [{"file", "workflow", "version", "steps"}]}`',
     "`export`": '`{"workflow", "files", "text"}`',
     "`test`": '`{"workflow", "target", "same", "differences", "local", "aws"}`',
+    "`deploy`": '`{"plan", "changed", "changes": [{"action", "kind", "name", "detail"}], …}`',
+    "`invoke`": '`{"function", "status", "output", "error"}`; of a workflow as `run`',
     "`graph`": '`{"workflow", "mermaid"}`',
     "`new`": '`{"folder", "template", "files"}`',
     "`new --list`": '`{"templates": [{"name", "description"}]}`',

@@ -11,12 +11,15 @@ from cyclopts import Parameter
 from agentflow.cli import cluster, detached, foreign, inputs, jobs, specs, stores
 from agentflow.cli.options import (
     AsJson,
+    Cloud,
+    Endpoint,
     Executor,
     From,
     Input,
     Quiet,
     Ray,
     Reference,
+    Region,
     Simulation,
     Spec,
     Verbose,
@@ -154,14 +157,23 @@ def retry(
     *,
     executor: Executor = None,
     ray: Ray = None,
+    target: Cloud = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> int:
     """Run again what failed in an execution, or was cancelled, then go on.
 
-    Steps that completed are in the journal and do not run again.
+    Steps that completed are in the journal and do not run again. In a cloud (`--target`) the
+    execution goes on where it failed, too, for as long as the cloud allows it.
     """
+    if target is not None:
+        from agentflow.cli import deploying
+
+        where = deploying.Where(target, region, endpoint_url)
+        return deploying.retry(execution, where, as_json=as_json)
     manner = Manner(executor, as_json, verbose, quiet, ray)
     if url := cluster.job_url(ray, executor):
         words = ("retry", execution)

@@ -31,6 +31,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("compile", "SPEC --target T", "Write a workflow for a cloud.", "compiling"),
         Verb("test", "SPEC --target T", "Compare a workflow here and on a cloud.", "testing"),
         Verb("graph", "SPEC|ID", "Draw a workflow as Mermaid text.", "specs"),
+        Verb("deploy", "SPEC --target T", "Put a workflow into a cloud account.", "deploying"),
         Verb("export", "SPEC", "Write a workflow as YAML.", "specs"),
     ),
     "Run": (
@@ -39,6 +40,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("retry", "ID", "Run again what failed, then go on.", "running"),
         Verb("fork", "ID --at STEP", "Start anew from a step of an execution.", "running"),
         Verb("cancel", "ID", "Stop an execution and let it clean up.", "running"),
+        Verb("invoke", "NAME", "Run one function, or a deployed workflow.", "invoking"),
         Verb("signal", "ID NAME", "Send a message to an execution.", "messages"),
         Verb("approve", "ID STEP", "Answer a step that waits for approval.", "messages"),
     ),

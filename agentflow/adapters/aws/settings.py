@@ -43,7 +43,7 @@ def settings(workflow: str, given: Mapping[str, Json]) -> Settings:
     """
     known = {each.name for each in fields(Settings)}
     # What belongs to the functions, not to the state machine, is for the bundle and the deployment.
-    others = {"region", "memory", "architecture", "per_function", "role", "timeout"}
+    others = {"region", "memory", "architecture", "per_function", "python", "role", "timeout"}
     for name in given:
         if name not in known | others:
             listed = ", ".join(sorted(known | others))
@@ -52,4 +52,5 @@ def settings(workflow: str, given: Mapping[str, Json]) -> Settings:
     if kind not in GUARANTEES:
         raise UsageError(f"`kind` is standard or express, got `{kind}`")
     chosen = {name: given[name] for name in known & given.keys()}
-    return Settings(**{"handler": f"{workflow}-functions", **chosen})
+    handler = f"{workflow.replace('.', '-')}-functions"  # Lambda takes no dots
+    return Settings(**{"handler": handler, **chosen})

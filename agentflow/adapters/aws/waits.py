@@ -124,7 +124,6 @@ def write_run(w: Writer, step: Step, names: Names, after: After) -> None:
         given = templates.value(run.input)
         limit = seconds(step.timeout, templates)
     child = w.workflow.children[run.workflow].name
-    arn = f"$replace($states.context.StateMachine.Id, /[^:]+$/, {jsonata.quote(child)})"
     w.renames = True
     w.use("workflow", child, "states:StartExecution")
     w.add(
@@ -133,7 +132,7 @@ def write_run(w: Writer, step: Step, names: Names, after: After) -> None:
             "Type": "Task",
             "Resource": "arn:aws:states:::states:startExecution.sync:2",
             "Arguments": {
-                "StateMachineArn": query(arn),
+                "StateMachineArn": machine_beside(child),
                 "Input": given if given is not None else {},
             },
             **({"TimeoutSeconds": limit} if limit is not None else {}),
@@ -141,6 +140,11 @@ def write_run(w: Writer, step: Step, names: Names, after: After) -> None:
             **w.catch(),
         },
     )
+
+
+def machine_beside(name: str) -> str:
+    """The ARN of the state machine of this name in the same account and region."""
+    return query(f"$replace($states.context.StateMachine.Id, /[^:]+$/, {jsonata.quote(name)})")
 
 
 def _standard_only(w: Writer, step: Step, what: str) -> None:

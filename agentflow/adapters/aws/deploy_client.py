@@ -1,0 +1,185 @@
+"""The account: its clients, who we are in it, and its refusals as errors with a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from agentflow.adapters.aws.iam import Arns
+from agentflow.errors import AgentFlowError, NotAllowed, Unavailable, UsageError
+
+T = TypeVar("T")
+
+ATTEMPTS = 8
+"""Of one request: throttling and failures of the service are repeated by boto3."""
+PATIENCE = 60.0
+"""Seconds in which a new role becomes known everywhere."""
+
+_FORBIDDEN = ("AccessDenied", "UnauthorizedOperation", "Forbidden", "NotAuthorized")
+_BAD_CREDENTIALS = (
+    "UnrecognizedClient",
+    "InvalidClientTokenId",
+    "ExpiredToken",
+    "SignatureDoesNotMatch",
+    "InvalidSignature",
+    "IncompleteSignature",
+    "RequestExpired",
+)
+_THROTTLED = ("Throttling", "TooManyRequests", "RequestLimitExceeded", "SlowDown")
+_UNASSUMABLE = ("cannot be assumed", "not authorized to assume")
+
+
+class Refused(AgentFlowError):
+    """AWS did not do what it was asked, for a reason of its own."""
+
+    code = "AF015"
+    exit_code = 7
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Clients of one account and region."""
+
+    functions: Any
+    machines: Any
+    iam: Any
+    logs: Any
+    tables: Any
+    arns: Arns
+    patience: float = PATIENCE
+    delay: float = 1.0
+    """Seconds between two looks at something that takes time."""
+
+
+def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud:
+    """The account that the environment's credentials are for.
+
+    Raises:
+        Unavailable: boto3 is not installed, or AWS cannot be reached.
+        UsageError: no region is known.
+        NotAllowed: there are no credentials, or AWS does not take them.
+    """
+    try:
+        import boto3  # type: ignore[import-untyped]  # it has no types
+        from botocore.config import Config  # type: ignore[import-untyped]  # as above
+    except ImportError:
+        raise Unavailable(
+            "deploying to AWS needs boto3, which is not installed",
+            help="pip install 'inferloop-agentflow[aws]'",
+        ) from None
+    with told("connecting"):
+        session = boto3.Session(region_name=region)
+        if session.region_name is None:
+            raise UsageError(
+                "no AWS region is chosen",
+                help="--region REGION, `region` under targets.aws, or AWS_REGION",
+            )
+        config = Config(
+            retries={"mode": "standard", "max_attempts": ATTEMPTS},
+            inject_host_prefix=endpoint_url is None,  # else `sync-` before the endpoint's name
+        )
+
+        def client(service: str) -> Any:
+            return session.client(service, endpoint_url=endpoint_url, config=config)
+
+        identity = client("sts").get_caller_identity()
+        arns = Arns(identity["Arn"].split(":")[1], session.region_name, identity["Account"])
+        return Cloud(
+            functions=client("lambda"),
+            machines=client("stepfunctions"),
+            iam=client("iam"),
+            logs=client("logs"),
+            tables=client("dynamodb"),
+            arns=arns,
+        )
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Refusals of AWS become errors that say what to do; `doing` says what was tried.
+
+    Raises:
+        NotAllowed, Unavailable, Refused: as AWS refuses.
+    """
+    from botocore import exceptions  # type: ignore[import-untyped]  # it has no types
+
+    try:
+        yield
+    except (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.TokenRetrievalError,
+        exceptions.SSOError,
+    ) as error:
+        raise NotAllowed(f"{doing}: {error}", help=_LOG_IN) from error
+    except (exceptions.ProfileNotFound, exceptions.InvalidRegionError) as error:
+        raise UsageError(str(error)) from error
+    except exceptions.ClientError as error:
+        raise _refusal(doing, error) from error
+    except exceptions.WaiterError as error:
+        raise Refused(
+            f"{doing}: {error}", help="look at it in the AWS console, then deploy again"
+        ) from error
+    except exceptions.BotoCoreError as error:
+        raise Unavailable(
+            f"{doing}: {error}", help="check the network, the region and --endpoint-url"
+        ) from error
+
+
+_LOG_IN = "`aws configure` or `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
+
+
+def _refusal(doing: str, error: Any) -> AgentFlowError:
+    code = error_code(error)
+    words = error.response["Error"].get("Message", "")
+    message = f"{doing}: AWS refuses {error.operation_name} ({code or 'no code'}): {words}"
+    if any(each in words for each in _UNASSUMABLE):
+        return NotAllowed(
+            message, help="the service must be in the role's trust policy; see `role` in the docs"
+        )
+    if code.startswith(_FORBIDDEN):
+        return NotAllowed(message, help="who deploys needs this permission")
+    if code.startswith(_BAD_CREDENTIALS):
+        return NotAllowed(message, help=_LOG_IN)
+    if code.startswith(_THROTTLED):
+        return Unavailable(
+            message, help="wait a little and deploy again: it goes on where it stopped"
+        )
+    return Refused(message, help="what was done stays; deploying again goes on from there")
+
+
+def error_code(error: Any) -> str:
+    """The name of a refusal, without what some services put around it."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code.rpartition("#")[2].removesuffix("Exception")
+
+
+def found(get: Callable[[], T], *absent: str) -> T | None:
+    """What `get` gives, `None` if AWS says by one of these names that it is not there."""
+    from botocore.exceptions import ClientError  # type: ignore[import-untyped]  # as above
+
+    try:
+        return get()
+    except ClientError as error:
+        if error_code(error) in absent:
+            return None
+        raise
+
+
+def with_new_role(cloud: Cloud, make: Callable[[], T]) -> T:
+    """Do what needs a role that may be so new that not everyone knows it yet."""
+    from botocore.exceptions import ClientError
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
+    def is_too_new(error: BaseException) -> bool:
+        return isinstance(error, ClientError) and any(each in str(error) for each in _UNASSUMABLE)
+
+    repeated = Retrying(
+        retry=retry_if_exception(is_too_new),
+        stop=stop_after_delay(cloud.patience),
+        wait=wait_fixed(cloud.delay),
+        reraise=True,
+    )
+    return repeated(make)

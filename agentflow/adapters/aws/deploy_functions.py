@@ -1,0 +1,241 @@
+"""Roles, log groups, tables and Lambdas: each made, brought up to date, or left as it is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from agentflow.adapters.aws.deploy_client import Cloud, found, told, with_new_role
+from agentflow.adapters.aws.deploy_ledger import TAG, Ledger, check_own
+from agentflow.adapters.aws.deploy_package import ENTRY, CloudFunction, Package
+from agentflow.adapters.aws.terraform import RETENTION_DAYS
+from agentflow.errors import Json
+
+UNKNOWN = "next"
+"""Stands for a version that a plan cannot know."""
+_OURS = "AGENTFLOW_"
+_POLICY = "agentflow"
+
+
+def put_role(cloud: Cloud, ledger: Ledger, name: str, owner: str, trust: Json) -> str:
+    """Have a role; gives its ARN."""
+    with told(f"role {name}"):
+        there = found(lambda: cloud.iam.get_role(RoleName=name), "NoSuchEntity")
+        if there is None:
+            if ledger.may("create", "role", name):
+                cloud.iam.create_role(
+                    RoleName=name,
+                    AssumeRolePolicyDocument=json.dumps(trust),
+                    Description=f"For workflow {owner}; made by AgentFlow",
+                    Tags=[{"Key": TAG, "Value": owner}],
+                )
+            return cloud.arns.role(name)
+        role = there["Role"]
+        check_own("role", name, {each["Key"]: each["Value"] for each in role.get("Tags", ())})
+        if _document(role["AssumeRolePolicyDocument"]) != trust:
+            if ledger.may("update", "role", name, "who may take it"):
+                cloud.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+        else:
+            ledger.keep("role", name)
+        return str(role["Arn"])
+
+
+def put_policy(cloud: Cloud, ledger: Ledger, role: str, policy: Json, *, widen: bool) -> None:
+    """Have a role allow what a policy says, and with `widen` also what it allowed before.
+
+    While an older version may run, it must go on to be allowed what it needs.
+    """
+    with told(f"permissions of role {role}"):
+        there = found(
+            lambda: cloud.iam.get_role_policy(RoleName=role, PolicyName=_POLICY), "NoSuchEntity"
+        )
+        before = _document(there["PolicyDocument"]) if there else None
+        if widen and before is not None:
+            more = [each for each in before["Statement"] if each not in policy["Statement"]]
+            policy = {**policy, "Statement": [*policy["Statement"], *more]}
+        if before == policy or (before is None and not policy["Statement"]):
+            return
+        if not policy["Statement"]:
+            if ledger.may("update", "permissions", role, "none is needed any more"):
+                cloud.iam.delete_role_policy(RoleName=role, PolicyName=_POLICY)
+        elif ledger.may("create" if before is None else "update", "permissions", role):
+            cloud.iam.put_role_policy(
+                RoleName=role, PolicyName=_POLICY, PolicyDocument=json.dumps(policy)
+            )
+
+
+def put_log_group(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
+    """Have a log group; one that is there keeps the retention that somebody gave it."""
+    with told(f"log group {name}"):
+        groups = cloud.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if any(each["logGroupName"] == name for each in groups):
+            ledger.keep("log group", name)
+        elif ledger.may("create", "log group", name):
+            found(
+                lambda: cloud.logs.create_log_group(logGroupName=name, tags={TAG: owner}),
+                "ResourceAlreadyExists",
+            )
+            cloud.logs.put_retention_policy(logGroupName=name, retentionInDays=RETENTION_DAYS)
+
+
+def put_table(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
+    """Have the table for the tokens of steps that wait."""
+    with told(f"table {name}"):
+        there = found(lambda: cloud.tables.describe_table(TableName=name), "ResourceNotFound")
+        if there is not None:
+            ledger.keep("table", name)
+            return
+        if ledger.may("create", "table", name):
+            keys = {"execution": "HASH", "place": "RANGE"}
+            cloud.tables.create_table(
+                TableName=name,
+                BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": k, "KeyType": kind} for k, kind in keys.items()],
+                AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
+                Tags=[{"Key": TAG, "Value": owner}],
+            )
+            cloud.tables.get_waiter("table_exists").wait(
+                TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            )
+            ttl = {"Enabled": True, "AttributeName": "expires"}
+            cloud.tables.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
+
+
+def put_function(
+    cloud: Cloud, ledger: Ledger, function: CloudFunction, package: Package, role: str
+) -> str:
+    """Have a published version of a Lambda with the bundle; gives the version's ARN.
+
+    Versions that are there are never changed, so whatever is live keeps what it runs.
+    """
+    assert package.bundle is not None
+    with told(f"Lambda function {function.name}"):
+        there = found(
+            lambda: cloud.functions.get_function(FunctionName=function.name), "ResourceNotFound"
+        )
+        if there is None:
+            return _create(cloud, ledger, function, package, role)
+        check_own("Lambda function", function.name, there.get("Tags", {}))
+        wanted = _configuration(function, package, role, there["Configuration"])
+        return _renew(cloud, ledger, there["Configuration"], wanted, package)
+
+
+def _create(
+    cloud: Cloud, ledger: Ledger, function: CloudFunction, package: Package, role: str
+) -> str:
+    arn = cloud.arns.function(function.name)
+    if not ledger.may("create", "Lambda function", function.name):
+        return f"{arn}:1"
+    assert package.bundle is not None
+    arguments = {
+        **_configuration(function, package, role, {}),
+        "Code": {"ZipFile": package.bundle.data},
+        "Architectures": [_architecture(package)],
+        "Tags": {TAG: function.workflow},
+        "Publish": True,
+    }
+    made = with_new_role(cloud, lambda: cloud.functions.create_function(**arguments))
+    _wait(cloud, "function_active_v2", function.name)
+    return f"{arn}:{made['Version']}"
+
+
+def _renew(
+    cloud: Cloud, ledger: Ledger, now: dict[str, Any], wanted: dict[str, Any], package: Package
+) -> str:
+    bundle, name = package.bundle, wanted["FunctionName"]
+    assert bundle is not None
+    arn = cloud.arns.function(name)
+    is_new = False
+    is_other = [_architecture(package)] != now.get("Architectures", ["x86_64"])
+    if now["CodeSha256"] != bundle.digest or is_other:
+        is_new = True
+        if ledger.may("update", "Lambda function", name, "its code"):
+            cloud.functions.update_function_code(
+                FunctionName=name, ZipFile=bundle.data, Architectures=[_architecture(package)]
+            )
+            _wait(cloud, "function_updated_v2", name)
+    changed = _differences(now, wanted)
+    if changed:
+        is_new = True
+        if ledger.may("update", "Lambda function", name, ", ".join(changed)):
+            with_new_role(cloud, lambda: cloud.functions.update_function_configuration(**wanted))
+            _wait(cloud, "function_updated_v2", name)
+    published = None if is_new else _published(cloud, wanted, package)
+    if published is not None:
+        ledger.keep("Lambda function", name, f"version {published}")
+        return f"{arn}:{published}"
+    if not ledger.may("publish", "version of Lambda function", name):
+        return f"{arn}:{UNKNOWN}"
+    made = cloud.functions.publish_version(FunctionName=name, CodeSha256=bundle.digest)
+    return f"{arn}:{made['Version']}"
+
+
+def _published(cloud: Cloud, wanted: dict[str, Any], package: Package) -> str | None:
+    """The newest version that is what is wanted."""
+    assert package.bundle is not None
+    pages = cloud.functions.get_paginator("list_versions_by_function").paginate(
+        FunctionName=wanted["FunctionName"]
+    )
+    fitting = [
+        int(each["Version"])
+        for page in pages
+        for each in page["Versions"]
+        if each["Version"].isdecimal()
+        and each["CodeSha256"] == package.bundle.digest
+        and each.get("Architectures", ["x86_64"]) == [_architecture(package)]
+        and not _differences(each, wanted)
+    ]
+    return str(max(fitting)) if fitting else None
+
+
+def _configuration(
+    function: CloudFunction, package: Package, role: str, now: dict[str, Any]
+) -> dict[str, Any]:
+    """The configuration that a Lambda should have; variables that are not ours stay."""
+    kept = {
+        name: value
+        for name, value in now.get("Environment", {}).get("Variables", {}).items()
+        if not name.startswith(_OURS) or name.startswith(f"{_OURS}SECRET_")
+    }
+    return {
+        "FunctionName": function.name,
+        "Description": f"Functions of workflow {function.workflow}",
+        "Role": role,
+        "Runtime": f"python{package.settings.platform.python}",
+        "Handler": f"{ENTRY}.handle",
+        "MemorySize": package.settings.memory,
+        "Timeout": package.settings.timeout,
+        "Environment": {"Variables": {**kept, **function.environment()}},
+    }
+
+
+def _differences(now: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    named = {
+        "Role": "role",
+        "Runtime": "runtime",
+        "Handler": "handler",
+        "MemorySize": "memory",
+        "Timeout": "timeout",
+        "Environment": "environment",
+    }
+    return [word for key, word in named.items() if _plain(now.get(key)) != _plain(wanted[key])]
+
+
+def _plain(value: Any) -> Any:
+    """A part of a configuration to compare; an empty environment is none."""
+    return value.get("Variables", {}) if isinstance(value, dict) else (value or {})
+
+
+def _architecture(package: Package) -> str:
+    return "arm64" if package.settings.platform.architecture == "arm64" else "x86_64"
+
+
+def _wait(cloud: Cloud, waiter: str, name: str) -> None:
+    cloud.functions.get_waiter(waiter).wait(
+        FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
+    )
+
+
+def _document(policy: Any) -> Any:
+    """A policy as data; some answers have it as text."""
+    return json.loads(policy) if isinstance(policy, str) else policy

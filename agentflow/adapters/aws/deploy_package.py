@@ -1,0 +1,223 @@
+"""Everything that a deployment puts into an account: state machines, Lambdas, and their bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentflow.adapters.aws.deploy_definition import functions_replaced, payloads
+from agentflow.adapters.aws.deploy_settings import FunctionSettings, function_settings
+from agentflow.adapters.bundle.build import Bundle, Limits, Order, build
+from agentflow.adapters.target import Compiled, Deployment, Options
+from agentflow.errors import Json, UsageError
+from agentflow.spec.load import Loaded
+
+ENTRY = "agentflow_handler"
+"""The module that Lambda imports; its `handle` is called."""
+BUNDLE = "functions.zip"
+LIMITS = Limits(packed=50 << 20, unpacked=250 << 20, source="Lambda")
+"""Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+PROVIDED = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
+"""What Lambda's Python has."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HELPER = "agentflow.adapters.bundle.helper"
+_TOKENS = "agentflow.adapters.aws.tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class CloudFunction:
+    """One Lambda."""
+
+    name: str
+    workflow: str
+    secrets: tuple[str, ...]
+    only: str | None = None
+    """The one function that it runs; `None`: all of the bundle, and the helper's requests."""
+    tokens: str | None = None
+    """The table for the tokens of steps that wait for messages."""
+
+    def environment(self) -> dict[str, str]:
+        """The variables that the handler reads."""
+        known = {
+            "AGENTFLOW_WORKFLOW": self.workflow,
+            "AGENTFLOW_SECRETS": ",".join(self.secrets),
+            "AGENTFLOW_FUNCTION": self.only or "",
+            "AGENTFLOW_TOKENS": self.tokens or "",
+        }
+        return {name: value for name, value in known.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One state machine."""
+
+    name: str
+    kind: str
+    """`standard` or `express`."""
+    definition: str
+    deployment: Deployment
+    functions: tuple[CloudFunction, ...]
+    children: tuple[str, ...]
+    """The state machines that it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What is to be deployed."""
+
+    machines: tuple[Machine, ...]
+    """Each after those that it runs; the last is the workflow's own."""
+    bundle: Bundle | None
+    """`None` if no function is called."""
+    settings: FunctionSettings
+
+    @property
+    def machine(self) -> Machine:
+        """The workflow's own."""
+        return self.machines[-1]
+
+    @property
+    def functions(self) -> tuple[CloudFunction, ...]:
+        """All Lambdas, by name."""
+        every = {each.name: each for machine in self.machines for each in machine.functions}
+        return tuple(every[name] for name in sorted(every))
+
+
+def assemble(loaded: Loaded, compiled: Compiled, options: Options) -> Package:
+    """Put together what a compiled workflow needs.
+
+    Raises:
+        UsageError: a setting has a value it cannot have.
+        SpecError, CannotBundle, Unavailable: see `bundle.build`.
+    """
+    targets = loaded.workflow.targets if isinstance(loaded.workflow.targets, dict) else {}
+    settings = function_settings({**(targets.get("aws") or {}), **options.service})
+    made = [
+        _machine(each, compiled.files[f"{each.name}.asl.json"], settings)
+        for each in compiled.deployments
+    ]
+    return Package(tuple(_children_first(made)), _bundle(loaded.root, made, settings), settings)
+
+
+def outputs(package: Package) -> dict[str, bytes]:
+    """The files of a package, beside those of the compile, by name."""
+    from agentflow.adapters.aws.terraform import terraform
+
+    files = {f"{each.name}.asl.json": each.definition.encode() for each in package.machines}
+    files["main.tf.json"] = terraform(package).encode()
+    if package.bundle is not None:
+        files[BUNDLE] = package.bundle.data
+    return files
+
+
+def _machine(deployment: Deployment, text: str, settings: FunctionSettings) -> Machine:
+    own = tuple(
+        each.name
+        for each in deployment.resources
+        if each.kind == "workflow" and each.name != deployment.name
+    )
+    functions = tuple(_functions(deployment, text, settings))
+    if settings.per_function:
+        by_path = {each.only: each.name for each in functions if each.only}
+        text = functions_replaced(
+            text, lambda given: by_path.get(_called(given) or "", deployment.handler)
+        )
+    kind = str(deployment.settings.get("kind", "standard"))
+    return Machine(deployment.name, kind, text, deployment, functions, own)
+
+
+def _called(arguments: dict[str, Json]) -> str | None:
+    called = arguments["Payload"].get("function")
+    return called if isinstance(called, str) else None
+
+
+def _functions(
+    deployment: Deployment, text: str, settings: FunctionSettings
+) -> Iterator[CloudFunction]:
+    """The Lambdas of one state machine."""
+    if _NAME.fullmatch(deployment.handler) is None:
+        raise UsageError(
+            f"`{deployment.handler}` is no name for a Lambda function: those have up to 64 "
+            "letters, digits, hyphens and underscores",
+            help="choose one with the setting `handler`",
+        )
+    secrets = tuple(str(name) for name in deployment.settings.get("secrets", ()))
+    listens = any("listen" in payload for payload in payloads(text))
+    tokens = f"{deployment.handler}-tokens" if listens else None
+    if (deployment.functions and not settings.per_function) or deployment.needs_helper:
+        yield CloudFunction(deployment.handler, deployment.name, secrets, None, tokens)
+    if settings.per_function:
+        for path in deployment.functions:
+            name = shortened(f"{deployment.handler}-{path.replace('.', '-')}", 64)
+            yield CloudFunction(name, deployment.name, secrets, path)
+
+
+def shortened(name: str, limit: int) -> str:
+    """The name, with its end replaced by a digest of the whole if it is too long."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _children_first(machines: list[Machine]) -> Iterator[Machine]:
+    """The machines, each after those that it runs, as far as they do not run each other."""
+    by_name: Mapping[str, Machine] = {each.name: each for each in machines}
+    done: set[str] = set()
+
+    def visit(machine: Machine) -> Iterator[Machine]:
+        if machine.name in done:
+            return
+        done.add(machine.name)
+        for child in machine.children:
+            if child in by_name:
+                yield from visit(by_name[child])
+        yield machine
+
+    return visit(machines[0])
+
+
+def _bundle(root: Path, machines: list[Machine], settings: FunctionSettings) -> Bundle | None:
+    if not any(each.functions for each in machines):
+        return None
+    functions = sorted({path for each in machines for path in each.deployment.functions})
+    asked = [payload for each in machines for payload in payloads(each.definition)]
+    needs_helper = any(each.deployment.needs_helper for each in machines)
+    needs_tokens = any("listen" in payload for payload in asked)
+    needs_schemas = any("check" in payload for payload in asked)
+    return build(
+        Order(
+            functions=tuple(functions),
+            root=root,
+            platform=settings.platform,
+            limits=LIMITS,
+            entry={f"{ENTRY}.py": _entry(functions, needs_helper, needs_tokens)},
+            modules=(_HELPER,) * needs_helper + (_TOKENS,) * needs_tokens,
+            requirements=("jsonschema>=4.23,<5",) * needs_schemas,
+            provided=PROVIDED,
+        )
+    )
+
+
+def _entry(functions: list[str], needs_helper: bool, needs_tokens: bool) -> str:  # noqa: FBT001  # both say what to write
+    """The module that Lambda imports."""
+    lines = [
+        '"""What Lambda calls; written by AgentFlow."""',
+        "",
+        "from pathlib import Path",
+        "",
+        "from agentflow.functions.hosts.aws_lambda import Handler",
+    ]
+    arguments = ["FUNCTIONS", "Path(__file__).parent"]
+    if needs_tokens:
+        lines.insert(4, f"from {_TOKENS} import Tokens")
+    if needs_helper:
+        lines.insert(4 + needs_tokens, f"from {_HELPER} import Helper")
+        arguments.append(f"helper=Helper({'Tokens()' if needs_tokens else ''})")
+    lines += ["", "FUNCTIONS = ("]
+    lines += [f'    "{path}",' for path in functions]
+    lines += [")", f"handle = Handler({', '.join(arguments)})", ""]
+    return "\n".join(lines)

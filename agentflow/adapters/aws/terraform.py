@@ -1,0 +1,186 @@
+"""A package as Terraform, in its JSON syntax: one file beside the definitions and the bundle.
+
+Definitions are read from their files, with the names of functions and children replaced by the
+resources that Terraform makes, so that it knows the order and each version names versions.
+
+Source: https://developer.hashicorp.com/terraform/language/syntax/json
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from agentflow.adapters.aws import iam
+from agentflow.adapters.aws.deploy_package import BUNDLE, ENTRY, CloudFunction, Machine, Package
+from agentflow.adapters.aws.waits import machine_beside
+from agentflow.errors import Json
+
+PROVIDER = ">= 5.40"
+RETENTION_DAYS = 30
+
+_ARNS = iam.Arns(
+    "${data.aws_partition.current.partition}",
+    "${data.aws_region.current.name}",
+    "${data.aws_caller_identity.current.account_id}",
+)
+
+
+def terraform(package: Package) -> str:
+    """The text of `main.tf.json`."""
+    resources: dict[str, dict[str, Json]] = {}
+    for kind, name, body in _resources(package):
+        resources.setdefault(kind, {})[name] = body
+    root = package.machine
+    whole: dict[str, Json] = {
+        "//": f"The infrastructure of workflow {root.name}; written by `agentflow compile`.",
+        "terraform": {
+            "required_version": ">= 1.5",
+            "required_providers": {"aws": {"source": "hashicorp/aws", "version": PROVIDER}},
+        },
+        "provider": {"aws": {"region": package.settings.region} if package.settings.region else {}},
+        "data": {
+            "aws_caller_identity": {"current": {}},
+            "aws_partition": {"current": {}},
+            "aws_region": {"current": {}},
+        },
+        "resource": {
+            kind: dict(sorted(named.items())) for kind, named in sorted(resources.items())
+        },
+        "output": {
+            "state_machine_arn": {"value": f"${{aws_sfn_state_machine.{label(root.name)}.arn}}"}
+        },
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def label(name: str) -> str:
+    """A name as Terraform labels resources."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    return plain if plain[:1].isalpha() or plain[:1] == "_" else f"_{plain}"
+
+
+def _resources(package: Package) -> Iterator[tuple[str, str, Json]]:
+    """Resources by kind and label."""
+    for function in package.functions:
+        yield from _function(function, package)
+    for machine in package.machines:
+        yield from _machine(machine, package)
+
+
+def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, str, Json]]:
+    name, settings = label(function.name), package.settings
+    group = {"name": iam.function_logs(function), "retention_in_days": RETENTION_DAYS}
+    yield "aws_cloudwatch_log_group", name, group
+    role = settings.role
+    if role is None:
+        title = iam.function_role(function)
+        yield from _role(title, iam.trust("lambda"), iam.function_policy(function, _ARNS))
+        role = f"${{aws_iam_role.{label(title)}.arn}}"
+    if function.tokens is not None:
+        yield "aws_dynamodb_table", label(function.tokens), _table(function.tokens)
+    architecture = "arm64" if settings.platform.architecture == "arm64" else "x86_64"
+    yield (
+        "aws_lambda_function",
+        name,
+        {
+            "function_name": function.name,
+            "description": f"Functions of workflow {function.workflow}",
+            "role": role,
+            "runtime": f"python{settings.platform.python}",
+            "architectures": [architecture],
+            "handler": f"{ENTRY}.handle",
+            "filename": f"${{path.module}}/{BUNDLE}",
+            "source_code_hash": f'${{filebase64sha256("${{path.module}}/{BUNDLE}")}}',
+            "memory_size": settings.memory,
+            "timeout": settings.timeout,
+            "publish": True,
+            "environment": {"variables": function.environment()},
+            "depends_on": [f"aws_cloudwatch_log_group.{name}"],
+        },
+    )
+
+
+def _table(name: str) -> Json:
+    return {
+        "name": name,
+        "billing_mode": "PAY_PER_REQUEST",
+        "hash_key": "execution",
+        "range_key": "place",
+        "attribute": [{"name": "execution", "type": "S"}, {"name": "place", "type": "S"}],
+        "ttl": {"attribute_name": "expires", "enabled": True},
+    }
+
+
+def _machine(machine: Machine, package: Package) -> Iterator[tuple[str, str, Json]]:
+    name = label(machine.name)
+    role = package.settings.role
+    body: dict[str, Json] = {
+        "name": machine.name,
+        "type": machine.kind.upper(),
+        "definition": _definition(machine, {each.name for each in package.machines}),
+        "publish": True,
+    }
+    group = iam.machine_logs(machine)
+    if group is not None:
+        yield "aws_cloudwatch_log_group", f"{name}_states", _group(group)
+        destination = f"${{aws_cloudwatch_log_group.{name}_states.arn}}:*"
+        body["logging_configuration"] = {"level": "ERROR", "log_destination": destination}
+    if role is None:
+        title = iam.machine_role(machine)
+        policy = iam.machine_policy(machine, _ARNS)
+        yield from _role(title, iam.trust("states"), policy)
+        role = f"${{aws_iam_role.{label(title)}.arn}}"
+        if policy["Statement"]:
+            body["depends_on"] = [f"aws_iam_role_policy.{label(title)}"]
+    yield "aws_sfn_state_machine", name, {**body, "role_arn": role}
+
+
+def _group(name: str) -> Json:
+    return {"name": name, "retention_in_days": RETENTION_DAYS}
+
+
+def _role(name: str, trust: Json, policy: Json) -> Iterator[tuple[str, str, Json]]:
+    yield (
+        "aws_iam_role",
+        label(name),
+        {"name": name, "assume_role_policy": json.dumps(trust)},
+    )
+    if policy["Statement"]:
+        body = {
+            "name": "agentflow",
+            "role": f"${{aws_iam_role.{label(name)}.id}}",
+            "policy": json.dumps(policy),
+        }
+        yield "aws_iam_role_policy", label(name), body
+
+
+def _definition(machine: Machine, known: set[str]) -> str:
+    """An expression that reads the definition's file and puts versions in the place of names."""
+    text = f'file("${{path.module}}/{machine.name}.asl.json")'
+    replaced = [
+        ("FunctionName", each.name, f"aws_lambda_function.{label(each.name)}.qualified_arn")
+        for each in machine.functions
+    ]
+    replaced += [
+        (
+            "StateMachineArn",
+            machine_beside(name),
+            f"aws_sfn_state_machine.{label(name)}.state_machine_version_arn",
+        )
+        for name in machine.children
+        if name in known
+    ]
+    for key, value, reference in replaced:
+        # Members of objects, as the definition's file has them.
+        old = f'"{key}": {json.dumps(value, ensure_ascii=False)}'
+        text = f'replace({text}, {_literal(old)}, "\\"{key}\\": ${{jsonencode({reference})}}")'
+    # Without the blanks that are for readers: the service counts them.
+    return f"${{jsonencode(jsondecode({text}))}}"
+
+
+def _literal(text: str) -> str:
+    """A text in quotes inside an expression of Terraform."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return '"' + escaped.replace("${", "$${").replace("%{", "%%{") + '"'

@@ -1,0 +1,189 @@
+"""Trying things alone: `invoke` runs one function here, or what is deployed in a cloud."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from agentflow.cli import deploying, exits, inputs, specs, stores, terminal
+from agentflow.cli.options import AsJson, Endpoint, Region
+from agentflow.errors import Conflict, Fault, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from agentflow.adapters.aws.deploy_client import Cloud
+    from agentflow.errors import Json
+
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+def invoke(
+    name: Annotated[
+        str, Parameter(name="NAME", help="A function's import path; in a cloud, also a workflow.")
+    ],
+    /,
+    *,
+    data: Annotated[
+        str | None,
+        Parameter(
+            name=("--data", "--input"),
+            metavar="JSON|@FILE|-",
+            allow_leading_hyphen=True,
+            show_default=False,
+            help="The function's arguments as an object, or the workflow's input.",
+        ),
+    ] = None,
+    local: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Run the function in this process.")
+    ] = False,
+    target: Annotated[
+        str | None,
+        Parameter(metavar="aws", show_default=False, help="Invoke what is deployed there."),
+    ] = None,
+    secret: Annotated[
+        Sequence[str],
+        Parameter(
+            metavar="NAME",
+            negative="",
+            show_default=False,
+            help="A secret that the function may read here; may be repeated.",
+        ),
+    ] = (),
+    handler: Annotated[
+        str | None,
+        Parameter(
+            metavar="NAME",
+            show_default=False,
+            help="The cloud function that has the function. [default: the only one there is]",
+        ),
+    ] = None,
+    alias: Annotated[
+        str | None,
+        Parameter(metavar="NAME", show_default=False, help="Start the workflow by this alias."),
+    ] = None,
+    id_: Annotated[
+        str | None,
+        Parameter(
+            name="--id", metavar="ID", show_default=False, help="The id of the execution to start."
+        ),
+    ] = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
+    as_json: AsJson = False,
+) -> int:
+    """Run one function alone, with the checks it gets in a workflow; or what a cloud has.
+
+    Here (`--local`) nothing is recorded. In a cloud (`--target aws`) a function's import path
+    invokes its deployed version, a workflow's file or name starts an execution and waits for it.
+    """
+    if local == (target is not None):
+        raise UsageError(
+            "invoke needs to know where", help="--local for here, or --target aws for a cloud"
+        )
+    content = None if data is None else inputs.read(data, of="--data")
+    if target is None:
+        return _here(name, content, tuple(secret), as_json=as_json)
+    deploying.check_target(target)
+    if _FUNCTION.fullmatch(name) and not specs.names_file(name):
+        cloud = deploying.account(region, endpoint_url)
+        return _called(cloud, name, content, handler, as_json=as_json)
+    workflow, home, content = _workflow(name, content)
+    cloud = deploying.account(region or home, endpoint_url)
+    return _started(cloud, workflow, alias, id_, content, as_json=as_json)
+
+
+def _here(function: str, arguments: Json, secrets: tuple[str, ...], *, as_json: bool) -> int:
+    from agentflow.functions.hosts.calls import Host, Setting, lines_to
+
+    write = lines_to(sys.stderr)
+    setting = Setting((function,), str(stores.project_root()), secrets=secrets)
+    host = Host(setting, write=lambda line: write(_readable(line)))
+    try:
+        value = host.answer({"function": function, "arguments": arguments})
+    except Fault as fault:
+        host.close()
+        return _failed(function, fault, as_json=as_json)
+    host.close()
+    return _succeeded(function, value, as_json=as_json)
+
+
+def _readable(line: str) -> str:
+    """A line of a host's log for a person: what was printed, or where an error arose."""
+    told = json.loads(line)
+    if told["level"] == "INFO":
+        return str(told["message"])
+    frames = (
+        f"  {each['file']}:{each['line']}  {each['function']}  {each['code']}"
+        for each in told.get("trace", ())
+    )
+    return "\n".join([f"{told['function']} failed:", *frames])
+
+
+def _called(
+    cloud: Cloud, function: str, arguments: Json, handler: str | None, *, as_json: bool
+) -> int:
+    from agentflow.adapters.aws.deploy_executions import call, handlers
+
+    if handler is None:
+        found = handlers(cloud)
+        if not found:
+            raise NotFound("no functions are deployed", help="agentflow deploy SPEC --target aws")
+        if len(found) > 1:
+            raise Conflict(
+                f"there are several cloud functions: {', '.join(found)}",
+                help="choose one with --handler",
+            )
+        (handler,) = found
+    payload = {"function": function, "arguments": {} if arguments is None else arguments}
+    try:
+        value = call(cloud, handler, payload)
+    except Fault as fault:
+        return _failed(function, fault, as_json=as_json)
+    return _succeeded(function, value, as_json=as_json)
+
+
+def _workflow(name: str, given: Json) -> tuple[str, str | None, Json]:
+    """The name, region and checked input of a workflow; of a bare name only what is given."""
+    if not specs.names_file(name):
+        return name, None, {} if given is None else given
+    from agentflow.spec.inputs import check_input
+
+    workflow = specs.read(name).workflow
+    chosen = workflow.targets.get("aws", {}) if isinstance(workflow.targets, dict) else {}
+    return workflow.name, chosen.get("region"), check_input(workflow, given)
+
+
+def _started(
+    cloud: Cloud, workflow: str, alias: str | None, id: str | None, given: Json, *, as_json: bool
+) -> int:
+    from agentflow.adapters.aws.deploy_executions import start, wait
+    from agentflow.adapters.aws.deploy_machines import alias_arn
+    from agentflow.runtime.ids import checked_id, new_id
+
+    arn = cloud.arns.machine(workflow) if alias is None else alias_arn(cloud, workflow, alias)
+    execution = start(cloud, arn, new_id() if id is None else checked_id(id), given)
+    terminal.note(f"Started {execution.id}.")
+    return deploying.show_ended(wait(cloud, execution), as_json=as_json)
+
+
+def _succeeded(function: str, value: Json, *, as_json: bool) -> int:
+    if as_json:
+        terminal.result_json(
+            {"function": function, "status": "succeeded", "output": value, "error": None}
+        )
+    else:
+        terminal.output(value)
+    return exits.OK
+
+
+def _failed(function: str, fault: Fault, *, as_json: bool) -> int:
+    terminal.note(f"error[{fault.name}]: {fault.message}")
+    if as_json:
+        terminal.result_json(
+            {"function": function, "status": "failed", "output": None, "error": fault.value()}
+        )
+    return exits.MISSING if fault.name == "FunctionNotFound" else exits.FAILED

@@ -1,0 +1,169 @@
+"""The verbs of deployments, with an account whose state machines and Lambdas run for real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentflow.cli.dispatch import dispatch
+from agentflow.errors import Json
+from tests.aws_deploy.moto_cloud import Account, account
+from tests.aws_deploy.projects import project, write
+from tests.aws_deploy.workflows import SHOPPING
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    with account(tmp_path_factory.mktemp("lambdas"), executes=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = project(tmp_path_factory.mktemp("shop"))
+    write(root / "specs" / "shopping.yaml", SHOPPING.format(name="shopping", more=""))
+    return root
+
+
+class Line:
+    """A command line in the shop's folder."""
+
+    def __init__(self, url: str | None, capsys: Any) -> None:
+        self.url = url
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> tuple[int, Json, str]:
+        """The exit code, what is printed as JSON, and the messages."""
+        where = ("--endpoint-url", self.url) if self.url else ()
+        code = dispatch([*words, *where, "--json"])
+        printed = self._capsys.readouterr()
+        return code, json.loads(printed.out), printed.err
+
+
+@pytest.fixture
+def line(aws: Account, shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Line:
+    monkeypatch.chdir(shop)
+    return Line(aws.url, capsys)
+
+
+@pytest.fixture
+def local(shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Line:
+    monkeypatch.chdir(shop)
+    return Line(None, capsys)
+
+
+SPEC = "specs/shopping.yaml"
+AWS = ("--target", "aws")
+
+
+def test_a_workflow_is_deployed_invoked_listed_and_retried(line: Line, aws: Account) -> None:
+    code, plan, told = line("deploy", SPEC, *AWS, "--plan")
+    assert (code, plan["plan"], plan["changed"]) == (0, True, True)
+    assert "+ create  state machine shopping" in told
+    code, done, _ = line("deploy", SPEC, *AWS, "--alias", "live")
+    assert (code, done["changed"]) == (0, True)
+    assert done["start"].endswith(":stateMachine:shopping:live")
+    code, again, told = line("deploy", SPEC, *AWS, "--alias", "live")
+    assert (code, again["changed"]) == (0, False)
+    assert "everything is as it should be" in told
+
+    given = '{"items": ["tea", "cup"]}'
+    code, ended, _ = line("invoke", SPEC, *AWS, "--data", given, "--alias", "live")
+    assert (code, ended["status"], ended["output"]) == (0, "succeeded", {"sum": 8})
+    assert aws.invoked == ["shopping-functions:1"]
+
+    code, failed, _ = line("invoke", "shopping", *AWS, "--data", '{"items": ["pen"]}', "--id", "x1")
+    assert (code, failed["status"], failed["error"]["name"]) == (1, "failed", "KeyError")
+    code, listed, _ = line("executions", *AWS, "--status", "failed")
+    assert (code, [each["id"] for each in listed["executions"]]) == (0, ["x1"])
+    code, retried, _ = line("retry", "x1", *AWS)
+    assert (code, retried["id"], retried["error"]["name"]) == (1, "x1", "KeyError")
+    assert len(aws.invoked) == 3
+
+    called = ("invoke", "shop.orders.total", *AWS)
+    code, value, _ = line(*called, "--data", '{"items": ["cup"]}')
+    assert (code, value["output"]) == (0, 5)
+    code, value, _ = line(*called, "--data", '{"items": [1]}')
+    assert (code, value["error"]["name"]) == (1, "InvalidInput")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        pytest.param(("invoke", "nothing", *AWS), 5, "no state machine `nothing`", id="workflow"),
+        pytest.param(("retry", "nobody", *AWS), 5, "no execution `nobody`", id="execution"),
+        pytest.param(("deploy", SPEC, "--target", "moon"), 2, "no target `moon`", id="target"),
+        pytest.param(("deploy", SPEC, *AWS, "--shift", "10%"), 2, "needs the alias", id="shift"),
+        pytest.param(("deploy", SPEC, *AWS, "--rollback"), 2, "needs the alias", id="rollback"),
+        pytest.param(
+            ("deploy", SPEC, *AWS, "--alias", "live", "--shift", "0%"), 2, "1% to 100%", id="none"
+        ),
+        pytest.param(("deploy", SPEC, *AWS, "--alias", "7"), 2, "no name for an alias", id="7"),
+        pytest.param(("invoke", "shop.orders.total"), 2, "where", id="nowhere"),
+        pytest.param(
+            ("deploy", SPEC, *AWS, "--option", "memory=1"), 2, "`memory` is from", id="memory"
+        ),
+        pytest.param(
+            ("invoke", SPEC, *AWS, "--data", "[]"), 3, "does not match", id="a wrong input"
+        ),
+    ],
+)
+def test_mistakes_are_told(line: Line, words: tuple[str, ...], code: int, message: str) -> None:
+    got, answer, _ = line(*words)
+    assert got == code
+    assert message in answer["error"]["message"]
+
+
+def test_an_account_that_cannot_be_reached_is_told(
+    local: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentflow.adapters.aws.deploy_client.ATTEMPTS", 1)
+    code, answer, _ = local("deploy", SPEC, *AWS, "--endpoint-url", "http://127.0.0.1:9")
+    assert code == 7
+    assert "endpoint-url" in answer["error"]["help"]
+
+
+# --- here -----------------------------------------------------------------------------------------
+
+
+def test_a_function_is_tried_alone_with_the_checks_of_a_workflow(
+    local: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "s3cret")
+    invoke = ("invoke", "shop.orders.total", "--local")
+    code, value, told = local(*invoke, "--data", '{"items": ["tea"]}')
+    assert (code, value["output"]) == (0, 3)
+    assert "adding 1" in told
+    code, value, told = local(*invoke, "--data", '{"items": ["pen"]}')
+    assert (code, value["error"]["name"]) == (1, "KeyError")
+    assert "shop/orders.py:" in told
+    code, value, _ = local(*invoke, "--data", '{"itms": []}')
+    assert (code, value["error"]["name"]) == (1, "InvalidInput")
+    code, value, _ = local("invoke", "shop.orders.ttal", "--local")
+    assert (code, value["error"]["name"]) == (5, "FunctionNotFound")
+    code, value, _ = local("invoke", "shop.orders.whoami", "--local", "--secret", "TOKEN")
+    assert value["output"]["secret"] == "s3cret"
+
+
+def test_compile_writes_the_bundle_and_the_infrastructure(local: Line, tmp_path: Path) -> None:
+    code, answer, _ = local("compile", SPEC, *AWS, "--out", str(tmp_path))
+    assert code == 0
+    names = sorted(Path(file).name for file in answer["files"])
+    assert names == [
+        "deployment.json",
+        "functions.zip",
+        "main.tf.json",
+        "report.txt",
+        "shopping.asl.json",
+    ]
+    assert sorted(each.name for each in tmp_path.iterdir()) == names

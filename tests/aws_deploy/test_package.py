@@ -1,0 +1,204 @@
+"""Packages: their Lambdas, least privilege, and Terraform."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentflow.adapters.aws import iam
+from agentflow.adapters.aws.deploy_definition import payloads
+from agentflow.adapters.aws.deploy_package import Package, outputs
+from agentflow.adapters.aws.deploy_settings import function_settings
+from agentflow.errors import Json, UsageError
+from tests.aws_deploy.workflows import EVERYTHING, packed
+
+ARNS = iam.Arns("aws", "eu-north-1", "123456789012")
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """A workflow that uses everything of AWS; what it depends on is not fetched here."""
+    folder = tmp_path_factory.mktemp("everything")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agentflow.adapters.bundle.dependencies.install", lambda *given: folder)
+        return packed(folder / "p", "everything", text=EVERYTHING)
+
+
+def test_children_come_before_those_that_run_them(everything: Package) -> None:
+    assert [each.name for each in everything.machines] == ["child", "everything"]
+    assert everything.machine.children == ("child",)
+
+
+def test_one_lambda_runs_all_functions_of_a_workflow(everything: Package) -> None:
+    assert [each.name for each in everything.functions] == [
+        "child-functions",
+        "everything-functions",
+    ]
+    assert everything.functions[0].environment() == {
+        "AGENTFLOW_WORKFLOW": "child",
+        "AGENTFLOW_SECRETS": "TOKEN",
+    }
+
+
+def test_each_function_has_a_lambda_of_its_own_by_option(tmp_path: Path) -> None:
+    package = packed(tmp_path, per_function=True)
+    (function,) = package.functions
+    assert function.name == "shopping-functions-shop-orders-total"
+    assert function.environment()["AGENTFLOW_FUNCTION"] == "shop.orders.total"
+    assert f'"FunctionName": "{function.name}"' in package.machine.definition
+
+
+def test_what_functions_are_asked_is_found_everywhere(everything: Package) -> None:
+    asked = [next(iter(each)) for each in payloads(everything.machine.definition)]
+    assert sorted(asked) == ["check", "function", "function", "listen"]
+
+
+def test_a_machine_may_do_what_its_definition_uses_and_no_more(everything: Package) -> None:
+    allowed = {
+        action: each["Resource"]
+        for each in iam.machine_policy(everything.machine, ARNS)["Statement"]
+        for action in each["Action"]
+    }
+    own = "arn:aws:lambda:eu-north-1:123456789012:function:everything-functions"
+    states = "arn:aws:states:eu-north-1:123456789012"
+    assert allowed["lambda:InvokeFunction"] == [own, f"{own}:*"]
+    assert allowed["events:PutEvents"] == [
+        "arn:aws:events:eu-north-1:123456789012:event-bus/default"
+    ]
+    child = f"{states}:stateMachine:child"
+    assert allowed["states:StartExecution"] == [child, f"{child}:*"]
+    assert allowed["states:DescribeExecution"] == [f"{states}:execution:child:*"]
+    assert set(allowed) == {
+        "lambda:InvokeFunction",
+        "events:PutEvents",
+        "states:StartExecution",
+        "states:DescribeExecution",
+        "states:StopExecution",
+        "events:PutRule",
+        "events:PutTargets",
+        "events:DescribeRule",
+    }
+    assert not any("*" in each for each in allowed["events:PutRule"])
+
+
+def test_a_lambda_may_write_its_log_and_keep_tokens_if_steps_wait(everything: Package) -> None:
+    child, own = everything.functions
+    (logs,) = iam.function_policy(child, ARNS)["Statement"]
+    assert logs["Resource"] == [
+        "arn:aws:logs:eu-north-1:123456789012:log-group:/aws/lambda/child-functions:*"
+    ]
+    _, table = iam.function_policy(own, ARNS)["Statement"]
+    assert table["Action"] == ["dynamodb:PutItem"]
+
+
+def test_an_express_machine_may_write_logs(tmp_path: Path) -> None:
+    package = packed(tmp_path, kind="express")
+    policy = iam.machine_policy(package.machine, ARNS)
+    assert "logs:CreateLogDelivery" in json.dumps(policy)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"memory": 64}, "from 128 to 10240 MiB"),
+        ({"memory": "lots"}, "from 128 to 10240 MiB"),
+        ({"timeout": 901}, "from 1 to 900 seconds"),
+        ({"timeout": True}, "from 1 to 900 seconds"),
+        ({"architecture": "mips"}, "x86-64 or arm64"),
+        ({"per_function": "yes"}, "true or false"),
+        ({"role": "admin"}, "the ARN of a role"),
+    ],
+    ids=str,
+)
+def test_settings_that_lambda_has_not_are_refused(given: dict[str, Json], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        function_settings(given)
+
+
+def test_numbers_of_the_command_line_are_texts() -> None:
+    assert function_settings({"memory": "1024", "timeout": "30"}).memory == 1024
+
+
+def test_a_handler_that_lambda_cannot_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no name for a Lambda function") as refused:
+        packed(tmp_path, handler="no spaces please")
+    assert "handler" in refused.value.help
+
+
+# --- Terraform ------------------------------------------------------------------------------------
+
+REFERENCE = re.compile(r"\b(aws_[a-z_]+)\.([A-Za-z0-9_-]+)\.([a-z_]+)")
+REQUIRED = {
+    "aws_lambda_function": {"function_name", "role", "runtime", "handler", "filename"},
+    "aws_sfn_state_machine": {"name", "role_arn", "definition", "type"},
+    "aws_iam_role": {"name", "assume_role_policy"},
+    "aws_iam_role_policy": {"role", "policy"},
+    "aws_cloudwatch_log_group": {"name", "retention_in_days"},
+    "aws_dynamodb_table": {"name", "hash_key", "range_key", "attribute", "billing_mode"},
+}
+
+
+def written(package: Package) -> Json:
+    return json.loads(outputs(package)["main.tf.json"])
+
+
+def texts(value: Json) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for each in value.values():
+                yield from texts(each)
+        case list():
+            for each in value:
+                yield from texts(each)
+
+
+def test_terraform_has_the_resources_with_what_they_require(everything: Package) -> None:
+    resources = written(everything)["resource"]
+    assert set(resources) == set(REQUIRED)
+    for kind, named in resources.items():
+        for body in named.values():
+            assert REQUIRED[kind] <= set(body), kind
+
+
+def test_terraform_refers_only_to_what_it_declares(everything: Package) -> None:
+    whole = written(everything)
+    resources = whole["resource"]
+    found = 0
+    for text in texts(whole):
+        for kind, label, _ in REFERENCE.findall(text):
+            place = whole["data"] if f"data.{kind}" in text else resources
+            assert label in place[kind], text
+            found += 1
+        assert text.count("${") - text.count("$${") == len(re.findall(r"(?<!\$)\$\{", text))
+    assert found > 10
+    for named in resources.values():
+        for body in named.values():
+            for each in body.get("depends_on", ()):
+                kind, label = each.split(".")
+                assert label in resources[kind]
+
+
+def test_terraform_replaces_names_that_stand_in_the_definitions(everything: Package) -> None:
+    files = outputs(everything)
+    machine = written(everything)["resource"]["aws_sfn_state_machine"]["everything"]
+    replaced = re.findall(r', ("(?:[^"\\]|\\.)*"), "', machine["definition"])
+    assert len(replaced) == 2
+    for literal in replaced:
+        plain = json.loads(literal).replace("$${", "${")
+        assert plain in files["everything.asl.json"].decode()
+
+
+def test_policies_of_terraform_are_json_with_references(everything: Package) -> None:
+    for body in written(everything)["resource"]["aws_iam_role_policy"].values():
+        assert json.loads(body["policy"])["Version"] == "2012-10-17"
+
+
+def test_the_same_package_gives_the_same_files(tmp_path: Path) -> None:
+    one, two = packed(tmp_path / "a"), packed(tmp_path / "b")
+    assert outputs(one) == outputs(two)
