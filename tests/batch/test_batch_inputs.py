@@ -90,7 +90,7 @@ def test_wrong_options_are_refused_before_anything_starts(
         inline([1], jobs.identity, **options)
 
 
-@pytest.mark.parametrize("items", [5, None, b"bytes", object()], ids=repr)
+@pytest.mark.parametrize("items", [5, None, b"bytes", object()], ids=["int", "None", "bytes", "object"])
 def test_what_cannot_be_iterated_over_is_refused(inline: Map, items: Any) -> None:
     with pytest.raises(UsageError, match="items are of type"):
         inline(items, jobs.identity)
