@@ -104,6 +104,7 @@ def imported(root: Path, module: str, name: str) -> Callable[..., Any]:
             del sys.modules[each]
 
 
+@pytest.mark.slow
 def test_a_function_is_loaded_and_runs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     flow = imported(root, "flows", "flow")

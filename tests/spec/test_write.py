@@ -52,7 +52,7 @@ def test_the_workflows_of_the_campaigns_survive(shape: object) -> None:
     assert_survives(reread(shape.text))  # type: ignore[attr-defined]  # both kinds have a text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 2**32))
 def test_any_workflow_survives(seed: int) -> None:
     assert_survives(Maker(seed).workflow())
