@@ -14,6 +14,7 @@ here:
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -101,6 +102,7 @@ def _own_languages(self: Any, *arguments: Any, **named: Any) -> None:
 @contextmanager
 def service(answer: Answer) -> Iterator[Any]:
     """A client of a Step Functions service of its own, with `answer` behind every Lambda function."""
+    logging.getLogger("moto").setLevel(logging.CRITICAL)  # it logs a tree for each error
 
     def invoke(
         self: Any, function_name: str, qualifier: Any, body: Any, headers: Any, response: Any

@@ -1,0 +1,212 @@
+"""The engines of AWS: the compiled definition on our interpreter and on two independent ones.
+
+Behind Lambda is what a bundle holds: the host with its helper. Nothing is deployed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sfnx.testing import Call, Failure
+from sfnx.testing import run as interpret
+
+from agentflow.adapters.aws.asl.read import read
+from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
+from agentflow.adapters.aws.asl.simulate.handlers import Later
+from agentflow.adapters.aws.compile import TARGET
+from agentflow.adapters.aws.trial import error_of
+from agentflow.adapters.bundle.helper import Helper
+from agentflow.adapters.refusals import CannotExpress
+from agentflow.adapters.target import Options
+from agentflow.errors import Fault, Json
+from agentflow.functions.hosts.aws_lambda import named
+from agentflow.functions.hosts.calls import Host, Setting
+from agentflow.spec.load import Loaded
+from tests.conformance import moto_asl
+from tests.conformance.cases import Run
+from tests.conformance.outcomes import Calls, Outcome, Refused, counted
+
+EPOCH: Final = 1_700_000_000.0
+SUFFIX: Final = ".asl.json"
+
+
+@dataclass
+class Cloud:
+    """What a state machine reaches in one execution: functions, and messages that come."""
+
+    machines: dict[str, Json]
+    """Definitions by the workflow's name."""
+    host: Host
+    run: Run
+    calls: Calls = field(default_factory=Counter)
+
+    def invoke(self, payload: dict[str, Json]) -> Json:
+        """Answer a Lambda payload.
+
+        Raises:
+            Failure: the error as Lambda reports it.
+        """
+        attempt = 1
+        if "function" in payload:
+            call = counted(payload["function"], payload["arguments"])
+            self.calls[call] += 1
+            attempt = self.calls[call]
+        try:
+            return self.host.answer({**payload, "execution": "run", "attempt": attempt})
+        except Fault as fault:
+            error = named(fault)
+            cause = {"errorMessage": str(error), "errorType": type(error).__name__}
+            raise Failure(fault.name, json.dumps(cause)) from None
+
+    def message(self, payload: dict[str, Json]) -> Json:
+        """The message that a step listens for, or `...` if none comes."""
+        return self.run.messages.get(payload["listen"]["name"], ...)
+
+
+def compiled(loaded: Loaded, run: Run) -> Cloud | Refused:
+    """A workflow and those it runs, compiled, with the functions that their bundle would hold."""
+    try:
+        result = TARGET.compile(loaded, Options())
+    except CannotExpress as refusal:
+        codes = tuple(sorted({each.code for each in refusal.diagnostics}))
+        return Refused(codes, refusal.diagnostics[0].message)
+    machines = {
+        name.removesuffix(SUFFIX): json.loads(text)
+        for name, text in result.files.items()
+        if name.endswith(SUFFIX)
+    }
+    setting = Setting(
+        functions={name for each in result.deployments for name in each.functions},
+        root=str(loaded.root),
+        workflow=loaded.workflow.name,
+        secrets=loaded.workflow.secrets,
+    )
+    return Cloud(machines, Host(setting, helper=Helper(), write=lambda line: None), run)
+
+
+class Simulator:
+    """Our own interpreter, in virtual time: a call takes there as long as it takes here."""
+
+    name = "aws"
+
+    def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
+        """Compile and simulate a workflow."""
+        cloud = compiled(loaded, run)
+        if isinstance(cloud, Refused):
+            return cloud
+        machines = {name: read(json.dumps(text)) for name, text in cloud.machines.items()}
+        own = loaded.workflow.name
+
+        def handle(call: TaskCall) -> Json:
+            if call.callback is not None:
+                data = cloud.message(call.arguments)
+                if data is not ...:
+                    call.callback.succeed(data)
+                return None
+            if call.resource.name == "events":
+                return {"FailedEntryCount": 0}
+            began = time.perf_counter()
+            try:
+                value = cloud.invoke(call.arguments)
+            except Failure as failure:
+                raise TaskError(
+                    failure.error, failure.cause, after=time.perf_counter() - began
+                ) from None
+            return Later(value, time.perf_counter() - began)
+
+        done = simulate(
+            machines[own], run.input, handle, machines=machines, machine_name=own, started_at=EPOCH
+        )
+        error = done.error or ("States.Timeout" if done.status == "TIMED_OUT" else done.status)
+        return _ended(done.status, done.output, error, done.cause, cloud.calls)
+
+
+class Sfnx:
+    """`sfnx.testing`, an interpreter of JSONata state machines in which no time passes."""
+
+    name = "sfnx"
+
+    def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
+        """Compile and interpret a workflow."""
+        cloud = compiled(loaded, run)
+        if isinstance(cloud, Refused):
+            return cloud
+        done = _interpret(cloud, loaded.workflow.name, run.input)
+        if done.error is None:
+            return _ended("SUCCEEDED", done.output, "", None, cloud.calls)
+        return _ended("FAILED", None, done.error, done.cause, cloud.calls)
+
+
+def _interpret(cloud: Cloud, name: str, given: Json) -> Any:
+    def task(call: Call) -> object:
+        arguments: Any = call.arguments
+        match call.resource.rpartition(":::")[2]:
+            case "lambda:invoke":
+                return {"Payload": cloud.invoke(arguments["Payload"])}
+            case "lambda:invoke.waitForTaskToken":
+                data = cloud.message(arguments["Payload"])
+                if data is ...:
+                    raise Failure("States.Timeout")
+                return data
+            case "events:putEvents":
+                return {"FailedEntryCount": 0}
+            case "states:startExecution.sync:2":
+                child = arguments["StateMachineArn"].rpartition(":")[2]
+                done = _interpret(cloud, child, arguments["Input"])
+                if done.error is None:
+                    return {"Output": done.output, "Status": "SUCCEEDED"}
+                told = {"ExecutionArn": child, "Status": "FAILED", "Error": done.error}
+                raise Failure("States.TaskFailed", json.dumps({**told, "Cause": done.cause}))
+        raise AssertionError(call.resource)
+
+    return interpret(cloud.machines[name], given, task)
+
+
+class Moto:
+    """moto's Step Functions in this process, which takes the time that waits take."""
+
+    name = "moto"
+
+    def __init__(self) -> None:
+        self.cloud: Cloud
+        self.client: Any = None
+
+    def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
+        """Compile a workflow, create its state machine, and run it."""
+        cloud = compiled(loaded, run)
+        if isinstance(cloud, Refused):
+            return cloud
+        self.cloud = cloud
+        done = moto_asl.run(self.client, cloud.machines[loaded.workflow.name], run.input)
+        return _ended(done.status, done.output, done.error or done.status, done.cause, cloud.calls)
+
+    def answer(self, payload: Json) -> Json:
+        """What Lambda answers."""
+        if "listen" not in payload:
+            return self.cloud.invoke(payload)
+        data = self.cloud.message(payload)
+        if data is not ...:
+            moto_asl.send(self.client, payload["listen"]["token"], data)
+        return None
+
+
+@contextmanager
+def moto() -> Iterator[Moto]:
+    """A service of its own."""
+    engine = Moto()
+    with moto_asl.service(engine.answer) as client:
+        engine.client = client
+        yield engine
+
+
+def _ended(status: str, output: Json, error: str, cause: str | None, calls: Calls) -> Outcome:
+    if status == "SUCCEEDED":
+        return Outcome("succeeded", output, calls=calls)
+    told = error_of(error, cause or "")
+    return Outcome("failed", None, told["name"], told["data"], calls, told["message"])
