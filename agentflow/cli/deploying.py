@@ -196,6 +196,21 @@ def retry(reference: str, where: Where, *, as_json: bool) -> int:
     return show_ended(wait(cloud, redrive(cloud, reference)), as_json=as_json)
 
 
+def send(reference: str, name: str, content: Json, where: Where, *, as_json: bool) -> int:
+    """What `signal --target` and `approve --target` do: answer a step that waits."""
+    from agentflow.adapters.aws.deploy_executions import find
+    from agentflow.adapters.aws.deploy_messages import answer
+
+    cloud = where.connect()
+    execution = find(cloud, reference)
+    step = answer(cloud, execution, name, content)
+    if as_json:
+        terminal.result_json({"id": execution.id, "message": step, "name": name, "awaited": True})
+    else:
+        terminal.note(f"Sent `{name}` to {execution.id}.")
+    return exits.OK
+
+
 def _line(execution: Execution) -> tuple[str, ...]:
     ended = execution.ended_at
     took = "" if ended is None else text.duration(ended - execution.started_at)

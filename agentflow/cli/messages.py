@@ -12,8 +12,11 @@ from cyclopts import Parameter
 from agentflow.cli import exits, inputs, places, stores, terminal
 from agentflow.cli.options import (
     AsJson,
+    Cloud,
     Data,
+    Endpoint,
     Reference,
+    Region,
 )
 from agentflow.cli.outcome import Account, command, is_alive
 from agentflow.errors import Conflict, InputError, NotFound
@@ -36,13 +39,22 @@ def signal(
     /,
     *,
     data: Data = None,
+    target: Cloud = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
     as_json: AsJson = False,
 ) -> int:
     """Send a message to an execution.
 
-    If no step waits for it yet, it is kept until one does.
+    If no step waits for it yet, it is kept until one does; in a cloud (`--target`) a step has to
+    wait.
     """
     content = None if data is None else inputs.read(data, of="--data")
+    if target is not None:
+        from agentflow.cli import deploying
+
+        where = deploying.Where(target, region, endpoint_url)
+        return deploying.send(execution, name, content, where, as_json=as_json)
     with stores.open_journal() as journal:
         account = _open(journal, execution)
         return _send(journal, account, name, content, as_json=as_json)
@@ -56,6 +68,9 @@ def approve(
     /,
     *,
     data: Data = None,
+    target: Cloud = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
     as_json: AsJson = False,
 ) -> int:
     """Answer a step that waits for approval.
@@ -63,6 +78,11 @@ def approve(
     The answer is checked against the step's form before it is sent.
     """
     content = None if data is None else inputs.read(data, of="--data")
+    if target is not None:
+        from agentflow.cli import deploying
+
+        where = deploying.Where(target, region, endpoint_url)
+        return deploying.send(execution, step, content, where, as_json=as_json)
     with stores.open_journal() as journal:
         account = _open(journal, execution)
         _check(journal, account, step, content)

@@ -235,6 +235,8 @@ def test_compile_writes_files_and_tells_what_it_did(tmp_path: Path) -> None:
         "sequential.asl.json",
         "report.txt",
         "deployment.json",
+        "main.tf.json",
+        "functions.zip",
     ]
     assert json.loads((tmp_path / "sequential.asl.json").read_text())["QueryLanguage"] == "JSONata"
 

@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -133,7 +134,10 @@ def _invoking(account: Account, folder: Path) -> Any:
             content = function.code["ZipFile"]
             zipped = base64.b64decode(content) if isinstance(content, str) else content
             zipfile.ZipFile(io.BytesIO(zipped)).extractall(place)
-        answer = _run(place, body, function.environment_vars)
+        # As in Lambda, boto3 is there; what it reaches is this account.
+        own = {"PYTHONPATH": sysconfig.get_path("purelib"), "AWS_ENDPOINT_URL": account.url}
+        known = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+        answer = _run(place, body, {**known, **own, **function.environment_vars})
         if "error" in answer:
             response["x-amz-function-error"] = "Unhandled"
             return json.dumps(answer["error"]).encode()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agentflow.adapters.aws.deploy_executions import describe, start, wait
 from agentflow.cli.dispatch import dispatch
 from agentflow.errors import Json
 from tests.aws_deploy.moto_cloud import Account, account
@@ -95,6 +96,36 @@ def test_a_workflow_is_deployed_invoked_listed_and_retried(line: Line, aws: Acco
     assert (code, value["output"]) == (0, 5)
     code, value, _ = line(*called, "--data", '{"items": [1]}')
     assert (code, value["error"]["name"]) == (1, "InvalidInput")
+
+
+APPROVAL = """\
+workflow: asking
+do:
+  - id: review
+    approve: {message: Well, form: {type: object, required: [ok]}}
+output: ${ review.ok }
+"""
+
+
+def test_a_step_that_waits_in_the_cloud_is_answered(line: Line, aws: Account, shop: Path) -> None:
+    write(shop / "specs" / "asking.yaml", APPROVAL)
+    code, done, _ = line("deploy", "specs/asking.yaml", *AWS)
+    assert code == 0
+    assert "asking-functions-tokens" in [each["name"] for each in done["changes"]]
+    cloud = aws.connect()
+    started = start(cloud, cloud.arns.machine("asking"), "a1", {})
+    while not cloud.tables.scan(TableName="asking-functions-tokens")["Items"]:
+        assert describe(cloud, started.arn).status == "running"
+    code, refused, _ = line("approve", "a1", "other", *AWS)
+    assert (code, refused["error"]["help"]) == (5, "it waits for: review")
+    code, refused, _ = line("approve", "a1", "review", *AWS, "--data", "{}")
+    assert (code, refused["error"]["code"]) == (3, "AF004")
+    code, sent, _ = line("approve", "a1", "review", *AWS, "--data", '{"ok": 7}')
+    assert (code, sent["message"]) == (0, "review")
+    ended = wait(cloud, describe(cloud, started.arn))
+    assert (ended.status, ended.output) == ("succeeded", 7)
+    code, _, _ = line("approve", "a1", "review", *AWS, "--data", '{"ok": 7}')
+    assert code == 5
 
 
 @pytest.mark.parametrize(
