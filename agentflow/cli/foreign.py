@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from uuid import uuid4
 
+from cyclopts import Parameter
+
 from agentflow.cli import exits, inputs, terminal, text
-from agentflow.errors import UsageError
+from agentflow.cli.options import AsJson
+from agentflow.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
     from agentflow.adapters.aws.asl.simulate import HistoryEvent, Outcome, TaskHandler
+    from agentflow.adapters.aws.imports import Lookup
     from agentflow.errors import Json
 
 LANGUAGES: Final = ("aws",)
@@ -81,6 +85,90 @@ def run(file: str, language: str, given: str | None, manner: Manner) -> int:
     finally:
         Redirection.end()
     return _report(name, execution, outcome, manner)
+
+
+def import_(
+    file: Annotated[str, Parameter(name="FILE", help="A definition: JSON or YAML.")],
+    /,
+    *,
+    from_: Annotated[
+        str, Parameter(name="--from", metavar="aws", help="The cloud whose language it is in.")
+    ],
+    out: Annotated[
+        Path | None,
+        Parameter(metavar="SPEC", show_default=False, help="Where to write the workflow."),
+    ] = None,
+    functions: Annotated[
+        str | None,
+        Parameter(
+            metavar="MODULE",
+            show_default=False,
+            help="A module or file whose functions are called instead of Lambda functions.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Read a definition of a cloud as a workflow, and write it as YAML.
+
+    What has no place in a workflow is refused, all of it at once. Expressions that are not surely
+    the same in our language stay as they are and are evaluated as the cloud does.
+    """
+    check_language(from_)
+    from agentflow.adapters.aws.asl.read import load
+    from agentflow.adapters.aws.imports import import_machine
+    from agentflow.adapters.aws.tasks.siblings import machine_name
+    from agentflow.spec.load import loads
+    from agentflow.spec.write import to_yaml
+
+    machine = load(file)
+    lookup = _lookup(functions, Path(file))
+    source = Path(file).read_text(encoding="utf-8")
+    imported = import_machine(machine, machine_name(file), functions=lookup, source=source)
+    written = to_yaml(imported.workflow)
+    loads(written, path=str(out or f"{imported.workflow.name}.yaml"))  # what can never work
+    if out is not None:
+        _write(out, written)
+    for note in imported.notes:
+        terminal.note(f"note: {note}")
+    if as_json:
+        terminal.result_json(
+            {
+                "workflow": imported.workflow.name,
+                "files": [] if out is None else [str(out)],
+                "text": written,
+                "notes": list(imported.notes),
+            }
+        )
+    elif out is None:
+        terminal.result(written.rstrip("\n"))
+    return exits.OK
+
+
+def _write(out: Path, written: str) -> None:
+    try:
+        out.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise Conflict(f"{out} cannot be written: {error.strerror or error}") from error
+    terminal.note(f"Wrote {out}")
+
+
+def _lookup(module: str | None, near: Path) -> Lookup:
+    """Finds the functions of a module."""
+    from agentflow.adapters.aws.imports import Mapped
+    from agentflow.adapters.aws.tasks.functions import Functions
+
+    if module is None:
+        return lambda _: None
+    functions = Functions.of(module, near)
+
+    def find(name: str) -> Mapped | None:
+        path = functions.path_for(name)
+        if path is None:
+            return None
+        found = functions.parameters_of(path)
+        return Mapped(path) if found.is_record else Mapped(path, found.names, found.required)
+
+    return find
 
 
 def _handler(file: str, manner: Manner) -> TaskHandler:

@@ -52,6 +52,7 @@ SHAPES: dict[str, str] = {
     "`signal`, `approve`": '`{"id", "message", "name", "awaited"}`',
     "`validate`": '`{"valid", "files": [{"file", "workflow", "version", "steps"}]}`',
     "`export`": '`{"workflow", "files", "text"}`',
+    "`import`": '`{"workflow", "files", "text", "notes"}`',
     "`test`": '`{"workflow", "target", "same", "differences", "local", "aws"}`',
     "`deploy`": '`{"plan", "changed", "changes": [{"action", "kind", "name", "detail"}], …}`',
     "`invoke`": '`{"function", "status", "output", "error"}`; of a workflow as `run`',

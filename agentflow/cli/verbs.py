@@ -5,6 +5,7 @@ Nothing is imported here, so that `agentflow --help` answers at once.
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import NamedTuple
 
 
@@ -16,12 +17,13 @@ class Verb(NamedTuple):
     """As the overview shows them, options left out."""
     summary: str
     module: str
-    """Where its function, of the same name, is; imported when the verb is used."""
+    """Where its function, of the same name (`import_` for `import`), is; imported when used."""
 
     @property
     def target(self) -> str:
         """What the parser imports."""
-        return f"agentflow.cli.{self.module}:{self.name}"
+        function = f"{self.name}_" if iskeyword(self.name) else self.name
+        return f"agentflow.cli.{self.module}:{function}"
 
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
@@ -29,6 +31,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("new", "DIR", "Start a project from a template.", "project"),
         Verb("validate", "SPEC…", "Report every mistake at once.", "specs"),
         Verb("compile", "SPEC --target T", "Write a workflow for a cloud.", "compiling"),
+        Verb("import", "FILE --from L", "Read a cloud's definition as a workflow.", "foreign"),
         Verb("test", "SPEC --target T", "Compare a workflow here and on a cloud.", "testing"),
         Verb("graph", "SPEC|ID", "Draw a workflow as Mermaid text.", "specs"),
         Verb("deploy", "SPEC --target T", "Put a workflow into a cloud account.", "deploying"),

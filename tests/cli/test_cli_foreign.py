@@ -204,3 +204,35 @@ def test_a_state_machine_starts_those_beside_it(agentflow):
     child = {"Type": "Pass", "Result": 42, "End": True}
     Path("child.asl.json").write_text(json.dumps({"StartAt": "C", "States": {"C": child}}))
     assert agentflow("run", "parent.asl.json", "--from", "aws").out == "42\n"
+
+
+# --- import ---------------------------------------------------------------------------------------
+
+
+def test_an_import_is_a_workflow_that_runs(agentflow, project):
+    definition = {**ORDER, "States": {**ORDER["States"]}}
+    definition["States"]["Save"] = {"Type": "Pass", "End": True}
+    Path("order.asl.json").write_text(json.dumps(definition))
+    arguments = ("order.asl.json", "--from", "aws", "--functions", "functions.lambdas")
+    done = agentflow("import", *arguments, "--out", "specs/order.yaml", "--json")
+    assert done.code == 0
+    assert done.json["files"] == ["specs/order.yaml"]
+    assert done.json["text"] == Path("specs/order.yaml").read_text()
+    ran = agentflow("run", "specs/order.yaml", "--input", order(), "--json").json
+    assert (ran["status"], ran["output"]["charge"]["receipt"]) == ("succeeded", 7)
+
+
+def test_an_import_goes_to_stdout_and_its_notes_to_stderr(agentflow):
+    done = agentflow("import", "order.asl.json", "--from", "aws")
+    assert done.code == 0
+    assert done.out.startswith("workflow: order\n")
+    assert "note: `Save` needs arn:aws:states:::dynamodb:putItem" in done.err
+
+
+def test_what_cannot_be_imported_is_shown_where_it_stands(agentflow):
+    retry = [{"ErrorEquals": ["A"]}, {"ErrorEquals": ["B"]}]
+    state = {"Type": "Task", "Resource": "${X}", "Retry": retry, "End": True}
+    Path("x.json").write_text(json.dumps({"StartAt": "S", "States": {"S": state}}, indent=1))
+    refused = agentflow("import", "x.json", "--from", "aws", "--json")
+    assert refused.code == 3
+    assert (refused.json["error"]["file"], refused.json["error"]["line"]) == ("x.json", 4)

@@ -194,7 +194,11 @@ def write_states(w: Writer, step: Step, names: Names, after: After) -> None:
             w.path = path.round(count).step(name)
             inner = names.inner()
             leave = Label() if state.next else following.label
-            w.block(state.do, inner, After(leave, following.sinks))
+            if state.do.steps:
+                w.block(state.do, inner, After(leave, following.sinks))
+            else:  # its value is null
+                assert leave is not None
+                w.assign(dict.fromkeys(following.sinks), leave)
             if not state.next:
                 continue
             w.scope.place(leave)

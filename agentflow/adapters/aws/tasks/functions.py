@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 from uuid import uuid4
 
 from agentflow.adapters.aws.asl.simulate.handlers import TaskCall, TaskError
@@ -23,6 +24,15 @@ from agentflow.spec.signatures import find_root
 
 Printed = Callable[[str, str], None]
 """Gets the name of a state, and a line that its function printed."""
+
+
+class Parameters(NamedTuple):
+    """What a function takes."""
+
+    names: tuple[str, ...]
+    required: tuple[str, ...]
+    is_record: bool
+    """Whether its only parameter may be given by its fields."""
 
 
 class Functions:
@@ -54,6 +64,18 @@ class Functions:
         """The import path of the function that a Lambda function or an action means."""
         found = meant(name, self._paths)
         return None if found is None else self._paths[found]
+
+    def parameters_of(self, path: str) -> Parameters:
+        """The parameters of a function.
+
+        Raises:
+            UsageError: it cannot be imported, or read.
+        """
+        try:
+            plan = prepare(path, self._root).plan
+        except Fault as fault:
+            raise UsageError(f"--functions: {fault.message}") from None
+        return Parameters(tuple(plan.parameters), plan.required, plan.record is not None)
 
     def find(self, call: TaskCall) -> Work | None:
         """What does the work of a call: the function its resource means."""

@@ -19,15 +19,25 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word.lower() for word in _WORD.findall(name))
 
 
+def essence(name: str) -> tuple[str, ...]:
+    """The words that say what a thing does, without those for what it is.
+
+    >>> essence("ChargeOrderFunctionArn")
+    ('charge', 'order')
+    """
+    found = words(name)
+    while len(found) > 1 and found[-1] in _KINDS:
+        found = found[:-1]
+    return found
+
+
 def meant(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate whose words end the name; of several the one with most words.
 
     >>> meant("prod-ChargeOrderFunction", ["order", "charge_order", "refund"])
     'charge_order'
     """
-    wanted = words(name)
-    while wanted and wanted[-1] in _KINDS:
-        wanted = wanted[:-1]
+    wanted = essence(name)
     best, length = None, 0
     for candidate in candidates:
         ending = words(candidate)

@@ -1,0 +1,172 @@
+"""What an imported state machine says that our expressions do not: evaluated as the service does.
+
+Imported workflows call these functions by their import path, so they run wherever functions run.
+Compiling for AWS passes them through: `NATIVE` tells what each becomes there.
+
+    - id: chosen
+      call: agentflow.adapters.aws.foreign.jsonata
+      with:
+        template: "{% $sum($states.input.prices) %}"
+        states: {input: "${ data }"}
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from agentflow.adapters.aws.asl import choice, timestamps
+from agentflow.adapters.aws.asl import jsonpath as paths
+from agentflow.adapters.aws.asl import template as templates
+from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME, EvaluationError, StateError
+from agentflow.adapters.aws.asl.jsonata import Scope
+from agentflow.adapters.aws.asl.jsonpath import Data
+from agentflow.adapters.aws.asl.values import kind, text
+from agentflow.errors import Fault, Json
+from agentflow.functions.context import Context
+
+MODULE: Final = __name__
+NATIVE: Final[Mapping[str, str]] = {
+    f"{MODULE}.jsonata": "a Pass with `template` as Output; `states` and `variables` as they are",
+    f"{MODULE}.jsonpath": "a Pass with `template` as Parameters; `data` is its input",
+    f"{MODULE}.put": "a Pass with `path` as ResultPath",
+    f"{MODULE}.choose": "a Choice with these rules",
+    f"{MODULE}.seconds": "Seconds of a Wait",
+    f"{MODULE}.moment": "Timestamp of a Wait",
+    f"{MODULE}.task": "a Task with this Resource and these Arguments",
+}
+"""For the compiler: each function of this module, and what it means on the service."""
+
+_EVALUATING = threading.Lock()
+"""The JSONata evaluator keeps its state in the process."""
+
+
+def jsonata(
+    template: Json, states: dict[str, Any], context: Context, variables: Json = None
+) -> Json:
+    """The value of a template with `{% … %}`; `states` is `$states`.
+
+    Raises:
+        Fault: `States.QueryEvaluationError`.
+    """
+    names = {**(variables or {}), "states": states}
+    try:
+        with _EVALUATING:
+            return templates.resolve(
+                template, Scope(names, time.time(), _chance(context)), "Output"
+            )
+    except EvaluationError as error:
+        raise Fault(error.name, error.detail) from None
+
+
+def jsonpath(
+    template: Json,
+    data: Json,
+    context: Context,
+    around: Json = None,
+    variables: Json = None,
+) -> Json:
+    """The value of a payload template; `around` is the context object.
+
+    Raises:
+        Fault: `States.Runtime`.
+    """
+    try:
+        return templates.payload(
+            template, Data(data, around or {}, variables or {}), _chance(context)
+        )
+    except EvaluationError as error:
+        raise Fault(error.name, error.detail) from None
+
+
+def put(path: str, value: Json, data: Json) -> Json:
+    """`data` with a value at a reference path.
+
+    Raises:
+        Fault: `States.ResultPathMatchFailure`.
+    """
+    try:
+        return paths.put(path, value, data)
+    except StateError as error:
+        raise Fault(error.name or RUNTIME, error.cause or "") from None
+
+
+def choose(
+    rules: list[Json], data: Json, context: Context, around: Json = None, variables: Json = None
+) -> int | None:
+    """The number of the first rule that applies, from 0; rules are those of a Choice state.
+
+    A rule with a `Condition` is JSONata, any other JSONPath.
+
+    Raises:
+        Fault: a path leads nowhere, or a condition is no boolean.
+    """
+    for index, rule in enumerate(rules):
+        if "Condition" in rule:
+            states = {"input": data, "context": around or {}}
+            held = jsonata(rule["Condition"], states, context, variables)
+            if not isinstance(held, bool):
+                raise Fault(QUERY, f"rule {index} gave {kind(held)}: {text(held)}")
+        else:
+            try:
+                held = choice.holds(rule, Data(data, around or {}, variables or {}))
+            except EvaluationError as error:
+                raise Fault(error.name, error.detail) from None
+        if held:
+            return index
+    return None
+
+
+def seconds(value: Json, language: str = "JSONPath") -> int:
+    """The seconds of a Wait state, which are whole and not negative.
+
+    Raises:
+        Fault: they are not.
+    """
+    name = RUNTIME if language == "JSONPath" else QUERY
+    number = None
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            number = None
+    if number is None or not number.is_integer():
+        raise Fault(name, f"the seconds to wait cannot be read as a whole number: {text(value)}")
+    if number < 0:
+        raise Fault(name, f"the seconds to wait are negative: {text(value)}")
+    return int(number)
+
+
+def moment(value: Json, language: str = "JSONPath") -> str:
+    """The time that a Wait state waits for, in UTC.
+
+    Raises:
+        Fault: it is none.
+    """
+    found = timestamps.parse(value)
+    if found is None:
+        name = RUNTIME if language == "JSONPath" else QUERY
+        raise Fault(name, f"this is no time with a date, a `T` and a zone: {text(value)}")
+    return timestamps.render(found)
+
+
+def task(resource: str, arguments: Json = None) -> Json:
+    """Work that only AWS does; here it fails, whatever the arguments.
+
+    Raises:
+        Fault: `NotMapped`, always.
+    """
+    raise Fault(
+        "NotMapped",
+        f"{resource} runs on AWS only: call a function of yours in this step, or import the state "
+        "machine with --functions MODULE that has one of this name",
+        data={"resource": resource, "arguments": arguments},
+    )
+
+
+def _chance(context: Context) -> random.Random:
+    """Random numbers that are the same when a call is made again."""
+    return random.Random(context.idempotency_key)  # noqa: S311 -- repeatable, no secret

@@ -1,0 +1,101 @@
+"""Names and values of errors: the service's, and ours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME, TASK_FAILED, TIMEOUT, WILDCARD
+from agentflow.adapters.aws.asl.model import Retrier
+from agentflow.adapters.aws.faults import TRANSIENT
+from agentflow.spec.model import Retry
+
+_TIMEOUTS: Final = (TIMEOUT, "States.HeartbeatTimeout")
+OURS: Final = "Timeout"
+
+EVALUATION: Final = (
+    "MissingKey",
+    "TypeMismatch",
+    "IndexOutOfRange",
+    "InvalidInput",
+    "NumberOutOfRange",
+    "LimitExceeded",
+)
+"""What expressions of ours raise where the service has `States.Runtime`."""
+FATAL: Final = (RUNTIME, "NotMapped", "LoopLimit", *EVALUATION)
+"""What a Catch of the service never catches: that is no failure of the work."""
+
+
+def names(error_equals: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that a `retry` or a handler has for those of the service."""
+    found = [OURS if each in _TIMEOUTS else each for each in error_equals]
+    if WILDCARD in found or TASK_FAILED in found:
+        return ("*",)
+    if QUERY in found:  # our expressions have names of their own
+        found += EVALUATION
+    return tuple(dict.fromkeys(found))
+
+
+def is_all(on: tuple[str, ...]) -> bool:
+    """Whether a handler takes every error."""
+    return "*" in on
+
+
+def excludes_timeouts(error_equals: tuple[str, ...]) -> bool:
+    """Whether it is for every error but timeouts."""
+    return TASK_FAILED in error_equals and not {WILDCARD, *_TIMEOUTS} & {*error_equals}
+
+
+def error_output(bound: str, *, is_lambda: bool) -> str:
+    """The source of `{Error, Cause}` for an error that a handler has bound.
+
+    Lambda reports a failure of a function as JSON.
+    """
+    name = f'"{TIMEOUT}" if {bound}.name == "{OURS}" else {bound}.name'
+    return f'{{"Error": {name}, "Cause": {cause(bound, is_lambda=is_lambda)}}}'
+
+
+def cause(bound: str, *, is_lambda: bool) -> str:
+    """The source of the `Cause` of an error that a handler has bound."""
+    if not is_lambda:
+        return f'"" if {bound}.name == "{OURS}" else {bound}.message'
+    report = f'json_encode({{"errorMessage": {bound}.message, "errorType": {bound}.name}})'
+    return f'"" if {bound}.name == "{OURS}" else {report}'
+
+
+def worth_retrying(retriers: tuple[Retrier, ...], *, is_lambda: bool) -> list[Retrier]:
+    """The retriers that can ever matter here.
+
+    Failures of the Lambda service itself do not happen elsewhere, and compiling for AWS adds
+    retries for them to every invocation.
+    """
+    kept = [each for each in retriers if not is_lambda or {*each.error_equals} - {*_SERVICE}]
+    return [each for each in kept if each.max_attempts]
+
+
+_SERVICE: Final = (
+    *TRANSIENT,
+    *(name for each in TRANSIENT for name in (each.removesuffix("Exception"),)),
+)
+
+
+def retry(retrier: Retrier) -> Retry:
+    """A policy for a retrier."""
+    given = retrier.max_delay_seconds
+    longest = _longest(retrier) if given is None else given
+    return Retry(
+        on=names(retrier.error_equals),
+        max_attempts=retrier.max_attempts + 1,
+        interval=float(retrier.interval_seconds),
+        backoff=float(retrier.backoff_rate),
+        max_interval=float(max(longest, retrier.interval_seconds)),
+        jitter="full" if retrier.jitter_strategy == "FULL" else "none",
+    )
+
+
+def _longest(retrier: Retrier) -> float:
+    """The longest pause that the attempts come to, at least our own limit."""
+    try:
+        last = retrier.interval_seconds * retrier.backoff_rate ** (retrier.max_attempts - 1)
+    except OverflowError:
+        last = 99_999_999.0
+    return min(max(60.0, last), 99_999_999.0)

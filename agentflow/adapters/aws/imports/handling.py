@@ -1,0 +1,162 @@
+"""Work that may fail, with what its state says about retrying and catching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from agentflow.adapters.aws.asl.errors import RUNTIME
+from agentflow.adapters.aws.asl.model import Catcher, Task
+from agentflow.adapters.aws.asl.values import Absent
+from agentflow.adapters.aws.imports import faults
+from agentflow.adapters.aws.imports.lowered import Exit, Handler, Lowered, Steps
+from agentflow.adapters.aws.imports.states import assign, express, is_jsonata, put
+from agentflow.adapters.aws.imports.writing import Writing
+from agentflow.spec.model import (
+    Block,
+    Case,
+    Catch,
+    Raise,
+    Retry,
+    Step,
+    Switch,
+    Try,
+)
+
+_NOT_OURS: Final = (RUNTIME, "NotMapped", "LoopLimit")
+
+
+@dataclass(slots=True)
+class Work:
+    """A state's work: the steps before it, the one that does it, and those after it.
+
+    `whole` says that failures of the steps around it are failures of the work too, as with
+    JSONata, whose expressions can be retried and caught.
+    """
+
+    step: Step
+    before: Steps = field(default_factory=list)
+    after: Steps = field(default_factory=list)
+    whole: bool = False
+    is_lambda: bool = False
+    """Whether a function's errors are reported as Lambda does."""
+    fatal: tuple[str, ...] = ()
+    """Errors that can come out of it and must not be caught."""
+
+
+def guarded(w: Writing, work: Work) -> Lowered:
+    """The state: its work with its retries and handlers."""
+    exits = [Exit(w.state.next)]
+    retry = _retry(w, work)
+    handlers = _handlers(w, work)
+    if retry is None and not handlers:
+        return Lowered([*work.before, work.step, *work.after], exits)
+    if not work.whole:
+
+        def alone(catches: tuple[Catch, ...]) -> Step:
+            return replace(work.step, retry=retry, catch=catches)
+
+        return Lowered(work.before, exits, alone, handlers, work.after)
+    body = Block((*work.before, work.step, *work.after))
+
+    def together(catches: tuple[Catch, ...]) -> Step:
+        return _together(w, body, retry, catches)
+
+    return Lowered([], exits, together, handlers)
+
+
+def _together(w: Writing, body: Block, retry: Retry | None, catches: tuple[Catch, ...]) -> Step:
+    """Several steps that are retried and caught as one."""
+    name = w.state.name
+    if retry is None:
+        return w.step(f"{name} try", Try(body, catches))
+    always = Switch((Case(w.expression("true"), body),))
+    attempt = replace(w.step(f"{name} attempt", always), retry=retry)
+    if not catches:
+        return attempt
+    return w.step(f"{name} try", Try(Block((attempt,)), catches))
+
+
+# --- retrying ----------------------------------------------------------------------------------
+
+
+def _retry(w: Writing, work: Work) -> Retry | None:
+    kept = faults.worth_retrying(w.state.retry, is_lambda=work.is_lambda)
+    if not kept:
+        return None
+    if len(kept) > 1:
+        w.book.refuse(
+            f"`{w.state.name}` has {len(kept)} retriers",
+            w.span,
+            "a step has one retry policy, and each retrier counts for itself",
+            "keep the one that matters, or put both kinds of errors into one retrier",
+        )
+    timed = isinstance(w.state, Task) and not isinstance(w.state.timeout_seconds, Absent)
+    if timed and faults.excludes_timeouts(kept[0].error_equals):
+        w.book.notes.append(
+            f"`{w.state.name}` is retried after a timeout too: a policy cannot leave them out"
+        )
+    return faults.retry(kept[0])
+
+
+# --- catching ----------------------------------------------------------------------------------
+
+
+def _handlers(w: Writing, work: Work) -> list[Handler]:
+    catchers = list(w.state.catch)
+    found: list[Handler] = []
+    if work.fatal and any(faults.is_all(faults.names(each.error_equals)) for each in catchers):
+        found.append(_again(w, work.fatal))
+    for place, catcher in enumerate(catchers):
+        if faults.excludes_timeouts(catcher.error_equals):
+            later = (each for each in catchers[place + 1 :] if _takes_timeouts(each))
+            rest = next(later, None)
+            on = (faults.OURS,)
+            found.append(_again(w, on) if rest is None else _handler(w, work, rest, on))
+        found.append(_handler(w, work, catcher, faults.names(catcher.error_equals)))
+    if work.is_lambda and w.scope.reports and not any(faults.is_all(each.on) for each in found):
+        found.append(_reported(w))
+    return found
+
+
+def _takes_timeouts(catcher: Catcher) -> bool:
+    on = faults.names(catcher.error_equals)
+    return faults.OURS in on or "States.ALL" in catcher.error_equals
+
+
+def _again(w: Writing, on: tuple[str, ...]) -> Handler:
+    """Errors that go on as if nothing caught them."""
+    bound = w.book.namer.fresh(f"{w.state.name} fault")
+    raised = w.step(f"{w.state.name} again", Raise(w.expression(bound)))
+    return Handler(on, bound, (raised,), None, w.span)
+
+
+def _reported(w: Writing) -> Handler:
+    """Errors of a function with the cause that Lambda reports, for whoever reads it outside."""
+    bound = w.book.namer.fresh(f"{w.state.name} fault")
+    value = {
+        "name": w.expression(f"{bound}.name"),
+        "message": w.expression(faults.cause(bound, is_lambda=True)),
+    }
+    raised = w.step(f"{w.state.name} report", Raise(value))
+    return Handler(("*",), bound, (raised,), None, w.span)
+
+
+def _handler(w: Writing, work: Work, catcher: Catcher, on: tuple[str, ...]) -> Handler:
+    own = Writing(w.book, w.scope, w.state)
+    bound = w.book.namer.fresh(f"{w.state.name} error")
+    error = own.expression(faults.error_output(bound, is_lambda=work.is_lambda))
+    if is_jsonata(w.state):
+        sight = own.sight(w.scope.data, error=error.source)
+        express(own, catcher.assign, catcher.output, error, sight)
+    else:
+        data = own.expression(w.scope.data)
+        assigned = assign(own, catcher.assign, own.sight(error.source))
+        output = data if catcher.result_path is None else put(own, catcher.result_path, error, data)
+        own.hand_on(output, assigned)
+    return Handler(on, bound, tuple(own.steps), catcher.next, w.span)
+
+
+def fatal_of(w: Writing) -> tuple[str, ...]:
+    """Errors out of a machine inside a state that the state cannot catch."""
+    return _NOT_OURS if is_jsonata(w.state) else faults.FATAL

@@ -1,0 +1,108 @@
+"""A whole state machine as a workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from agentflow.adapters.aws.asl.model import (
+    Choice,
+    Fail,
+    Machine,
+    Map,
+    Parallel,
+    Pass,
+    Succeed,
+    Task,
+    Wait,
+)
+from agentflow.adapters.aws.imports.lowered import Lowered, Steps
+from agentflow.adapters.aws.imports.naming import workflow_name
+from agentflow.adapters.aws.imports.scopes import assigns, lower_map, lower_parallel
+from agentflow.adapters.aws.imports.states import (
+    lower_choice,
+    lower_fail,
+    lower_pass,
+    lower_succeed,
+    lower_wait,
+)
+from agentflow.adapters.aws.imports.structure import Shape, structured
+from agentflow.adapters.aws.imports.tasks import Lookup, lower_task
+from agentflow.adapters.aws.imports.terms import expression
+from agentflow.adapters.aws.imports.writing import Book, Scope, Writing
+from agentflow.errors import Span, SpecError
+from agentflow.spec.diagnostics import in_order
+from agentflow.spec.expressions.template import Template
+from agentflow.spec.model import Block, Set, Step, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The workflow of a state machine, and what its reader should know."""
+
+    workflow: Workflow
+    notes: tuple[str, ...]
+
+
+def import_machine(
+    machine: Machine, name: str, *, functions: Lookup = lambda _: None, source: str = ""
+) -> Imported:
+    """A state machine as a workflow.
+
+    `functions` finds functions of the project for those of Lambda; `source` is the text that
+    mistakes are shown in.
+
+    Raises:
+        SpecError: with everything that has no place in a workflow.
+    """
+    book = Book()
+    span = machine.states[machine.start_at].span
+    data = book.namer.fresh("data")
+    names: dict[str, Template] = {data: expression("input", span)}
+    variables = None
+    if assigns(machine):
+        variables = book.namer.fresh("vars")
+        names[variables] = {}
+    begin = Step(book.namer.fresh("begin"), Set(names), span)
+    steps = _machine(machine, Scope(data, variables), book=book, lookup=functions)
+    if book.refused:
+        raise SpecError(in_order(book.refused), source=source)
+    workflow = Workflow(
+        name=workflow_name(name),
+        do=Block((begin, *steps)),
+        span=span,
+        description=machine.comment,
+        timeout=machine.timeout_seconds,
+    )
+    return Imported(workflow, tuple(dict.fromkeys(book.notes)))
+
+
+def _machine(machine: Machine, scope: Scope, *, book: Book, lookup: Lookup) -> Steps:
+    """The steps of a machine whose names are bound."""
+    write = partial(_machine, book=book, lookup=lookup)
+
+    def lower(name: str) -> Lowered:
+        w = Writing(book, scope, machine.states[name])
+        match w.state:
+            case Pass():
+                return lower_pass(w)
+            case Task():
+                return lower_task(w, lookup)
+            case Choice():
+                return lower_choice(w)
+            case Wait():
+                return lower_wait(w)
+            case Succeed():
+                return lower_succeed(w)
+            case Fail():
+                return lower_fail(w)
+            case Parallel():
+                return lower_parallel(w, write)
+            case Map():
+                return lower_map(w, write)
+
+    def result(span: Span) -> Template:
+        return expression(scope.data, span)
+
+    span = machine.states[machine.start_at].span
+    return structured(Shape(machine, lower, result, book.namer), span)

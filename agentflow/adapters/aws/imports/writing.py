@@ -1,0 +1,220 @@
+"""Writes the steps of one state: binds values, and has evaluated what is not surely ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from agentflow.adapters.aws import foreign
+from agentflow.adapters.aws.asl.jsonata import expression_in
+from agentflow.adapters.aws.asl.model import State
+from agentflow.adapters.aws.asl.values import Absent, text
+from agentflow.adapters.aws.imports import expressions
+from agentflow.adapters.aws.imports.expressions import Sight
+from agentflow.adapters.aws.imports.lowered import Steps
+from agentflow.adapters.aws.imports.naming import Namer
+from agentflow.adapters.aws.imports.terms import expression, is_name, source_of
+from agentflow.errors import Diagnostic, Json, Span
+from agentflow.spec.expressions.template import Expression, Template
+from agentflow.spec.model import Action, Call, Set, Step
+
+Refused: TypeAlias = "list[Diagnostic]"
+_CODE: Final = "AF611"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The names of a machine: what its states hand on, its variables, the map around it."""
+
+    data: str
+    variables: str | None = None
+    item: tuple[str, str] | None = None
+    reports: bool = False
+    """Whether a machine around reads the cause of what fails in here."""
+
+
+@dataclass(slots=True)
+class Book:
+    """What an import keeps for the whole workflow."""
+
+    namer: Namer = field(default_factory=Namer)
+    refused: Refused = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def refuse(self, what: str, span: Span, why: str, remedy: str) -> None:
+        """Something cannot be imported."""
+        self.refused.append(Diagnostic(_CODE, what, span, why, remedy))
+
+
+class Writing:
+    """The steps of one state, as they come."""
+
+    def __init__(self, book: Book, scope: Scope, state: State) -> None:
+        self.book = book
+        self.scope = scope
+        self.state = state
+        self.steps: Steps = []
+        self.token: str | None = None
+        """The source of the task's token."""
+
+    @property
+    def span(self) -> Span:
+        return self.state.span
+
+    # --- steps -----------------------------------------------------------------------------
+
+    def step(self, wanted: str, action: Action) -> Step:
+        """A step with an id of its own, which is not added."""
+        return Step(self.book.namer.fresh(wanted), action, self.span)
+
+    def add(self, wanted: str, action: Action) -> str:
+        """Add a step; its id."""
+        step = self.step(wanted, action)
+        self.steps.append(step)
+        return step.id
+
+    def expression(self, source: str) -> Expression:
+        """An expression of this state."""
+        return expression(source, self.span)
+
+    def bind(self, wanted: str, value: Template) -> str:
+        """A name for a value: its own, or one that is set."""
+        if is_name(value):
+            return str(value.source)
+        name = self.book.namer.fresh(f"{self.state.name} {wanted}")
+        self.add(f"{self.state.name} set {wanted}", Set({name: value}))
+        return name
+
+    def call(self, wanted: str, function: str, arguments: dict[str, Template]) -> Expression:
+        """The result of a function of `foreign`."""
+        given = {key: each for key, each in arguments.items() if each is not None}
+        call = Call(f"{foreign.MODULE}.{function}", given, self.span)
+        return self.expression(self.add(f"{self.state.name} {wanted}", call))
+
+    # --- values ----------------------------------------------------------------------------
+
+    def sight(self, data: str, **known: object) -> Sight:
+        """What expressions see when `$` is a source."""
+        seen = Sight(self.span, data, self.state.name, self.scope.variables, self.scope.item)
+        return replace(seen, token=self.token, **known)  # type: ignore[arg-type]  # as Sight has them
+
+    def payload(self, template: Json, sight: Sight, wanted: str) -> Template:
+        """The value of a payload template."""
+        own = expressions.payload(template, sight)
+        if own is not None:
+            return own[0]
+        return self._evaluated(template, sight, wanted)
+
+    def path(self, path: str, sight: Sight, wanted: str) -> Template:
+        """The value at a path, or of an intrinsic function."""
+        own = expressions.value(path, sight)
+        if own is not None:
+            return self.expression(own)
+        found = self._evaluated({"value.$": path}, sight, wanted)
+        return self.expression(f"{found.source}.value")
+
+    def _evaluated(self, template: Json, sight: Sight, wanted: str) -> Expression:
+        written = text(template)
+        return self.call(
+            wanted,
+            "jsonpath",
+            {
+                "template": template,
+                "data": self.expression(sight.data),
+                "around": self.around(written, "$$", sight),
+                "variables": self._variables(written),
+            },
+        )
+
+    def resolved(self, template: Json, sight: Sight, wanted: str) -> Template:
+        """The value of a template with JSONata."""
+        own = expressions.resolved(template, sight)
+        if own is not None:
+            return own[0]
+        written = text(template)
+        states = {
+            "input": self.expression(sight.data),
+            "result": None if sight.result is None else self.expression(sight.result),
+            "errorOutput": None if sight.error is None else self.expression(sight.error),
+            "context": self.around(written, "context", sight),
+        }
+        return self.call(
+            wanted,
+            "jsonata",
+            {
+                "template": template,
+                "states": {
+                    key: each
+                    for key, each in states.items()
+                    if each is not None and (key in written or "$states" not in written)
+                },
+                "variables": self._variables(written),
+            },
+        )
+
+    def around(self, written: str, mark: str, sight: Sight) -> Template | None:
+        """The context object, where a template reads it."""
+        if mark not in written:
+            return None
+        if "RetryCount" in written and self.state.retry:
+            self.book.refuse(
+                f"`{self.state.name}` reads how often it was retried",
+                self.span,
+                "a step does not see its own attempts",
+                "count them in the function",
+            )
+        item = sight.item
+        return {
+            "Execution": {
+                "Id": self.expression("execution.id"),
+                "Input": self.expression("input"),
+                "Name": self.expression("execution.id"),
+                "RoleArn": "",
+                "StartTime": self.expression("execution.started_at"),
+                "RedriveCount": 0,
+            },
+            "StateMachine": {
+                "Id": self.expression("execution.workflow"),
+                "Name": self.expression("execution.workflow"),
+            },
+            "State": {
+                "Name": self.state.name,
+                "EnteredTime": self.expression("now()"),
+                "RetryCount": 0,
+            },
+            **(
+                {}
+                if item is None
+                else {
+                    "Map": {
+                        "Item": {
+                            "Index": self.expression(item[0]),
+                            "Value": self.expression(item[1]),
+                        }
+                    }
+                }
+            ),
+            **({} if sight.token is None else {"Task": {"Token": self.expression(sight.token)}}),
+        }
+
+    def _variables(self, written: str) -> Template | None:
+        if self.scope.variables is None or "$" not in written:
+            return None
+        return self.expression(self.scope.variables)
+
+    def setting(self, value: Json, sight: Sight, wanted: str) -> Template:
+        """A field that is a literal or an expression of JSONata."""
+        return value if expression_in(value) is None else self.resolved(value, sight, wanted)
+
+    # --- handing on ------------------------------------------------------------------------
+
+    def hand_on(self, output: Template, assigned: Json | Absent | Template) -> None:
+        """Bind what the next state gets, and the variables; all values are those before."""
+        names: dict[str, Template] = {}
+        if not (isinstance(output, Expression) and output.source == self.scope.data):
+            names[self.scope.data] = output
+        if not isinstance(assigned, Absent) and self.scope.variables is not None and assigned != {}:
+            variables = self.scope.variables
+            names[variables] = self.expression(f"merge({variables}, {source_of(assigned)})")
+        if names:
+            self.add(f"{self.state.name} output", Set(names))
