@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import crash
 from benchmarks.__main__ import NAMES, SMALL, line
 from benchmarks.figures import NotMeasured, medians
 from benchmarks.goals import GOALS
 from benchmarks.page import PAGE, replaced, table
 
 INLINE = ("machine", "expressions", "journal", "recovery", "overhead")
-STARTING_PROCESSES = ("startup", "waiting", "hello", "chain", "fanout", "crowd", "crash")
+STARTING_PROCESSES = ("startup", "waiting", "hello", "chain", "fanout")
 NO_DBOS = "not measured: no registry is asked by tests"
 
 
@@ -27,6 +28,7 @@ def _no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.peers.dbos_rates.python_of", python_of)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "name",
     [*INLINE, *(pytest.param(name, marks=pytest.mark.slow) for name in STARTING_PROCESSES)],
@@ -39,6 +41,16 @@ def test_a_benchmark_finds_what_has_a_goal(name: str) -> None:
     assert set(texts.values()) <= {NO_DBOS}
     assert all(what.endswith("DBOS") for what in texts)
     assert all(math.isfinite(value) for what, value in found.items() if what not in texts)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_is_resumed_and_timed(tmp_path: Path) -> None:
+    spec = tmp_path / "long.yaml"
+    spec.write_text(crash.RUN)
+    # Functions are found from the spec's project.
+    (tmp_path / "agentflow.toml").touch()
+    (tmp_path / "benchmarks").symlink_to(Path(crash.__file__).parent)
+    assert crash.resumed(spec, "inline", 10) > 0
 
 
 def test_every_goal_belongs_to_a_benchmark() -> None:
