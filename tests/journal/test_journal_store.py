@@ -185,6 +185,7 @@ def _open_as_nobody(root: Path, answer: SimpleQueue[str]) -> None:
         answer.put(f"{type(error).__name__}: {error.message} {error.help}")
     else:
         answer.put("no error")
+    os._exit(0)  # the threads of other tests do not live here, and waiting for them would hang
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="allowed: only root can become another user")

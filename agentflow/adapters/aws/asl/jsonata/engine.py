@@ -14,7 +14,14 @@ from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedE
 from agentflow.adapters.aws.asl.intrinsics import Chance
 from agentflow.adapters.aws.asl.jsonata.dialect import Dialect
 from agentflow.adapters.aws.asl.jsonata.library import functions
-from agentflow.adapters.aws.asl.jsonata.upstream import JException, Jsonata, Parser, Timebox, Utils
+from agentflow.adapters.aws.asl.jsonata.upstream import (
+    JException,
+    Jsonata,
+    Parser,
+    Timebox,
+    Utils,
+    deep,
+)
 from agentflow.adapters.aws.asl.values import ABSENT, Absent
 from agentflow.errors import MAX_INTEGER, Json
 
@@ -57,7 +64,8 @@ def check(expression: str) -> None:
             f"`{newer.group()}` is newer than the JSONata of the service", newer.start()
         )
     try:
-        _compile(expression)
+        with deep():
+            _compile(expression)
     except JException as error:
         raise MalformedError(_message(error), max(0, error.location - 1)) from None
     except (TypeError, ValueError, AttributeError, IndexError, re.error) as error:
@@ -78,7 +86,8 @@ def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
         if name in expression:  # values may be large: those that cannot be meant are left out
             frame.bind(name, _inward(value))
     try:
-        result = _compile(expression).evaluate(None, frame)
+        with deep():
+            result = _compile(expression).evaluate(None, frame)
     except (JException, ArithmeticError, ValueError, TypeError, RecursionError) as error:
         reason = _message(error) if isinstance(error, JException) else str(error)
         raise EvaluationError(

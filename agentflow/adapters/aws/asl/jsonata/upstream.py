@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from agentflow.errors import Unavailable
 
+DEEP = 10_000
+"""Frames of Python's stack that JSONata may use: it recurses there."""
+
+_limit = sys.getrecursionlimit()
 try:
     from jsonata.functions import Functions  # type: ignore[import-untyped]
     from jsonata.jexception import JException  # type: ignore[import-untyped]
@@ -17,5 +25,18 @@ except ImportError as error:
         "the JSONata of state machines needs jsonata-python, which is not installed",
         help='install it: pip install "inferloop-agentflow[aws]"',
     ) from error
+finally:
+    sys.setrecursionlimit(_limit)  # the library raises it for the whole process
 
-__all__ = ["Functions", "JException", "Jsonata", "Parser", "RegexFlags", "Timebox", "Utils"]
+__all__ = ["Functions", "JException", "Jsonata", "Parser", "RegexFlags", "Timebox", "Utils", "deep"]
+
+
+@contextmanager
+def deep() -> Iterator[None]:
+    """Let a block recurse as deeply as JSONata needs."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, DEEP))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
