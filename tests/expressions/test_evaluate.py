@@ -169,7 +169,7 @@ BIG = ["x" * 100] * 100_000
         pytest.param("('a'.rjust(1000) + 'b').replace(' ', 'c'.rjust(10000))", id="replace"),
         pytest.param("flatten([xs for x in range(100)])", id="flatten"),
         pytest.param("json_encode(xs)", id="JSON"),
-        pytest.param("json_decode('['.ljust(5000, '['))", id="deep JSON"),
+        pytest.param("json_decode('['.ljust(100000, '['))", id="deep JSON"),
         pytest.param("json_decode('['.ljust(150, '[') + ']'.ljust(150, ']'))", id="JSON levels"),
         pytest.param("pow(2, pow(2, 50))", id="powers"),
     ],
