@@ -168,6 +168,15 @@ def test_a_bundle_that_is_too_large_says_what_is_large(
             None,
             id="AgentFlow's own repository",
         ),
+        pytest.param(
+            {
+                "functions/requirements.txt": "six\n",
+                "pyproject.toml": '[project]\nname = "x"\ndependencies = ["y"]\n',
+            },
+            (),
+            "functions/requirements.txt",
+            id="those of the functions alone",
+        ),
     ],
 )
 def test_requirements_are_those_that_the_project_declares(
@@ -214,10 +223,20 @@ def test_dependencies_are_installed_once_and_bundled(
     assert digest(bundle(root).data) == digest(made.data)
 
 
+def test_dependencies_that_nothing_imports_are_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(dependencies, "find_spec", lambda name: None)
+    root = project(tmp_path)
+    write(root / "requirements.txt", "six\n")
+    assert bundle(root)
+
+
 def test_a_dependency_without_a_wheel_for_the_platform_is_named(
     tmp_path: Path, wheels: Path
 ) -> None:
-    root = project(tmp_path / "p")
+    root = project(tmp_path / "p", shop__orders="import elsewhere\n")
     write(root / "requirements.txt", "elsewhere\n")
     with pytest.raises(CannotBundle, match=r"no wheel for Python 3.12 on x86-64") as refused:
         bundle(root)
@@ -226,7 +245,7 @@ def test_a_dependency_without_a_wheel_for_the_platform_is_named(
 
 
 def test_a_dependency_that_does_not_exist_is_named(tmp_path: Path, wheels: Path) -> None:
-    root = project(tmp_path / "p")
+    root = project(tmp_path / "p", shop__orders="import nosuchthing\n")
     write(root / "requirements.txt", "nosuchthing\n")
     with pytest.raises(AgentFlowError, match="nosuchthing"):
         bundle(root)
@@ -238,7 +257,7 @@ def test_without_uv_the_message_says_how_to_get_it(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(dependencies, "find_spec", lambda name: None)
-    root = project(tmp_path)
+    root = project(tmp_path, shop__orders="import six\n")
     write(root / "requirements.txt", "six\n")
     with pytest.raises(Unavailable, match="uv") as refused:
         bundle(root)

@@ -75,7 +75,9 @@ def build(order: Order, cache: Path | None = None) -> Bundle:
         Unavailable: uv is needed and not there, or cannot reach a registry.
     """
     code = sources.collect(order.functions, order.root, order.platform)
-    wanted = requirements.read(order.root, order.requirements)
+    wanted = requirements.read(
+        order.root, order.requirements, is_declared_needed=code.needs_dependencies
+    )
     installed = dependencies.install(wanted, order.platform, cache or order.root / CACHE)
     _check(order, code, wanted.origin, installed)
     own: dict[str, bytes | Path] = {

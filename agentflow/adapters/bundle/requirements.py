@@ -1,5 +1,7 @@
-"""What a project says it depends on: `[project] dependencies` of its pyproject.toml, or else its
-requirements.txt.
+"""What a project's functions depend on, as the project says it.
+
+It stands in `functions/requirements.txt`, else under `[project] dependencies` in pyproject.toml,
+else in `requirements.txt`.
 """
 
 from __future__ import annotations
@@ -40,12 +42,22 @@ class Requirements:
         return digest.hexdigest()
 
 
-def read(root: Path, extra: tuple[str, ...] = ()) -> Requirements:
+def read(
+    root: Path, extra: tuple[str, ...] = (), *, is_declared_needed: bool = True
+) -> Requirements:
     """The requirements of a project, and extra ones of the bundle's own.
+
+    What the project declares is left out where nothing can import it.
 
     Raises:
         UsageError: pyproject.toml is not TOML.
     """
+    own = root / "functions" / "requirements.txt"
+    if own.is_file():
+        shown = own.relative_to(root).as_posix()
+        return Requirements(extra, own if is_declared_needed else None, shown)
+    if not is_declared_needed:
+        return Requirements(extra, None, "requirements.txt")
     project = root / "pyproject.toml"
     declared = _declared(project) if project.is_file() else None
     if declared is not None:

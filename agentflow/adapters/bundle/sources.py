@@ -34,6 +34,8 @@ class Sources:
     """What modules surely import that is not the project's own, with the importing file."""
     elsewhere: list[str] = field(default_factory=list)
     """Functions that are not in the project: a dependency has to have them."""
+    needs_dependencies: bool = False
+    """Whether something that is not the project's own may be imported, at once or later."""
     texts: dict[str, str] = field(default_factory=dict)
     """The modules that were read, by file as messages show it."""
 
@@ -51,6 +53,7 @@ def collect(functions: Iterable[str], root: Path, platform: Platform) -> Sources
             reading.visit(module)
         else:
             reading.sources.elsewhere.append(function)
+            reading.sources.needs_dependencies = True
     if reading.mistakes:
         raise SpecError(reading.mistakes, sources=reading.sources.texts)
     return reading.sources
@@ -135,7 +138,10 @@ class _Reading:
             if self.is_own(each.module):
                 yield each.module
                 yield from (f"{each.module}.{name}" for name in each.names)
-            elif each.is_certain and not _is_there(each.module):
+                continue
+            if each.top == "importlib" or not _is_there(each.module):
+                self.sources.needs_dependencies = True
+            if each.is_certain and not _is_there(each.module):
                 self.sources.foreign.append((each, shown))
 
     def _take(self, top: str) -> None:
