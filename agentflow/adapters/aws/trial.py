@@ -14,9 +14,10 @@ from agentflow.adapters.aws.asl.simulate.handlers import TaskHandler
 from agentflow.adapters.aws.asl.values import text
 from agentflow.adapters.aws.compile import TARGET
 from agentflow.adapters.aws.faults import SERVICE_NAMES
+from agentflow.adapters.bundle.helper import Helper
 from agentflow.adapters.target import Options
-from agentflow.errors import Fault, Json, Span, fault_value
-from agentflow.spec.expressions import Scope, compile_template, parse_string
+from agentflow.errors import Fault, Json, fault_value
+from agentflow.functions.context import Context
 
 if TYPE_CHECKING:
     from agentflow.spec.load import Loaded
@@ -26,7 +27,6 @@ Call: TypeAlias = Callable[[str, Json, str], Json]
 
 _SUFFIX: Final = ".asl.json"
 _OURS: Final = {theirs: ours for ours, names in SERVICE_NAMES.items() for theirs in names}
-_NOWHERE: Final = Span("helper", 1, 1, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,6 @@ def _handler(call: Call, messages: Mapping[str, Json]) -> TaskHandler:
 
 
 def _answer(event: dict[str, Any], call: Call) -> Json:
-    if "evaluate" not in event:
-        return call(event["function"], event["arguments"], str(event.get("step", "")))
-    scope = Scope(dict(event["names"]))
-    return {
-        key: compile_template(parse_string(words, lambda *_: _NOWHERE, []))(scope)
-        for key, words in event["evaluate"].items()
-    }
+    if "function" not in event:
+        return Helper().answer(event, Context())
+    return call(event["function"], event["arguments"], str(event.get("step", "")))
