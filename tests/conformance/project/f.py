@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from agentflow import Context, Fault
+from agentflow import Context, Fault, agent
 
 Json = Any
 
@@ -156,3 +156,43 @@ async def awaited(x: Json) -> Json:
 def typed(count: int, name: str = "n", tags: list[str] | None = None) -> dict[str, Json]:
     """Check its arguments by their annotations."""
     return {"count": count, "name": name, "tags": tags or []}
+
+
+def secret(name: str, *, context: Context) -> str:
+    """Read a secret."""
+    return context.secret(name)
+
+
+def key(*, context: Context) -> str:
+    """Fail twice; give the last part of the idempotency key, which never changes."""
+    if context.attempt < 3:
+        raise Fault("Busy", "not yet")
+    return context.idempotency_key.rpartition("/")[2]
+
+
+@agent(name="counter")
+class Counter:
+    """Counts, and remembers."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def add(self, n: int) -> int:
+        """Count on."""
+        self.total += n
+        return self.total
+
+    def snapshot(self) -> int:
+        """What is recorded after each call."""
+        return self.total
+
+    def restore(self, state: int) -> None:
+        """Go on from what was recorded."""
+        self.total = state
+
+
+def flaky_sum(items: list[Json], *, context: Context) -> Json:
+    """The sum of a list, at the third attempt."""
+    if context.attempt < 3:
+        raise Fault("Busy", f"attempt {context.attempt} failed")
+    return sum(items)
