@@ -21,6 +21,7 @@ from agentflow import Engine
 from agentflow.errors import Conflict, ExecutionCancelled, ExecutionFailed, Unavailable, UsageError
 from agentflow.runtime.journal.protocol import CANCEL, Message
 from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.settings import Settings
 from tests.batch import jobs
 from tests.batch.conftest import ROOT, Map
 
@@ -138,9 +139,24 @@ def test_large_results_of_a_run_that_is_over_are_read_from_blobs(
     assert [array.tolist() for array in again] == [array.tolist() for array in first]
     events = journal.history("arrays")
     assert [event.data["attachment"]["size"] > 800_000 for event in events[1:-1]] == [True] * 3
-    assert journal.prune(0, dry_run=True).executions == 1
+
+
+def test_blobs_of_results_are_swept_with_their_run_and_backed_up_with_the_journal(
+    inline: Map, url: str, tmp_path: Path
+) -> None:
+    inline(range(6), jobs.large_array_of, chunk=2, id="arrays").results()
+    journal = Journal.open(url, tmp_path, settings=Settings(blob_grace_seconds=0))
+    journal.backup(tmp_path / "copy")
+    assert len(blobs_in(tmp_path / "copy")) == 3
     journal.prune(3600)  # sweeps what no event refers to
     assert inline(range(6), jobs.large_array_of, id="arrays").results()[5][0] == 5.0
+    assert journal.prune(0).blobs == 3
+    assert blobs_in(tmp_path) == []
+    journal.close()
+
+
+def blobs_in(folder: Path) -> list[Path]:
+    return [file for file in (folder / "blobs").rglob("*") if file.is_file()]
 
 
 CRASH = """
@@ -380,6 +396,7 @@ def test_an_engine_leaves_batch_runs_alone(inline: Map, journal: Journal, tmp_pa
     assert inline(iter([1, 2]), jobs.square, id="orphan").results() == [1, 4]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_under_way_belongs_to_one_process(
     inline: Map, tmp_path: Path, url: str
 ) -> None:
@@ -460,6 +477,36 @@ def test_ctrl_c_stops_a_run_and_says_how_to_go_on(
     assert journal.execution("stop").status == "running"
     recorded = sum(step is not None for _, step in kept(journal, "stop"))
     assert recorded == len(ledger())
+
+
+ENDLESS = """
+    import sys, agentflow
+    from tests.batch import jobs
+    place = dict(executor="inline", root=sys.argv[1], store=sys.argv[2], id="twice", chunk=1)
+    agentflow.map([[sys.argv[1] + "/ledger", x] for x in range(9)], jobs.wait_for_good, **place).results()
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_cancels_a_run(
+    tmp_path: Path, url: str, journal: Journal, ledger: Ledger
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(ENDLESS), tmp_path, url],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while not ledger():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    while "Ctrl-C again cancels the run" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert "Cancelled · twice" in said
+    assert journal.execution("twice").status == "cancelled"
 
 
 FULL_DISK = """

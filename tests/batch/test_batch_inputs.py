@@ -90,12 +90,15 @@ def test_wrong_options_are_refused_before_anything_starts(
         inline([1], jobs.identity, **options)
 
 
-@pytest.mark.parametrize("items", [5, None, b"bytes", object()], ids=["int", "None", "bytes", "object"])
+@pytest.mark.parametrize(
+    "items", [5, None, b"bytes", object()], ids=["int", "None", "bytes", "object"]
+)
 def test_what_cannot_be_iterated_over_is_refused(inline: Map, items: Any) -> None:
     with pytest.raises(UsageError, match="items are of type"):
         inline(items, jobs.identity)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "what"),
     [
@@ -121,6 +124,7 @@ UNGUARDED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["job.py", "my-job.py"])
 def test_a_script_is_told_what_keeps_workers_from_importing_it(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(textwrap.dedent(UNGUARDED))
@@ -159,8 +163,16 @@ def lines_of(folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("chunk", ["auto", 1, 7, 100])
-@pytest.mark.parametrize("form", ["{}/*.txt", "file://{}/*.txt"], ids=["glob", "URL"])
+@pytest.mark.parametrize(
+    ("form", "chunk"),
+    [
+        ("{}/*.txt", "auto"),
+        pytest.param("{}/*.txt", 1, marks=pytest.mark.slow),
+        ("{}/*.txt", 17),
+        ("{}/*.txt", 100),
+        ("file://{}/*.txt", 50),
+    ],
+)
 def test_lines_of_files_are_each_seen_once(inline: Map, data: Path, form: str, chunk: Any) -> None:
     results = inline(form.format(data), jobs.identity, split="lines", chunk=chunk).results()
     assert results == lines_of(data)

@@ -153,6 +153,21 @@ async def _all(run: agentflow.BatchRun) -> list[Any]:
     return [value async for value in run]
 
 
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [({}, ""), ({"progress": True}, "map:tests.batch.jobs.square")],
+    ids=["nobody watches", "asked for"],
+)
+def test_progress_is_drawn_where_somebody_sees_it(
+    inline: Map, capsys: pytest.CaptureFixture[str], options: dict[str, Any], shown: str
+) -> None:
+    inline(range(20), jobs.square, **options).results()
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(shown)
+    assert ("20 items" in said.err) is bool(shown)
+
+
 # --- values that are not JSON -----------------------------------------------------------------
 
 

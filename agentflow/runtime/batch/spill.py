@@ -12,6 +12,8 @@ from agentflow.errors import Unavailable
 
 LEAST_BYTES = 64 * 1024
 """Fewer bytes travel with the task."""
+_PREFIX = "agentflow-items-"
+_ROOM = 1 << 30
 _MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 
 
@@ -29,7 +31,7 @@ class Spill:
         """
         try:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="agentflow-items-", dir=_place()))
+                self._folder = _folder()
             file = self._folder / key
             file.write_bytes(content)
         except OSError as error:
@@ -51,10 +53,19 @@ class Spill:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _place() -> Path | None:
+def _folder() -> Path:
+    """A new folder; those of processes that were killed are removed."""
+    place = _place()
+    for left in place.glob(f"{_PREFIX}*-*"):
+        if not Path("/proc", left.name.removeprefix(_PREFIX).split("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+
+
+def _place() -> Path:
     """Memory, if there is plenty of it; containers often have next to none."""
-    try:
+    with suppress(OSError):
         room = os.statvfs(_MEMORY)
-    except OSError:
-        return None
-    return _MEMORY if room.f_bavail * room.f_frsize > 1 << 30 else None
+        if room.f_bavail * room.f_frsize > _ROOM:
+            return _MEMORY
+    return Path(tempfile.gettempdir())
