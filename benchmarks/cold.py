@@ -5,7 +5,6 @@ A result counts when it is on standard output; what a process takes to end is no
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.figures import Figures, medians, scaled
+from benchmarks.processes import installed
 
 RAY_ALONE = (sys.executable, str(Path(__file__).parent / "peers" / "ray_start.py"))
 ROUNDS = 5
@@ -26,14 +26,14 @@ def run(scale: float = 1.0) -> Figures:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         spec = Path(folder, "hello.yaml")
         spec.write_text(HELLO)
-        store = f"sqlite:///{folder}/journal.db"
+        environment = installed(Path(folder), DATABASE_URL=f"sqlite:///{folder}/journal.db")
         command = (sys.executable, "-m", "agentflow", "run", str(spec), "--executor")
         found = medians(
             {
-                "inline, s": partial(first_line, (*command, "inline"), store),
-                "on Ray, s": partial(first_line, (*command, "ray"), store),
-                "Ray alone, s": partial(first_line, RAY_ALONE, store),
-                "python -c, s": partial(first_line, (sys.executable, "-c", "print()"), store),
+                "inline, s": partial(first_line, (*command, "inline"), environment),
+                "on Ray, s": partial(first_line, (*command, "ray"), environment),
+                "Ray alone, s": partial(first_line, RAY_ALONE, environment),
+                "python -c, s": partial(first_line, (sys.executable, "-c", "print()"), environment),
             },
             scaled(ROUNDS, scale),
         )
@@ -43,14 +43,11 @@ def run(scale: float = 1.0) -> Figures:
     }
 
 
-def first_line(command: tuple[str, ...], store: str) -> float:
+def first_line(command: tuple[str, ...], environment: dict[str, str]) -> float:
     """Seconds until a command's first line of output; it is waited for until it ends."""
     began = time.perf_counter()
     with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "DATABASE_URL": store},
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
     ) as process:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -5,7 +5,6 @@ Beside it, Ray by itself in a new process, to the first result of a task.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.cold import RAY_ALONE, first_line
 from benchmarks.figures import Figures, medians, scaled
+from benchmarks.processes import installed
 
 STEPS = 1_000
 ROUNDS = 3
@@ -45,7 +45,7 @@ def run(scale: float = 1.0) -> Figures:
             {
                 "inline, resume to first new step, s": partial(resumed, spec, "inline", steps),
                 "on Ray, resume to first new step, s": partial(resumed, spec, "ray", steps),
-                "Ray alone, s": partial(first_line, RAY_ALONE, ""),
+                "Ray alone, s": partial(first_line, RAY_ALONE, installed(Path(folder))),
             },
             scaled(ROUNDS, scale),
         )
@@ -58,7 +58,7 @@ def resumed(spec: Path, executor: str, steps: int) -> float:
     with tempfile.TemporaryDirectory(dir=spec.parent) as folder:
         calls = Path(folder, "calls")
         input = f'{{"file": "{calls}", "steps": {steps}}}'
-        environment = {**os.environ, "DATABASE_URL": f"sqlite:///{folder}/journal.db"}
+        environment = installed(spec.parent, DATABASE_URL=f"sqlite:///{folder}/journal.db")
         how = ("--executor", executor)
         with _agentflow("run", str(spec), "--input", input, *how, env=environment) as process:
             _wait_for(calls, steps // 2, process)

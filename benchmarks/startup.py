@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.figures import scaled
 from benchmarks.machine import chain
+from benchmarks.processes import installed
 
 ROUNDS = 9
 
@@ -25,11 +26,14 @@ def run(scale: float = 1.0) -> dict[str, float]:
             "help": [sys.executable, "-m", "agentflow", "--help"],
             "validate": [sys.executable, "-m", "agentflow", "validate", str(large)],
         }
+        environment = installed(Path(folder))
         times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(scaled(ROUNDS, scale)):
             for name, command in commands.items():
                 begun = time.perf_counter()
-                subprocess.run(command, check=name != "validate", capture_output=True)
+                subprocess.run(
+                    command, check=name != "validate", capture_output=True, env=environment
+                )
                 times[name].append(time.perf_counter() - begun)
     bare, helped, validated = (statistics.median(times[name]) for name in commands)
     return {
