@@ -27,7 +27,6 @@ from agentflow.errors import MAX_INTEGER, Json
 
 TIME_LIMIT_MS: Final = 5_000
 """The service stops after one second of its own; a laptop under load gets more."""
-DEPTH_LIMIT: Final = 500
 MAX_WHOLE: Final = 1e21
 """From here on whole numbers are written with an exponent."""
 
@@ -79,7 +78,7 @@ def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
         EvaluationError: the evaluation failed; the text names the expression and the field.
     """
     frame = Jsonata.Frame(None)
-    Timebox(frame, TIME_LIMIT_MS, DEPTH_LIMIT)
+    Timebox(frame, TIME_LIMIT_MS)  # its count of depth grows with length; Python's stack is bounded
     for name, function in functions(scope.at, scope.chance).items():
         frame.bind(name, function)
     for name, value in scope.names.items():
@@ -89,6 +88,8 @@ def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
         with deep():
             result = _compile(expression).evaluate(None, frame)
     except (JException, ArithmeticError, ValueError, TypeError, RecursionError) as error:
+        if isinstance(error, RecursionError):
+            error = JException("D1011", -1)
         reason = _message(error) if isinstance(error, JException) else str(error)
         raise EvaluationError(
             f"The JSONata expression '{expression}' specified for the field '{field}' threw an "
