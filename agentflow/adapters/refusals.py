@@ -13,15 +13,6 @@ class CannotExpress(SpecError):
     exit_code = 4
 
 
-CODES = {
-    "AF601": "a step that the target does not have, and that cannot be replaced",
-    "AF602": "a setting of a step that the target does not have",
-    "AF603": "more than the target allows",
-    "AF604": "something that the chosen kind of workflow service does not offer",
-}
-"""What each code of a refusal means, in one line."""
-
-
 class Refusals:
     """The refusals of one compile."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import agentflow.spec
+import agentflow
 from agentflow.errors import Diagnostic, Span, SpecError
 from agentflow.spec import as_json, concise, loads, render
 from agentflow.spec.codes import CODES
@@ -118,7 +118,7 @@ def test_mistakes_as_data_and_on_one_line() -> None:
 
 
 def test_each_code_that_is_used_is_explained_and_each_explained_one_is_used() -> None:
-    folder = Path(agentflow.spec.__file__).parent
+    folder = Path(agentflow.__file__).parent
     used = {
         code
         for path in folder.rglob("*.py")
