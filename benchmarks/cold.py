@@ -26,7 +26,7 @@ def run(scale: float = 1.0) -> Figures:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         spec = Path(folder, "hello.yaml")
         spec.write_text(HELLO)
-        environment = installed(Path(folder), DATABASE_URL=f"sqlite:///{folder}/journal.db")
+        environment = installed(DATABASE_URL=f"sqlite:///{folder}/journal.db")
         command = (sys.executable, "-m", "agentflow", "run", str(spec), "--executor")
         found = medians(
             {

@@ -45,7 +45,7 @@ def run(scale: float = 1.0) -> Figures:
             {
                 "inline, resume to first new step, s": partial(resumed, spec, "inline", steps),
                 "on Ray, resume to first new step, s": partial(resumed, spec, "ray", steps),
-                "Ray alone, s": partial(first_line, RAY_ALONE, installed(Path(folder))),
+                "Ray alone, s": partial(first_line, RAY_ALONE, installed()),
             },
             scaled(ROUNDS, scale),
         )
@@ -58,7 +58,7 @@ def resumed(spec: Path, executor: str, steps: int) -> float:
     with tempfile.TemporaryDirectory(dir=spec.parent) as folder:
         calls = Path(folder, "calls")
         input = f'{{"file": "{calls}", "steps": {steps}}}'
-        environment = installed(spec.parent, DATABASE_URL=f"sqlite:///{folder}/journal.db")
+        environment = installed(DATABASE_URL=f"sqlite:///{folder}/journal.db")
         how = ("--executor", executor)
         with _agentflow("run", str(spec), "--input", input, *how, env=environment) as process:
             _wait_for(calls, steps // 2, process)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+
+from dev import TOOLS
 
 
-def installed(folder: Path, **more: str) -> dict[str, str]:
+def installed(**more: str) -> dict[str, str]:
     """The environment of a process whose modules are compiled, as those of a package in use are.
 
-    They are compiled into `folder` by the first process that has it, whatever the environment of
-    this one says about that; medians leave that round out.
+    The first process that has it compiles them below `.tools`, whatever the environment of this one
+    says about that; medians leave that round out.
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPYCACHEPREFIX": str(folder / "compiled"), **more}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(TOOLS / "compiled"), **more}

@@ -26,7 +26,7 @@ def run(scale: float = 1.0) -> dict[str, float]:
             "help": [sys.executable, "-m", "agentflow", "--help"],
             "validate": [sys.executable, "-m", "agentflow", "validate", str(large)],
         }
-        environment = installed(Path(folder))
+        environment = installed()
         times: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(scaled(ROUNDS, scale)):
             for name, command in commands.items():
