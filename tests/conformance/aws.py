@@ -132,8 +132,7 @@ class Simulator:
                 machine_name=own,
                 started_at=EPOCH,
             )
-        error = done.error or ("States.Timeout" if done.status == "TIMED_OUT" else done.status)
-        return _ended(done.status, done.output, error, done.cause, cloud.calls)
+        return _ended(done.status, done.output, done.error, done.cause, cloud.calls)
 
 
 class Sfnx:
@@ -148,7 +147,7 @@ class Sfnx:
             return cloud
         done = _interpret(cloud, loaded.workflow.name, run.input)
         if done.error is None:
-            return _ended("SUCCEEDED", done.output, "", None, cloud.calls)
+            return _ended("SUCCEEDED", done.output, None, None, cloud.calls)
         return _ended("FAILED", None, done.error, done.cause, cloud.calls)
 
 
@@ -193,7 +192,7 @@ class Moto:
             return cloud
         self.cloud = cloud
         done = moto_asl.run(self.client, cloud.machines[loaded.workflow.name], run.input)
-        return _ended(done.status, done.output, done.error or done.status, done.cause, cloud.calls)
+        return _ended(done.status, done.output, done.error, done.cause, cloud.calls)
 
     def answer(self, payload: Json) -> Json:
         """What Lambda answers."""
@@ -214,8 +213,12 @@ def moto() -> Iterator[Moto]:
         yield engine
 
 
-def _ended(status: str, output: Json, error: str, cause: str | None, calls: Calls) -> Outcome:
+def _ended(
+    status: str, output: Json, error: str | None, cause: str | None, calls: Calls
+) -> Outcome:
     if status == "SUCCEEDED":
         return Outcome("succeeded", output, calls=calls)
-    told = error_of(error, cause or "")
+    if status == "TIMED_OUT":
+        error = "States.Timeout"
+    told = error_of(error or status, cause or "")
     return Outcome("failed", None, told["name"], told["data"], calls, told["message"])

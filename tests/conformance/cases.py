@@ -8,6 +8,7 @@ A file in `cases/` is a list of cases. A case is
     children: {name: text}          the workflows that its `run` steps name, unless they are files
     refused: {aws: AF602}           targets that cannot express it, with the diagnostic's code
     moto: true                      whether the slowest interpreter runs it too
+    slow: true                      whether it takes more than a second
 
 and either one run or a list under `runs`, each with a `name` of its own:
 
@@ -63,6 +64,7 @@ class Case:
     refused: Mapping[str, str] = field(default_factory=dict)
     """Diagnostic codes by the target that cannot express it."""
     moto: bool = False
+    slow: bool = False
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -103,6 +105,7 @@ def _case(group: str, row: dict[str, Any]) -> Case:
         source,
         row.get("refused", {}),
         row.get("moto", False),
+        row.get("slow", False),
     )
 
 

@@ -23,9 +23,23 @@ class InterpreterFault:
 
 FAULTS: Final = (
     InterpreterFault(
+        "no time passes",
+        "sfnx",
+        r"takes too long(, is stopped)?$",
+        "sfnx 3.1.0 documents that waits return at once and that a timeout fires only when the "
+        "test's own task raises it; the service ends a state after its `TimeoutSeconds`",
+    ),
+    InterpreterFault(
+        "branches run one after another",
+        "sfnx",
+        r"the quick branch wins",
+        "sfnx 3.1.0 runs the branches of a Parallel state in their order; the service runs them "
+        "side by side, so that a branch that waits does not win",
+    ),
+    InterpreterFault(
         "children are not started",
         "moto",
-        r"\b(child|children)\b",
+        r"^children: |month-end|onboarding|certificate-renewal",
         "moto 5.2.5 fails `states:startExecution.sync:2`; the service runs it, as our simulator does",
     ),
 )

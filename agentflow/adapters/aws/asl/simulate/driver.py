@@ -209,6 +209,9 @@ class _Driver:
             else:
                 # Work that is under way takes no virtual time: it comes before the clock moves.
                 ready = bool(self._due) and (not busy or self._due[0][0] <= self._now)
+                if ready and self._due[0][0] > self._now:
+                    await asyncio.sleep(0)  # an answer may be on its way into this loop
+                    ready = not self._changed.is_set()
             if ready:
                 at, _, event = heapq.heappop(self._due)
                 self._now = max(self._now, at)
