@@ -46,11 +46,13 @@ class Host:
         self._waiting: asyncio.Future[bytes] | None = None
         self._gathering = False
 
+    async def ready(self) -> None:
+        """Start the workers, unless they run."""
+        self._workers()
+
     async def exchange(self, number: int, commands: bytes) -> bytes:
         """Carry out commands; answer when there are results, or after a while with nothing."""
-        if self._pool is None:
-            self._pool = WorkerPool(self._size, self._put, environment(self._inside))
-            self._pool.start()
+        pool = self._workers()
         if number != self._expected:
             self._early[number] = asyncio.get_running_loop().create_future()
             await self._early[number]
@@ -58,7 +60,7 @@ class Host:
         following = self._early.pop(self._expected, None)
         if following is not None:
             following.set_result(None)
-        self._obey(self._pool, commands)
+        self._obey(pool, commands)
         self._release()
         if self._outbox:
             return self._answer()
@@ -73,6 +75,12 @@ class Host:
         """Kill the workers."""
         if self._pool is not None:
             await self._pool.close()
+
+    def _workers(self) -> WorkerPool:
+        if self._pool is None:
+            self._pool = WorkerPool(self._size, self._put, environment(self._inside))
+            self._pool.start()
+        return self._pool
 
     def _obey(self, pool: WorkerPool, commands: bytes) -> None:
         for kind, id, payload in frames(commands):
