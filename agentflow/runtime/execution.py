@@ -71,7 +71,7 @@ class Execution:
             step,
             ended=self._ended,
             news=self._engine.news,
-            conclude=self._output,
+            conclude=lambda: self._output(self.record()),
         )
 
     def cancel(self, reason: str = "") -> None:
@@ -90,11 +90,11 @@ class Execution:
         limit = None if timeout is None else time.monotonic() + timeout
         if self._ended is not None:
             self._ended.result(timeout)
-        while self.record().status not in ENDED:
+        while (stored := self.record()).status not in ENDED:
             if limit is not None and time.monotonic() >= limit:
                 raise TimeoutError(f"execution {self.id} has not ended yet")
             time.sleep(POLL_SECONDS)
-        return self._output()
+        return self._output(stored)
 
     def __await__(self) -> Generator[object, None, Json]:
         return self._wait().__await__()
@@ -103,12 +103,11 @@ class Execution:
         if self._ended is not None:
             await asyncio.wrap_future(self._ended)
         # In a thread: the caller's event loop does not wait for a store.
-        while (await asyncio.to_thread(self.record)).status not in ENDED:  # noqa: ASYNC110  # elsewhere
+        while (stored := await asyncio.to_thread(self.record)).status not in ENDED:  # noqa: ASYNC110  # elsewhere
             await asyncio.sleep(POLL_SECONDS)
-        return await asyncio.to_thread(self._output)
+        return self._output(stored)
 
-    def _output(self) -> Json:
-        stored = self.record()
+    def _output(self, stored: StoredExecution) -> Json:
         if stored.status == "failed":
             raise ExecutionFailed(self.id, stored.error)
         if stored.status == "cancelled":

@@ -22,7 +22,7 @@ class _Asked:
     loaded: Loaded
     execution: StoredExecution
     first: Record
-    result: Start | None = None
+    result: asyncio.Future[Start]
 
 
 class Starter:
@@ -33,7 +33,7 @@ class Starter:
         self._blocking = blocking
         self._catalog = catalog
         self._waiting: list[_Asked] = []
-        self._writing = asyncio.Lock()
+        self._writer: asyncio.Task[None] | None = None
 
     async def start(
         self,
@@ -45,8 +45,8 @@ class Starter:
     ) -> tuple[StoredExecution, bool]:
         """Write an execution's first event, unless it has one; tells whether it is new.
 
-        Whoever comes first writes for all who came meanwhile. If that is cut short, the next one
-        writes for the others: doing it again changes nothing.
+        Those who wait for one commit go on in the same turn of the loop, so that what they ask of
+        the executor travels together.
 
         Raises:
             Conflict: the id is taken by something else.
@@ -60,27 +60,36 @@ class Starter:
             parent_key=parent[1] if parent else None,
         )
         first = Record(id, 1, "execution.started", at, data=payload(event))
-        asked = _Asked(loaded, execution, first)
+        loop = asyncio.get_running_loop()
+        asked = _Asked(loaded, execution, first, loop.create_future())
         self._waiting.append(asked)
-        async with self._writing:
-            if asked.result is None:
-                await self._write()
-        assert asked.result is not None
-        if isinstance(asked.result, AgentFlowError):
-            raise asked.result
-        return asked.result
+        if self._writer is None:
+            self._writer = loop.create_task(self._write())
+        result = await asked.result
+        if isinstance(result, AgentFlowError):
+            raise result
+        return result
 
     async def _write(self) -> None:
-        batch, self._waiting = self._waiting, []
+        """Write all that wait, until nobody does."""
         try:
-            results = await self._blocking.write(self._journal.atomically, lambda: self._all(batch))
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                for asked, result in zip(batch, await self._results(batch), strict=True):
+                    if not asked.result.done():  # else nobody waits any more
+                        asked.result.set_result(result)
+        finally:
+            self._writer = None
+
+    async def _results(self, batch: list[_Asked]) -> list[Start]:
+        try:
+            return await self._blocking.write(self._journal.atomically, lambda: self._all(batch))
         except AgentFlowError as error:
-            results = [error] * len(batch)
+            return [error] * len(batch)
         except BaseException:
-            self._waiting = batch + self._waiting
+            for asked in batch:
+                asked.result.cancel()
             raise
-        for asked, result in zip(batch, results, strict=True):
-            asked.result = result
 
     def _all(self, batch: list[_Asked]) -> list[Start]:
         for loaded in {asked.execution.digest: asked.loaded for asked in batch}.values():
