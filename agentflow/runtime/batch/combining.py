@@ -36,10 +36,8 @@ class Combining:
         self._round = history.round
         self._arity = arity
         self._initial = initial
-        self._tree = Tree(arity)
         self._restored = _outermost(history.nodes)
-        for node in self._restored:
-            self._tree.add(node)
+        self._tree = Tree(arity, self._restored)
         self._groups: dict[str, tuple[Group, int]] = {}
         self.done: list[tuple[str, Node]] = []
         """What is combined and not recorded."""
@@ -110,7 +108,7 @@ class Combining:
             await self._give(node_key(group.start, group.stop, self._round), group)
         else:
             parcel = group.parcels[0] if group.parcels else None
-            self._tree.add(group.node(parcel))
+            await self.add(group.node(parcel))
 
     async def _give(self, key: str, group: Group) -> None:
         if self._ledger.place is None:

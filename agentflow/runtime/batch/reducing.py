@@ -8,7 +8,7 @@ the rest.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agentflow.errors import Json
@@ -51,11 +51,14 @@ class Group:
 
 
 class Tree:
-    """The results that are not combined yet, in the order of the source."""
+    """The results that are not combined yet, in the order of the source.
 
-    def __init__(self, arity: int) -> None:
+    `nodes` are those that an earlier run has left, in order; they are combined with what comes.
+    """
+
+    def __init__(self, arity: int, nodes: Iterable[Node] = ()) -> None:
         self._arity = arity
-        self._nodes: list[Node] = []
+        self._nodes = list(nodes)
 
     def __len__(self) -> int:
         return len(self._nodes)
