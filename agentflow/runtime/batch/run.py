@@ -201,8 +201,8 @@ class BatchRun:
 
     def _interrupt(self) -> None:
         self._tell(lambda driver: driver.stop())
-        _note("\nStopping: what is under way is finished first. Ctrl-C again cancels the run.")
         try:
+            _note("\nStopping: what is under way is finished first. Ctrl-C again cancels the run.")
             self._await_end()
         except KeyboardInterrupt:
             self.cancel()
