@@ -1,6 +1,7 @@
-"""The engines of AWS: the compiled definition on our interpreter and on two independent ones.
+"""The engines of AWS: the compiled definition on our interpreter and on an independent one.
 
-Behind Lambda is what a bundle holds: the host with its helper. Nothing is deployed.
+Behind Lambda is what a bundle holds: the host with its helper. Nothing is deployed. The second
+independent one is in `moto`, apart, because it takes seconds to import.
 """
 
 from __future__ import annotations
@@ -8,9 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -29,7 +28,6 @@ from agentflow.errors import Fault, Json
 from agentflow.functions.hosts.aws_lambda import named
 from agentflow.functions.hosts.calls import Host, Setting
 from agentflow.spec.load import Loaded
-from tests.conformance import moto_asl
 from tests.conformance.cases import Run
 from tests.conformance.outcomes import Calls, Outcome, Refused, counted
 
@@ -132,7 +130,7 @@ class Simulator:
                 machine_name=own,
                 started_at=EPOCH,
             )
-        return _ended(done.status, done.output, done.error, done.cause, cloud.calls)
+        return ended(done.status, done.output, done.error, done.cause, cloud.calls)
 
 
 class Sfnx:
@@ -147,8 +145,8 @@ class Sfnx:
             return cloud
         done = _interpret(cloud, loaded.workflow.name, run.input)
         if done.error is None:
-            return _ended("SUCCEEDED", done.output, None, None, cloud.calls)
-        return _ended("FAILED", None, done.error, done.cause, cloud.calls)
+            return ended("SUCCEEDED", done.output, None, None, cloud.calls)
+        return ended("FAILED", None, done.error, done.cause, cloud.calls)
 
 
 def _interpret(cloud: Cloud, name: str, given: Json) -> Any:
@@ -176,46 +174,8 @@ def _interpret(cloud: Cloud, name: str, given: Json) -> Any:
     return interpret(cloud.machines[name], given, task)
 
 
-class Moto:
-    """moto's Step Functions in this process, which takes the time that waits take."""
-
-    name = "moto"
-
-    def __init__(self) -> None:
-        self.cloud: Cloud
-        self.client: Any = None
-
-    def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
-        """Compile a workflow, create its state machine, and run it."""
-        cloud = compiled(loaded, run)
-        if isinstance(cloud, Refused):
-            return cloud
-        self.cloud = cloud
-        done = moto_asl.run(self.client, cloud.machines[loaded.workflow.name], run.input)
-        return _ended(done.status, done.output, done.error, done.cause, cloud.calls)
-
-    def answer(self, payload: Json) -> Json:
-        """What Lambda answers."""
-        if "listen" not in payload:
-            return self.cloud.invoke(payload)
-        data = self.cloud.message(payload)
-        if data is not ...:
-            moto_asl.send(self.client, payload["listen"]["token"], data)
-        return None
-
-
-@contextmanager
-def moto() -> Iterator[Moto]:
-    """A service of its own."""
-    engine = Moto()
-    with moto_asl.service(engine.answer) as client:
-        engine.client = client
-        yield engine
-
-
-def _ended(
-    status: str, output: Json, error: str | None, cause: str | None, calls: Calls
-) -> Outcome:
+def ended(status: str, output: Json, error: str | None, cause: str | None, calls: Calls) -> Outcome:
+    """An outcome from what the service tells."""
     if status == "SUCCEEDED":
         return Outcome("succeeded", output, calls=calls)
     if status == "TIMED_OUT":

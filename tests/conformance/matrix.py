@@ -15,12 +15,19 @@ from tests.conformance.outcomes import Refused
 
 Verdict: TypeAlias = Literal["equal", "refused", "fault", "differs"]
 
+
+def _moto() -> AbstractContextManager[Engine]:
+    from tests.conformance.moto import moto  # takes seconds
+
+    return moto()
+
+
 ENGINES: Final[dict[str, Callable[[], AbstractContextManager[Engine]]]] = {
     "inline": lambda: local("inline", RecordingInline),
     "ray": lambda: local("ray", RecordingRay),
     "aws": lambda: nullcontext(aws.Simulator()),
     "sfnx": lambda: nullcontext(aws.Sfnx()),
-    "moto": aws.moto,
+    "moto": _moto,
 }
 """How each engine is started."""
 

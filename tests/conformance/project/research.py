@@ -45,7 +45,7 @@ def write(question: str, facts: list[str]) -> str:
 def choose(task: str, seen: list[Json]) -> dict[str, Json]:
     """A model's next move: a tool with its input, or an answer."""
     if "weather" in task and not seen:
-        return {"tool": "weather", "input": task.split()[-1]}
+        return {"tool": "weather", "input": task.rsplit(maxsplit=1)[-1]}
     if "sum" in task and not seen:
         return {"tool": "calculator", "input": [2, 3]}
     if "forever" in task:

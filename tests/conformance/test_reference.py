@@ -1,0 +1,128 @@
+"""AWS's own validator of definitions, and the reference implementation of JSONata, from npm."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agentflow.adapters.aws import jsonata
+from agentflow.adapters.aws.compile import TARGET
+from agentflow.adapters.refusals import CannotExpress
+from agentflow.adapters.target import Options
+from agentflow.errors import Json
+from agentflow.spec.load import Loaded, load
+from tests.aws.test_aws_expressions import bound, written
+from tests.conformance.cases import HERE, all_cases
+from tests.conformance.expressions import Row, rows
+from tests.conformance.outcomes import canonical
+
+ROOT = HERE.parents[1]
+PACKAGE = "amazon-states-language-service@1.16.1"
+"""It brings the reference implementation of JSONata, 2.0.5, with it."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """The folder of the packages; installed once, in the project's own tools."""
+    folder = ROOT / ".tools" / "npm" / PACKAGE
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("allowed: node and npm are not installed")
+    if not folder.is_dir():
+        aside = folder.with_name(f"{PACKAGE}.{os.getpid()}")
+        quiet = ("--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--silent")
+        done = subprocess.run(
+            [npm, "install", "--prefix", str(aside), *quiet, PACKAGE],
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        if done.returncode:
+            shutil.rmtree(aside, ignore_errors=True)
+            pytest.skip("allowed: the npm registry cannot be reached")
+        if folder.is_dir():  # somebody else was faster
+            shutil.rmtree(aside)
+        else:
+            aside.rename(folder)
+    return folder / "node_modules"
+
+
+def node(packages: Path, script: str, given: Json) -> Json:
+    """What a script prints for its input."""
+    done = subprocess.run(
+        ["node", HERE / script],
+        input=json.dumps(given),
+        env={**os.environ, "NODE_PATH": str(packages)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def definitions(name: str, loaded: Loaded) -> dict[str, str]:
+    """The state machines of a workflow; none if it cannot be expressed."""
+    try:
+        files = TARGET.compile(loaded, Options()).files
+    except CannotExpress:
+        return {}
+    return {f"{name}/{file}": text for file, text in files.items() if file.endswith(".asl.json")}
+
+
+def test_every_compiled_workflow_is_valid(packages: Path) -> None:
+    compiled = {}
+    for spec in sorted((ROOT / "specs").glob("*.yaml")):
+        compiled.update(definitions(spec.stem, load(spec)))
+    for case in all_cases():
+        compiled.update(definitions(f"{case.group}: {case.name}", case.loaded))
+    assert len(compiled) > 250
+    told = node(packages, "validate.js", compiled)
+    assert {name: problems for name, problems in told.items() if problems} == {}
+
+
+def test_the_validator_finds_what_is_wrong(packages: Path) -> None:
+    bad = {"StartAt": "a", "States": {"a": {"Type": "Pass", "Next": "nowhere"}}}
+    told = node(packages, "validate.js", {"bad": json.dumps(bad)})
+    assert any("existing state" in problem for problem in told["bad"])
+
+
+ORDER = r"'\uffff' < '\U00010000'"
+"""JSONata orders texts by UTF-16 units, the language by characters: docs/explanation/portability."""
+
+
+@pytest.mark.parametrize("typed", [False, True], ids=["types unknown", "types known"])
+def test_expressions_are_the_same_on_the_reference_implementation(
+    packages: Path, *, typed: bool
+) -> None:
+    texts = [(row, written(row.source, row.names, typed=typed)) for row in rows()]
+    direct = [(row, text) for row, text in texts if text is not None]
+    assert len(direct) > 1000
+    given = [{"text": jsonata.complete(text), "names": bound(row.names)} for row, text in direct]
+    told = node(packages, "evaluate.js", given)
+    wrong = [
+        f"{row.check}: {each} instead of {row.expected}"
+        for (row, _), each in zip(direct, told, strict=True)
+        if not same(row, each) and row.source != ORDER
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def same(row: Row, told: dict[str, Json]) -> bool:
+    """Whether the reference gives the row's value, or raises its fault."""
+    if "fault" not in row.expected:
+        return "value" in told and canonical(told["value"]) == canonical(row.expected["value"])
+    error = told.get("error", "")
+    names = re.findall("<<([A-Za-z]+)>>", error)
+    if not names and "out of range" in error:
+        names = ["NumberOutOfRange"]
+    return names[-1:] == [row.expected["fault"]]
