@@ -204,9 +204,7 @@ def chained(rows: Sequence[dict[str, Any]], previous: bytes) -> list[dict[str, A
 
 def size_of(rows: Sequence[Mapping[str, Any]]) -> int:
     """How many bytes the data of events takes in its rows."""
-    return sum(
-        len(data) if (data := row["data"]).isascii() else len(data.encode()) for row in rows
-    )
+    return sum(len(data) if (data := row["data"]).isascii() else len(data.encode()) for row in rows)
 
 
 def head_row(chain: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
