@@ -99,14 +99,15 @@ def head() -> Iterator[Head]:
         shim = folder / "home" / "bin" / "pip"
         shim.write_text(PIP.format(python=sys.executable))
         shim.chmod(0o755)
-    port, client = _free_port(), _free_port()
+    port, client, agent = _free_port(), _free_port(), _free_port()
     found = Head("", f"http://127.0.0.1:{port}", token, folder / "home")
     log = (folder / "head.log").open("wb")
     process = subprocess.Popen(
         [
             str(BIN / "ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
             "--port=0", "--dashboard-host=127.0.0.1", f"--dashboard-port={port}",
-            f"--ray-client-server-port={client}", "--num-cpus=2", f"--temp-dir={folder / 'ray'}",
+            f"--ray-client-server-port={client}", f"--dashboard-agent-listen-port={agent}",
+            "--num-cpus=2", f"--temp-dir={folder / 'ray'}",
             "--object-store-memory=100000000", "--disable-usage-stats",
             "--include-log-monitor=false",
         ],

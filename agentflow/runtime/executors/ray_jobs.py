@@ -19,6 +19,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
 from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
 from agentflow.runtime.executors.ray_attach import said_by_ray
 from agentflow.runtime.executors.ray_shipment import project
@@ -37,6 +39,10 @@ _LOGGERS = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules
 _RECONNECTS = 5
 """Times in a row that a connection may break, until the cluster counts as lost."""
 _POLL = 0.5
+_NOT_READY = "No available agent"
+"""What a dashboard says whose agents have not reported yet."""
+_STARTS = 60.0
+"""Seconds a head may take until it can start jobs."""
 _SETTLE = 30.0
 """Seconds that a job's status may take to be known after its log has ended."""
 
@@ -113,7 +119,7 @@ class Jobs:
         with self._clear(), tempfile.TemporaryDirectory() as folder:
             taken = {job.submission_id for job in self._client.list_jobs()}
             id = next(id for id in _ids(command.name) if id not in taken)
-            self._client.submit_job(
+            self._when_ready(
                 entrypoint=command.line,
                 submission_id=id,
                 metadata={_KEY: command.name, _DIGEST: command.digest},
@@ -124,6 +130,17 @@ class Jobs:
                 },
             )
         return id
+
+    def _when_ready(self, **job: Any) -> None:
+        """Submit a job; a head that has just started cannot take one for some seconds."""
+        for attempt in Retrying(
+            retry=retry_if_exception(lambda error: _NOT_READY in str(error)),
+            stop=stop_after_delay(_STARTS),
+            wait=wait_fixed(_POLL),
+            reraise=True,
+        ):
+            with attempt:
+                self._client.submit_job(**job)
 
     def follow(self, job: str, out: Callable[[str], None], note: Callable[[str], None]) -> Ended:
         """Pass on what a job prints until it ends: its stdout to `out`, everything else to `note`.
