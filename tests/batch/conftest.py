@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 Map = Callable[..., agentflow.BatchRun]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _session() -> Iterator[None]:
     yield
     close_session()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -264,3 +265,13 @@ def test_items_that_are_not_json_are_named(inline: Map, items: Any, what: str) -
 def test_large_items_travel_one_by_one(inline: Map) -> None:
     items = ["x" * (30 * 2**20) for _ in range(3)]
     assert inline(items, jobs.length, reduce=sum).result() == 3 * 30 * 2**20
+
+
+def test_a_process_that_was_forked_after_a_run_ends_and_can_run_its_own(inline: Map) -> None:
+    assert inline([1, 2], jobs.identity).results() == [1, 2]
+    process = multiprocessing.get_context("fork").Process(
+        target=lambda: inline([3], jobs.identity).results()
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0

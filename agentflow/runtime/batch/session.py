@@ -189,5 +189,12 @@ def _at_exit() -> None:
         close_session()
 
 
+def _forget() -> None:
+    """In a process that was forked the session's thread does not run: it has none yet."""
+    global _current, _lock
+    _current, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
 # Closing needs threads, and Python gives none any more when it calls what `atexit` knows.
 getattr(threading, "_register_atexit", atexit.register)(_at_exit)
