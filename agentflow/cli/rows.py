@@ -109,7 +109,8 @@ def retrying(happening: Retrying) -> str:
     """`2/3 in 2s: RateLimitError: 429 Too Many Requests`."""
     limit = happening.attempts
     of = f"/{limit}" if limit is not None and happening.attempt <= limit else ""
-    delay = f" in {happening.delay:.3g}s" if happening.delay > 0 else ""
+    seconds = round(happening.delay, 1)
+    delay = f" in {seconds:g}s" if seconds > 0 else ""
     return f"{happening.attempt}{of}{delay}: {error_line(happening.error)}"
 
 
