@@ -42,7 +42,7 @@ async def inline_bench() -> AsyncIterator[Bench]:
     await executor.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session", scope="session")
+@pytest_asyncio.fixture(loop_scope="session", scope="package")
 async def ray_bench() -> AsyncIterator[Bench]:
     executor = RayExecutor(parallel=1)
     bench = Bench(executor)

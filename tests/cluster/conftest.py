@@ -87,7 +87,7 @@ class Head:
         }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def head() -> Iterator[Head]:
     """A head with two CPUs, for all tests."""
     folder = Path(tempfile.mkdtemp(prefix="af-head-"))  # Ray bounds the length of such paths
