@@ -311,12 +311,14 @@ class Orchestrator:
             if self._lives.get(live.id) is not live:  # lost since it was committed
                 continue
             self._watch(Changed(live.id, tuple(events), tuple(commands)))
+            asked: list[Task] = []
             for command in commands:
-                self._effects.do(live, command, tasks)
+                self._effects.do(live, command, asked)
+            if asked and any(isinstance(event, Resumed) for event in events):
+                asked = self._unanswered(asked)
+            tasks += asked
             if live.is_over:
                 self._end(live)
-        if tasks and self._arrived:
-            tasks = self._unanswered(tasks)
         if tasks:
             self._executor.submit(tasks)
 

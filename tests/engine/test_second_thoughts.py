@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentflow import Engine, ExecutionCancelled
+from agentflow.runtime.blocking import InThreads
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Report, Task
 from agentflow.spec.load import Loaded
@@ -55,17 +57,32 @@ class Counting(Idle):
         self.submitted += [(task.key, task.attempt) for task in tasks if isinstance(task, Task)]
 
 
+class AnsweredMeanwhile(InThreads):
+    """A journal during whose commit of a take-over an executor answers."""
+
+    def __init__(self, executor: Counting) -> None:
+        super().__init__()
+        self.executor = executor
+
+    async def write(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await super().write(work, *args, **kwargs)
+        records = args[0] if work.__name__ == "append" else []
+        if any(record.type == "execution.resumed" for record in records):
+            self.executor.report([Report("e1", "a", 1, "completed", value=2)])
+        return result
+
+
 async def test_a_call_whose_answer_is_there_already_is_not_made_again(
     project: Path, spec: Spec
 ) -> None:
     executor = Counting()
-    async with serving(project, executor=executor) as (host, journal):
+    blocking = AnsweredMeanwhile(executor)
+    async with serving(project, executor=executor, blocking=blocking) as (host, journal):
         await host.start(spec("  - {id: a, call: work.double, with: {x: 1}}"), None, "e1")
         await until(lambda: executor.submitted == [("a", 1)])
         host.orchestrator.lose(host.orchestrator.lives)
         journal.release("e1", host._owner)
         held = await host.resume("e1")
-        executor.report([Report("e1", "a", 1, "completed", value=2)])
         assert held.live is not None
         await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
         assert journal.execution("e1").output == 2
