@@ -235,7 +235,7 @@ class Orchestrator:
             live.note(event, commands)
             group.records.extend(self._memory.taken(live, event))
             group.records.append(live.record(event))
-        elif isinstance(event, Started | Resumed | CancelRequested):
+        elif isinstance(event, Started | Resumed):
             commands = []  # it is at its end already, and only that is to be written
         else:
             return
