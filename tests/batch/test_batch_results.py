@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 
 import agentflow
 from agentflow.errors import ExecutionFailed, InputError, UsageError
+from agentflow.runtime.batch.ledger import Ledger
+from agentflow.runtime.executors.inline import InlineExecutor
+from agentflow.runtime.executors.protocol import Report, Reporter
 from tests.batch import jobs
 from tests.batch.conftest import Map
 
@@ -275,3 +278,38 @@ def test_a_process_that_was_forked_after_a_run_ends_and_can_run_its_own(inline: 
     process.start()
     process.join(60)
     assert process.exitcode == 0
+
+
+class Parted(InlineExecutor):
+    """Keeps what became of the first chunk back until what came of the others is recorded."""
+
+    async def start(self, report: Reporter) -> None:
+        self.tell_late = report
+        self.late: list[Report] = []
+        await super().start(self._sort)
+
+    def _sort(self, reports: Sequence[Report]) -> None:
+        for report in reports:
+            if report.key.startswith("items[0:"):
+                self.late.append(report)
+            else:
+                self.tell_late([report])
+
+
+def test_a_reduce_that_fails_while_others_are_recorded_fails_the_run(
+    inline: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = Parted(parallel=2)
+    record = Ledger.record
+
+    async def recorded(ledger: Ledger, *chunks: Any, **more: Any) -> None:
+        await record(ledger, *chunks, **more)
+        while not executor.late:
+            await asyncio.sleep(0)
+        executor.tell_late(executor.late)
+
+    monkeypatch.setattr(Ledger, "record", recorded)
+    run = inline(["ab", "bc", "cd"], jobs.count_letters, reduce=jobs.counters, chunk=2,
+                 executor=executor)  # fmt: skip
+    with pytest.raises(ExecutionFailed, match="cannot take what it gave"):
+        run.result()

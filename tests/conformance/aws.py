@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -70,13 +72,15 @@ class Cloud:
         return self.run.messages.get(payload["listen"]["name"], ...)
 
 
-def compiled(loaded: Loaded, run: Run) -> Cloud | Refused:
+@contextmanager
+def compiled(loaded: Loaded, run: Run) -> Iterator[Cloud | Refused]:
     """A workflow and those it runs, compiled, with the functions that their bundle would hold."""
     try:
         result = TARGET.compile(loaded, Options())
     except CannotExpress as refusal:
         codes = tuple(sorted({each.code for each in refusal.diagnostics}))
-        return Refused(codes, refusal.diagnostics[0].message)
+        yield Refused(codes, refusal.diagnostics[0].message)
+        return
     machines = {
         name.removesuffix(SUFFIX): json.loads(text)
         for name, text in result.files.items()
@@ -88,7 +92,8 @@ def compiled(loaded: Loaded, run: Run) -> Cloud | Refused:
         workflow=loaded.workflow.name,
         secrets=loaded.workflow.secrets,
     )
-    return Cloud(machines, Host(setting, helper=Helper(), write=lambda line: None), run)
+    with closing(Host(setting, helper=Helper(), write=lambda line: None)) as host:
+        yield Cloud(machines, host, run)
 
 
 class Simulator:
@@ -98,9 +103,10 @@ class Simulator:
 
     def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
         """Compile and simulate a workflow."""
-        cloud = compiled(loaded, run)
-        if isinstance(cloud, Refused):
-            return cloud
+        with compiled(loaded, run) as cloud:
+            return cloud if isinstance(cloud, Refused) else self._simulated(cloud, loaded, run)
+
+    def _simulated(self, cloud: Cloud, loaded: Loaded, run: Run) -> Outcome:
         machines = {name: read(json.dumps(text)) for name, text in cloud.machines.items()}
         own = loaded.workflow.name
 
@@ -140,10 +146,10 @@ class Sfnx:
 
     def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
         """Compile and interpret a workflow."""
-        cloud = compiled(loaded, run)
-        if isinstance(cloud, Refused):
-            return cloud
-        done = _interpret(cloud, loaded.workflow.name, run.input)
+        with compiled(loaded, run) as cloud:
+            if isinstance(cloud, Refused):
+                return cloud
+            done = _interpret(cloud, loaded.workflow.name, run.input)
         if done.error is None:
             return ended("SUCCEEDED", done.output, None, None, cloud.calls)
         return ended("FAILED", None, done.error, done.cause, cloud.calls)

@@ -76,15 +76,16 @@ class Local:
         self._ids = count(1)
 
     def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
-        """Start an execution, send its messages, wait for its end."""
+        """Send an execution its messages, start it, wait for its end."""
         id = f"run{next(self._ids)}"
+        # Before the start: a step that listens for a moment must not wait for us.
+        for name, data in run.messages.items():
+            message = Message(f"{id}/{name}", name, None, data, time.time(), id)
+            self._engine.journal.post(message)
         try:
             execution = self._engine.start(loaded, run.input, id=id)
         except InputError as error:
             return Outcome("failed", error="InvalidInput", message=str(error))
-        for name, data in run.messages.items():
-            message = Message(f"{id}/{name}", name, None, data, time.time(), id)
-            self._engine.journal.post(message)
         output, problem = None, None
         try:
             output = execution.result(LIMIT)

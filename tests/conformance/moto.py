@@ -25,11 +25,11 @@ class Moto:
 
     def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
         """Compile a workflow, create its state machine, and run it."""
-        cloud = compiled(loaded, run)
-        if isinstance(cloud, Refused):
-            return cloud
-        self.cloud = cloud
-        done = moto_asl.run(self.client, cloud.machines[loaded.workflow.name], run.input)
+        with compiled(loaded, run) as cloud:
+            if isinstance(cloud, Refused):
+                return cloud
+            self.cloud = cloud
+            done = moto_asl.run(self.client, cloud.machines[loaded.workflow.name], run.input)
         return ended(done.status, done.output, done.error, done.cause, cloud.calls)
 
     def answer(self, payload: Json) -> Json:

@@ -340,8 +340,12 @@ class Driver:
 
     @property
     def _is_idle(self) -> bool:
-        """Whether all items are done, recorded and delivered, and nothing is under way."""
-        if self._held or self._settled or self._problem is not None or not self._feed.is_empty:
+        """Whether all items are done, recorded and delivered, and nothing is under way.
+
+        Work that failed is not under way either: it has brought an end of its own, which the next
+        turn records.
+        """
+        if self._held or self._settled or self._is_urgent or not self._feed.is_empty:
             return False
         return not self._is_busy
 
