@@ -80,7 +80,7 @@ def package(loaded: Loaded, compiled: Compiled, options: Options) -> dict[str, b
     Raises:
         SpecError, CannotBundle, Unavailable: the functions cannot be bundled.
     """
-    from agentflow.adapters.aws.deploy_package import assemble, outputs
+    from agentflow.adapters.aws.deploy.package import assemble, outputs
 
     return outputs(assemble(loaded, compiled, options))
 

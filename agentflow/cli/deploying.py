@@ -14,10 +14,10 @@ from agentflow.cli.options import AsJson, Endpoint, Region, Spec
 from agentflow.errors import UsageError
 
 if TYPE_CHECKING:
-    from agentflow.adapters.aws.deploy import Alias, Deployed
-    from agentflow.adapters.aws.deploy_client import Cloud
-    from agentflow.adapters.aws.deploy_executions import Execution
-    from agentflow.adapters.aws.deploy_ledger import Change, Ledger
+    from agentflow.adapters.aws.deploy.client import Cloud
+    from agentflow.adapters.aws.deploy.deployment import Alias, Deployed
+    from agentflow.adapters.aws.deploy.executions import Execution
+    from agentflow.adapters.aws.deploy.ledger import Change, Ledger
     from agentflow.errors import Json
 
 _MARKS = {"create": "+", "update": "~", "publish": "+", "shift": "~", "keep": "="}
@@ -76,7 +76,7 @@ def deploy(
     """
     check_target(target)
     wanted = _alias(alias, shift, rollback=rollback)
-    from agentflow.adapters.aws.deploy_ledger import Ledger
+    from agentflow.adapters.aws.deploy.ledger import Ledger
 
     ledger = Ledger(plan, tell=_tell)
     if rollback:
@@ -105,8 +105,8 @@ def check_target(target: str) -> None:
 
 
 def account(region: str | None, endpoint_url: str | None) -> Cloud:
-    """The account to work in; see `deploy_client.connect`."""
-    from agentflow.adapters.aws.deploy_client import connect
+    """The account to work in; see `deploy.client.connect`."""
+    from agentflow.adapters.aws.deploy.client import connect
 
     return connect(region, endpoint_url)
 
@@ -170,7 +170,7 @@ class Wanted:
 
 def list_executions(where: Where, wanted: Wanted, *, as_json: bool) -> int:
     """What `executions --target` prints."""
-    from agentflow.adapters.aws.deploy_executions import executions
+    from agentflow.adapters.aws.deploy.executions import executions
 
     # The service does not tell the two apart.
     status = "running" if wanted.status == "waiting" else wanted.status
@@ -190,7 +190,7 @@ def list_executions(where: Where, wanted: Wanted, *, as_json: bool) -> int:
 
 def retry(reference: str, where: Where, *, as_json: bool) -> int:
     """What `retry --target` does: the failed execution goes on where it failed."""
-    from agentflow.adapters.aws.deploy_executions import redrive, wait
+    from agentflow.adapters.aws.deploy.executions import redrive, wait
 
     cloud = where.connect()
     return show_ended(wait(cloud, redrive(cloud, reference)), as_json=as_json)
@@ -198,8 +198,8 @@ def retry(reference: str, where: Where, *, as_json: bool) -> int:
 
 def send(reference: str, name: str, content: Json, where: Where, *, as_json: bool) -> int:
     """What `signal --target` and `approve --target` do: answer a step that waits."""
-    from agentflow.adapters.aws.deploy_executions import find
-    from agentflow.adapters.aws.deploy_messages import answer
+    from agentflow.adapters.aws.deploy.executions import find
+    from agentflow.adapters.aws.deploy.messages import answer
 
     cloud = where.connect()
     execution = find(cloud, reference)
@@ -219,7 +219,7 @@ def _line(execution: Execution) -> tuple[str, ...]:
 
 
 def _alias(name: str | None, shift: str | None, *, rollback: bool) -> Alias | None:
-    from agentflow.adapters.aws.deploy import Alias
+    from agentflow.adapters.aws.deploy.deployment import Alias
 
     if name is None:
         if shift is not None or rollback:
@@ -244,8 +244,8 @@ def _deploy(
     alias: Alias | None,
     where: tuple[str | None, str | None],
 ) -> Deployed:
-    from agentflow.adapters.aws import deploy as deployment
-    from agentflow.adapters.aws.deploy_package import assemble
+    from agentflow.adapters.aws.deploy import deployment
+    from agentflow.adapters.aws.deploy.package import assemble
     from agentflow.adapters.target import Options, find
 
     loaded = specs.named(spec)
@@ -257,7 +257,7 @@ def _deploy(
 
 
 def _roll_back(spec: str, ledger: Ledger, alias: Alias, cloud: Cloud) -> None:
-    from agentflow.adapters.aws.deploy_machines import roll_back
+    from agentflow.adapters.aws.deploy.machines import roll_back
 
     roll_back(cloud, ledger, specs.named(spec).workflow.name, alias.name)
 

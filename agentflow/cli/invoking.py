@@ -15,7 +15,7 @@ from agentflow.cli.options import AsJson, Endpoint, Region
 from agentflow.errors import Conflict, Fault, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from agentflow.adapters.aws.deploy_client import Cloud
+    from agentflow.adapters.aws.deploy.client import Cloud
     from agentflow.errors import Json
 
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -126,7 +126,7 @@ def _readable(line: str) -> str:
 def _called(
     cloud: Cloud, function: str, arguments: Json, handler: str | None, *, as_json: bool
 ) -> int:
-    from agentflow.adapters.aws.deploy_executions import call, handlers
+    from agentflow.adapters.aws.deploy.executions import call, handlers
 
     if handler is None:
         found = handlers(cloud)
@@ -160,8 +160,8 @@ def _workflow(name: str, given: Json) -> tuple[str, str | None, Json]:
 def _started(
     cloud: Cloud, workflow: str, alias: str | None, id: str | None, given: Json, *, as_json: bool
 ) -> int:
-    from agentflow.adapters.aws.deploy_executions import start, wait
-    from agentflow.adapters.aws.deploy_machines import alias_arn
+    from agentflow.adapters.aws.deploy.executions import start, wait
+    from agentflow.adapters.aws.deploy.machines import alias_arn
     from agentflow.runtime.ids import checked_id, new_id
 
     arn = cloud.arns.machine(workflow) if alias is None else alias_arn(cloud, workflow, alias)

@@ -38,7 +38,7 @@ from moto.stepfunctions.parser.asl.parse import preprocessor
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from agentflow.adapters.aws.deploy_client import Cloud, connect
+from agentflow.adapters.aws.deploy.client import Cloud, connect
 from tests.conformance import moto_asl
 
 REGION = "us-east-1"

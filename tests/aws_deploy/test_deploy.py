@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from botocore.stub import Stubber
 
-from agentflow.adapters.aws.deploy import Alias, Deployed, deploy
-from agentflow.adapters.aws.deploy_client import Cloud, Refused, connect
-from agentflow.adapters.aws.deploy_ledger import Ledger
-from agentflow.adapters.aws.deploy_machines import alias_routes, number, roll_back
-from agentflow.adapters.aws.deploy_package import Package
+from agentflow.adapters.aws.deploy.client import Cloud, Refused, connect
+from agentflow.adapters.aws.deploy.deployment import Alias, Deployed, deploy
+from agentflow.adapters.aws.deploy.ledger import Ledger
+from agentflow.adapters.aws.deploy.machines import alias_routes, number, roll_back
+from agentflow.adapters.aws.deploy.package import Package
 from agentflow.errors import Conflict, NotAllowed, NotFound, Unavailable, UsageError
 from tests.aws_deploy.moto_cloud import REGION, Account, account, refusal
 from tests.aws_deploy.workflows import packed

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agentflow.adapters.aws import iam
-from agentflow.adapters.aws.deploy_definition import payloads
-from agentflow.adapters.aws.deploy_package import Package, outputs
-from agentflow.adapters.aws.deploy_settings import function_settings
+from agentflow.adapters.aws.deploy import iam
+from agentflow.adapters.aws.deploy.definition import payloads
+from agentflow.adapters.aws.deploy.package import Package, outputs
+from agentflow.adapters.aws.deploy.settings import function_settings
 from agentflow.errors import Json, UsageError
 from tests.aws_deploy.workflows import EVERYTHING, packed
 

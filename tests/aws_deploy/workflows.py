@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agentflow.adapters.aws.deploy_package import Package, assemble
+from agentflow.adapters.aws.deploy.package import Package, assemble
 from agentflow.adapters.target import Options, find
 from agentflow.errors import Json
 from agentflow.spec.load import load

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agentflow.adapters.aws.deploy_client import Cloud, found, told
-from agentflow.adapters.aws.deploy_executions import Execution
+from agentflow.adapters.aws.deploy.client import Cloud, found, told
+from agentflow.adapters.aws.deploy.executions import Execution
 from agentflow.adapters.aws.tokens import place
 from agentflow.errors import Conflict, InputError, Json, NotFound
 

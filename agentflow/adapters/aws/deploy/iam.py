@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agentflow.adapters.aws.deploy_package import CloudFunction, Machine, shortened
+from agentflow.adapters.aws.deploy.package import CloudFunction, Machine, shortened
 from agentflow.errors import Json
 
 _CHILD_RULE = "StepFunctionsGetEventsForStepFunctionsExecutionRule"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agentflow.adapters.aws.deploy_client import Cloud, found, told, with_new_role
-from agentflow.adapters.aws.deploy_ledger import TAG, Ledger, check_own
-from agentflow.adapters.aws.deploy_package import ENTRY, CloudFunction, Package
-from agentflow.adapters.aws.terraform import RETENTION_DAYS
+from agentflow.adapters.aws.deploy.client import Cloud, found, told, with_new_role
+from agentflow.adapters.aws.deploy.ledger import TAG, Ledger, check_own
+from agentflow.adapters.aws.deploy.package import ENTRY, CloudFunction, Package
+from agentflow.adapters.aws.deploy.terraform import RETENTION_DAYS
 from agentflow.errors import Json
 
 UNKNOWN = "next"

@@ -7,11 +7,11 @@ import json
 import re
 from typing import Any
 
-from agentflow.adapters.aws.deploy_client import Cloud, found, told, with_new_role
-from agentflow.adapters.aws.deploy_functions import UNKNOWN
-from agentflow.adapters.aws.deploy_ledger import DIGEST_TAG, TAG, Ledger, check_own
-from agentflow.adapters.aws.deploy_package import Machine
-from agentflow.adapters.aws.iam import machine_logs
+from agentflow.adapters.aws.deploy.client import Cloud, found, told, with_new_role
+from agentflow.adapters.aws.deploy.functions import UNKNOWN
+from agentflow.adapters.aws.deploy.iam import machine_logs
+from agentflow.adapters.aws.deploy.ledger import DIGEST_TAG, TAG, Ledger, check_own
+from agentflow.adapters.aws.deploy.package import Machine
 from agentflow.errors import Conflict, NotFound
 
 _BEFORE = re.compile(r"before: version (\d+)")

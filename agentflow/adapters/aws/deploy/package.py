@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentflow.adapters.aws.deploy_definition import functions_replaced, payloads
-from agentflow.adapters.aws.deploy_settings import FunctionSettings, function_settings
+from agentflow.adapters.aws.deploy.definition import functions_replaced, payloads
+from agentflow.adapters.aws.deploy.settings import FunctionSettings, function_settings
 from agentflow.adapters.bundle.build import Bundle, Limits, Order, build
 from agentflow.adapters.target import Compiled, Deployment, Options
 from agentflow.errors import Json, UsageError
@@ -105,7 +105,7 @@ def assemble(loaded: Loaded, compiled: Compiled, options: Options) -> Package:
 
 def outputs(package: Package) -> dict[str, bytes]:
     """The files of a package, beside those of the compile, by name."""
-    from agentflow.adapters.aws.terraform import terraform
+    from agentflow.adapters.aws.deploy.terraform import terraform
 
     files = {f"{each.name}.asl.json": each.definition.encode() for each in package.machines}
     files["main.tf.json"] = terraform(package).encode()

@@ -12,8 +12,8 @@ import json
 import re
 from collections.abc import Iterator
 
-from agentflow.adapters.aws import iam
-from agentflow.adapters.aws.deploy_package import BUNDLE, ENTRY, CloudFunction, Machine, Package
+from agentflow.adapters.aws.deploy import iam
+from agentflow.adapters.aws.deploy.package import BUNDLE, ENTRY, CloudFunction, Machine, Package
 from agentflow.adapters.aws.waits import machine_beside
 from agentflow.errors import Json
 

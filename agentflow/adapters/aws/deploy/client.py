@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from agentflow.adapters.aws.iam import Arns
+from agentflow.adapters.aws.deploy.iam import Arns
 from agentflow.errors import AgentFlowError, NotAllowed, Unavailable, UsageError
 
 T = TypeVar("T")

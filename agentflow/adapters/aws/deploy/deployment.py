@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentflow.adapters.aws import iam
-from agentflow.adapters.aws.deploy_client import Cloud
-from agentflow.adapters.aws.deploy_definition import children_replaced, compact, functions_replaced
-from agentflow.adapters.aws.deploy_functions import (
+from agentflow.adapters.aws.deploy import iam
+from agentflow.adapters.aws.deploy.client import Cloud
+from agentflow.adapters.aws.deploy.definition import children_replaced, compact, functions_replaced
+from agentflow.adapters.aws.deploy.functions import (
     put_function,
     put_log_group,
     put_policy,
     put_role,
     put_table,
 )
-from agentflow.adapters.aws.deploy_ledger import Ledger
-from agentflow.adapters.aws.deploy_machines import alias_arn, put_alias, put_machine
-from agentflow.adapters.aws.deploy_package import CloudFunction, Machine, Package
+from agentflow.adapters.aws.deploy.ledger import Ledger
+from agentflow.adapters.aws.deploy.machines import alias_arn, put_alias, put_machine
+from agentflow.adapters.aws.deploy.package import CloudFunction, Machine, Package
 from agentflow.errors import Json
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from agentflow.adapters.aws.deploy_client import Cloud, found, told
-from agentflow.adapters.aws.deploy_ledger import TAG
-from agentflow.adapters.aws.deploy_machines import alias_routes
+from agentflow.adapters.aws.deploy.client import Cloud, found, told
+from agentflow.adapters.aws.deploy.ledger import TAG
+from agentflow.adapters.aws.deploy.machines import alias_routes
 from agentflow.errors import Conflict, Fault, Json, NotFound, fault_value
 
 _STATUS = {
