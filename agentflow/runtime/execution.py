@@ -6,10 +6,11 @@ import asyncio
 import concurrent.futures
 import time
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from agentflow.errors import ExecutionCancelled, ExecutionFailed, Json
 from agentflow.runtime.journal.protocol import ENDED, Record, Status, StoredExecution
+from agentflow.runtime.machine.protocol import Ended
 from agentflow.runtime.results import ResultStream
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Execution:
         self,
         engine: Engine,
         stored: StoredExecution,
-        ended: concurrent.futures.Future[None] | None,
+        ended: concurrent.futures.Future[Ended | None] | None,
         *,
         created: bool,
     ) -> None:
@@ -88,8 +89,9 @@ class Execution:
             Unavailable: the engine had to give it up; it can be resumed.
         """
         limit = None if timeout is None else time.monotonic() + timeout
-        if self._ended is not None:
-            self._ended.result(timeout)
+        end = None if self._ended is None else self._ended.result(timeout)
+        if _is_final(end):
+            return end.output
         while (stored := self.record()).status not in ENDED:
             if limit is not None and time.monotonic() >= limit:
                 raise TimeoutError(f"execution {self.id} has not ended yet")
@@ -100,8 +102,9 @@ class Execution:
         return self._wait().__await__()
 
     async def _wait(self) -> Json:
-        if self._ended is not None:
-            await asyncio.wrap_future(self._ended)
+        end = None if self._ended is None else await asyncio.wrap_future(self._ended)
+        if _is_final(end):
+            return end.output
         # In a thread: the caller's event loop does not wait for a store.
         while (stored := await asyncio.to_thread(self.record)).status not in ENDED:  # noqa: ASYNC110  # elsewhere
             await asyncio.sleep(POLL_SECONDS)
@@ -113,3 +116,8 @@ class Execution:
         if stored.status == "cancelled":
             raise ExecutionCancelled(self.id)
         return stored.output
+
+
+def _is_final(end: Ended | None) -> TypeGuard[Ended]:
+    """Whether nobody can have gone on since, so that the journal need not be asked."""
+    return end is not None and end.status == "succeeded"

@@ -58,7 +58,9 @@ class Live:
     received: set[str] = field(default_factory=set)
     """Ids of messages that were given to it."""
     parent: tuple[str, str] | None = None
-    ended: Future[None] = field(default_factory=Future)
+    end: Ended | None = None
+    """The event that ends the history, once there is one."""
+    ended: Future[Ended | None] = field(default_factory=Future)
     """Done when the last event is committed, or when this process lost the execution."""
 
     def record(self, event: Event) -> Record:
@@ -136,7 +138,8 @@ class Live:
 
     def last_event(self, finish: Finish, at: float) -> Ended:
         """The event that ends the history."""
-        return Ended(at, finish.status, finish.output, finish.error, finish.origin)
+        self.end = Ended(at, finish.status, finish.output, finish.error, finish.origin)
+        return self.end
 
     @property
     def is_over(self) -> bool:

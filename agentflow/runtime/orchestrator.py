@@ -340,7 +340,7 @@ class Orchestrator:
             parent, key = live.parent
             self.tell_parent(parent, key, live.id)
         if not live.ended.done():
-            live.ended.set_result(None)
+            live.ended.set_result(live.end)
 
 
 def _concerned(error: AgentFlowError) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentflow.errors import Json, UsageError
 from agentflow.runtime.catalog import restored
@@ -40,7 +40,7 @@ class ResultStream:
         execution: StoredExecution,
         step: str,
         *,
-        ended: Future[None] | None,
+        ended: Future[Any] | None,
         news: Callable[[int | None], int],
         conclude: Callable[[], Json],
     ) -> None:
