@@ -55,13 +55,10 @@ class Cloud:
         Raises:
             Failure: the error as Lambda reports it.
         """
-        attempt = 1
         if "function" in payload:
-            call = counted(payload["function"], payload["arguments"])
-            self.calls[call] += 1
-            attempt = self.calls[call]
+            self.calls[counted(payload["function"], payload["arguments"])] += 1
         try:
-            return self.host.answer({**payload, "execution": "run", "attempt": attempt})
+            return self.host.answer(payload)
         except Fault as fault:
             error = named(fault)
             cause = {"errorMessage": str(error), "errorType": type(error).__name__}

@@ -9,9 +9,10 @@ from agentflow.adapters.aws.calls import invocation
 from agentflow.adapters.aws.control import choice
 from agentflow.adapters.aws.flow import After, Exit, Region, UndoLog
 from agentflow.adapters.aws.graph import Label, State
+from agentflow.adapters.aws.paths import Path
 from agentflow.adapters.aws.templates import query
 from agentflow.adapters.aws.variables import Names
-from agentflow.adapters.aws.writer import Path, Writer
+from agentflow.adapters.aws.writer import Writer
 from agentflow.errors import Json
 from agentflow.spec.model import Catch, Compensation, Saga, Step, Try
 

@@ -17,9 +17,10 @@ from typing import Any, TypeAlias
 from agentflow.adapters.aws import faults, jsonata
 from agentflow.adapters.aws.flow import After, Exit, Region, UndoLog
 from agentflow.adapters.aws.graph import Label, Scope, State, StateNames
+from agentflow.adapters.aws.paths import Path
 from agentflow.adapters.aws.results import result_type
 from agentflow.adapters.aws.settings import Settings
-from agentflow.adapters.aws.templates import Hop, Templates, can_fail, query
+from agentflow.adapters.aws.templates import Hop, Templates, can_fail
 from agentflow.adapters.aws.variables import Names, Variables
 from agentflow.adapters.lowering.limits import is_timed
 from agentflow.adapters.lowering.rewriting import expressions
@@ -37,39 +38,6 @@ from agentflow.spec.survey import steps
 WriteStep: TypeAlias = "Callable[[Writer, Step, Names, After], None]"
 
 LAMBDA = "arn:aws:states:::lambda:invoke"
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """Where a step stands, as the machine's key of it: fixed pieces and variables of indexes."""
-
-    pieces: tuple[str, ...] = ()
-    """Texts, and `$variables` that hold the number between two brackets."""
-
-    def step(self, id: str) -> Path:
-        """A step inside."""
-        return Path((*self.pieces, f".{id}" if self.pieces else id))
-
-    def round(self, variable: str) -> Path:
-        """A round, item or state entered."""
-        return Path((*self.pieces, "[", f"${variable}", "]"))
-
-    @property
-    def plain(self) -> str:
-        """The path without indexes, for names and reports."""
-        return "".join(piece for piece in self.pieces if piece[0] not in "[]$")
-
-    def value(self) -> str:
-        """The key, as a value of the dialect."""
-        texts: list[str] = []
-        for piece in self.pieces:
-            if piece.startswith("$") or not texts or texts[-1].startswith("$"):
-                texts.append(piece)
-            else:
-                texts[-1] += piece
-        if len(texts) == 1:
-            return texts[0]
-        return query(" & ".join(t if t.startswith("$") else f"'{t}'" for t in texts))
 
 
 @dataclass(slots=True)
@@ -282,8 +250,12 @@ class Writer:
         self.scope.place(following)
 
     def about(self) -> State:
-        """Who asks: execution and step, from which idempotency keys are made."""
-        return {"execution": "{% $states.context.Execution.Name %}", "step": self.path.value()}
+        """Who asks: execution and step, from which idempotency keys are made, and which attempt."""
+        return {
+            "execution": "{% $states.context.Execution.Name %}",
+            "step": self.path.value(),
+            "attempt": "{% $states.context.State.RetryCount + 1 %}",
+        }
 
     def type_of(self, template: Template, names: Names) -> Type:
         """What is known for sure of a template's value."""

@@ -196,3 +196,10 @@ def flaky_sum(items: list[Json], *, context: Context) -> Json:
     if context.attempt < 3:
         raise Fault("Busy", f"attempt {context.attempt} failed")
     return sum(items)
+
+
+def attempt(ready: int = 3, *, context: Context) -> int:
+    """Fail before the attempt of this number; then give the number."""
+    if context.attempt < ready:
+        raise Fault("Busy", f"attempt {context.attempt} failed")
+    return context.attempt
