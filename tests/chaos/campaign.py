@@ -47,6 +47,7 @@ async def wage(plan: Plan, folder: Path, tell: Tell = lambda line: None) -> Resu
             return Result(
                 plan=plan,
                 faults=killer.counts(),
+                missing=killer.missing(),
                 seconds=healed - began,
                 orders=len(clients.orders),
                 acknowledged=sum(o.started_at is not None for o in clients.orders.values()),

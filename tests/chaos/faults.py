@@ -1,4 +1,8 @@
-"""What is done to a campaign: a table of faults, and the one who deals them out by chance."""
+"""What is done to a campaign: a table of faults, and the one who deals them out by chance.
+
+What never comes up proves nothing. So chance decides when a kind of fault comes up, and how often,
+but not whether it does.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,15 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tests.chaos.fleet import Orchestrator, RayHead
 from tests.chaos.processes import Seen
-from tests.servers import PostgresServer, RedisServer
+from tests.servers import PostgresServer, RedisServer, Server
 
 KILLED_ORCHESTRATOR = "orchestrator SIGKILL"
 WORKER = "agentflow.runtime.executors.worker"
@@ -59,6 +63,8 @@ class Killer:
         self.chance = chance
         self.blows: list[Blow] = []
         self._rate = rate
+        self._share = 0.0
+        """Of the time in which there are faults, how much has gone."""
         self._busy: set[object] = set()
         self._threads = ThreadPoolExecutor()
 
@@ -69,12 +75,19 @@ class Killer:
         async with asyncio.TaskGroup() as group:
             while (due := due + self.chance.expovariate(self._rate)) < until:
                 await asyncio.sleep(due - time.monotonic())
+                self._share = 1 - (until - due) / seconds
                 self._deal(group)
         self._threads.shutdown()
 
     def counts(self) -> Counter[str]:
         """How many of each kind."""
         return Counter(blow.kind for blow in self.blows)
+
+    def missing(self) -> list[str]:
+        """The kinds that have not come up although there is what they are for."""
+        seen = self.counts()
+        kinds = [kind for kind in FAULTS if getattr(self.targets, kind.of)]
+        return [kind.name for kind in kinds if kind.name not in seen]
 
     def hit(self, kind: str, target: str = "", next: str = "") -> None:
         """Note a fault at the moment it is dealt."""
@@ -100,12 +113,10 @@ class Killer:
         """One fault, of a kind for which there is something to hit now."""
         if self.targets.ray in self._busy:
             return  # all that there is comes up anew
-        possible = [(kind, self._free(kind)) for kind in FAULTS]
-        possible = [(kind, subjects) for kind, subjects in possible if subjects]
-        if not possible:
-            return
-        ((kind, subjects),) = self.chance.choices(possible, [kind.weight for kind, _ in possible])
-        group.create_task(kind.deal(self, self.chance.choice(subjects)))
+        possible = {kind: subjects for kind in FAULTS if (subjects := self._free(kind))}
+        if possible:
+            kind = drawn(list(possible), self.counts(), self._share, self.chance)
+            group.create_task(kind.deal(self, kind.name, self.chance.choice(possible[kind])))
 
     def _free(self, kind: Kind) -> list[Any]:
         found = kind.subjects(self.targets, self.chance)
@@ -123,23 +134,22 @@ def _orchestrators(targets: Targets, chance: random.Random) -> Sequence[Orchestr
     return [each for each in every if (each in at_work and not spared) or chance.random() > SPARED]
 
 
-async def _kill_orchestrator(killer: Killer, victim: Orchestrator) -> None:
+async def _kill_orchestrator(killer: Killer, kind: str, victim: Orchestrator) -> None:
     """The fleet starts the next one."""
     if victim.send(signal.SIGKILL):
-        killer.hit(KILLED_ORCHESTRATOR, victim.name, victim.next_name)
+        killer.hit(kind, victim.name, victim.next_name)
 
 
-async def _freeze_orchestrator(killer: Killer, victim: Orchestrator) -> None:
-    await _freeze(killer, victim, "orchestrator SIGSTOP", killer.chance.uniform(0.2, 4))
+async def _freeze_orchestrator(killer: Killer, kind: str, victim: Orchestrator) -> None:
+    await _freeze(killer, kind, victim, killer.chance.uniform(0.2, 4))
 
 
-async def _make_zombie(killer: Killer, victim: Orchestrator) -> None:
+async def _make_zombie(killer: Killer, kind: str, victim: Orchestrator) -> None:
     """Stop it for longer than its lease: when it wakes up, others have its executions."""
-    seconds = killer.chance.uniform(1.2, 1.8) * LEASE_SECONDS
-    await _freeze(killer, victim, "orchestrator SIGSTOP past its lease", seconds)
+    await _freeze(killer, kind, victim, killer.chance.uniform(1.2, 1.8) * LEASE_SECONDS)
 
 
-async def _freeze(killer: Killer, victim: Orchestrator, kind: str, seconds: float) -> None:
+async def _freeze(killer: Killer, kind: str, victim: Orchestrator, seconds: float) -> None:
     name = victim.name
     with killer.holding(victim):
         if victim.send(signal.SIGSTOP):
@@ -149,16 +159,13 @@ async def _freeze(killer: Killer, victim: Orchestrator, kind: str, seconds: floa
                 victim.send(signal.SIGCONT)
 
 
-# --- workers --------------------------------------------------------------------------------------
+# --- parts of Ray ---------------------------------------------------------------------------------
 
 
 def _parts(
     command: str, needed: Callable[[Iterable[bool]], bool] = any
 ) -> Callable[[Targets, random.Random], Sequence[Seen]]:
-    """Processes of Ray with these words in their command line, while any or all are at work.
-
-    What never comes up proves nothing.
-    """
+    """Processes of Ray with these words in their command line, while any or all are at work."""
 
     def parts(targets: Targets, chance: random.Random) -> Sequence[Seen]:
         if targets.ray is None or not needed(each.is_ready for each in targets.orchestrators):
@@ -168,16 +175,13 @@ def _parts(
     return parts
 
 
-def _kill_part(kind: str) -> Callable[[Killer, Seen], Coroutine[Any, Any, None]]:
-    async def kill(killer: Killer, victim: Seen) -> None:
-        if victim.send(signal.SIGKILL):
-            killer.hit(kind, str(victim.pid))
-
-    return kill
+async def _kill_part(killer: Killer, kind: str, victim: Seen) -> None:
+    if victim.send(signal.SIGKILL):
+        killer.hit(kind, str(victim.pid))
 
 
-def _freeze_part(kind: str, *lengths: float) -> Callable[[Killer, Seen], Coroutine[Any, Any, None]]:
-    async def freeze(killer: Killer, victim: Seen) -> None:
+def _freeze_part(*lengths: float) -> Callable[[Killer, str, Seen], Coroutine[Any, Any, None]]:
+    async def freeze(killer: Killer, kind: str, victim: Seen) -> None:
         with killer.holding(victim):
             if victim.send(signal.SIGSTOP):
                 killer.hit(kind, str(victim.pid))
@@ -187,42 +191,38 @@ def _freeze_part(kind: str, *lengths: float) -> Callable[[Killer, Seen], Corouti
     return freeze
 
 
-def _kill_ray(kind: str) -> Callable[[Killer, Seen], Coroutine[Any, Any, None]]:
+async def _kill_ray(killer: Killer, kind: str, victim: Seen) -> None:
     """Kill a part without which Ray is lost, and start all that hangs on it anew.
 
     That is what whoever supervises a cluster does. Until it has, everything goes on as it can.
     """
-
-    async def kill(killer: Killer, victim: Seen) -> None:
-        ray, orchestrators = killer.targets.ray, killer.targets.orchestrators
-        assert ray is not None
-        with killer.holding(ray):
-            if not victim.send(signal.SIGKILL):
-                return
-            killer.hit(kind, str(victim.pid))
-            await asyncio.sleep(killer.chance.uniform(0.5, 3))
-            await asyncio.gather(*(orchestrator.end() for orchestrator in orchestrators))
-            await ray.end()
-            await ray.start()
-            await asyncio.gather(*(orchestrator.start() for orchestrator in orchestrators))
-
-    return kill
+    ray, orchestrators = killer.targets.ray, killer.targets.orchestrators
+    assert ray is not None
+    with killer.holding(ray):
+        if not victim.send(signal.SIGKILL):
+            return
+        killer.hit(kind, str(victim.pid))
+        await asyncio.sleep(killer.chance.uniform(0.5, 3))
+        await asyncio.gather(*(orchestrator.end() for orchestrator in orchestrators))
+        await ray.end()
+        await ray.start()
+        await asyncio.gather(*(orchestrator.start() for orchestrator in orchestrators))
 
 
 # --- stores ---------------------------------------------------------------------------------------
 
 
-async def _shut_postgres_down(killer: Killer, server: PostgresServer) -> None:
+async def _shut_postgres_down(killer: Killer, kind: str, server: PostgresServer) -> None:
     """An immediate shutdown, as `pg_ctl stop -m immediate` asks for it."""
     with killer.holding(server):
-        killer.hit("PostgreSQL immediate shutdown")
+        killer.hit(kind)
         await killer.outside(_quit, server)
         await killer.outside(server.restart)
 
 
-async def _kill_postgres(killer: Killer, server: PostgresServer) -> None:
+async def _kill_postgres(killer: Killer, kind: str, server: PostgresServer) -> None:
     with killer.holding(server):
-        killer.hit("PostgreSQL SIGKILL")
+        killer.hit(kind)
         await killer.outside(server.restart)
 
 
@@ -233,28 +233,32 @@ def _quit(server: PostgresServer) -> None:
     os.close(descriptor)
 
 
-async def _kill_redis(killer: Killer, server: RedisServer) -> None:
+async def _kill_redis(killer: Killer, kind: str, server: RedisServer) -> None:
     """It is back, empty, some seconds later."""
     with killer.holding(server):
-        killer.hit("Redis SIGKILL")
+        killer.hit(kind)
         await killer.outside(server.kill)
         await asyncio.sleep(killer.chance.uniform(0, 3))
         await killer.outside(server.start)
 
 
-async def _freeze_redis(killer: Killer, server: RedisServer) -> None:
+def _freeze_server(longest: float) -> Callable[[Killer, str, Server], Coroutine[Any, Any, None]]:
     """Connections stay, nobody answers."""
-    with killer.holding(server):
-        killer.hit("Redis SIGSTOP")
-        server.freeze()
-        await asyncio.sleep(killer.chance.uniform(0.5, 5))
-        server.thaw()
+
+    async def freeze(killer: Killer, kind: str, server: Server) -> None:
+        with killer.holding(server):
+            killer.hit(kind)
+            server.freeze()
+            await asyncio.sleep(killer.chance.uniform(0.5, longest))
+            server.thaw()
+
+    return freeze
 
 
-async def _flush_redis(killer: Killer, server: RedisServer) -> None:
+async def _flush_redis(killer: Killer, kind: str, server: RedisServer) -> None:
     with suppress(OSError):
         await killer.outside(_flush, server.port)
-        killer.hit("Redis FLUSHALL")
+        killer.hit(kind)
 
 
 def _flush(port: int) -> None:
@@ -270,9 +274,27 @@ def _flush(port: int) -> None:
 class Kind:
     """A row of the table."""
 
+    name: str
+    of: Literal["orchestrators", "ray", "postgres", "redis"]
+    """Of the `Targets`, what it is for."""
     weight: float
     subjects: Callable[[Targets, random.Random], Sequence[Any]]
-    deal: Callable[[Killer, Any], Coroutine[Any, Any, None]]
+    """What can be hit now."""
+    deal: Callable[[Killer, str, Any], Coroutine[Any, Any, None]]
+
+
+def drawn(
+    possible: Sequence[Kind], seen: Container[str], share: float, chance: random.Random
+) -> Kind:
+    """A kind by its weight; the later it is, the more likely one that has not come up yet.
+
+    When half of the time has gone (`share` is how much of it), those go first. Some are seldom
+    possible, because everything has to be at work, and would be left to luck otherwise.
+    """
+    new = [kind for kind in possible if kind.name not in seen]
+    if new and chance.random() < 2 * share:
+        return chance.choice(new)
+    return chance.choices(possible, [kind.weight for kind in possible])[0]
 
 
 def _postgres(targets: Targets, chance: random.Random) -> Sequence[PostgresServer | None]:
@@ -283,19 +305,24 @@ def _redis(targets: Targets, chance: random.Random) -> Sequence[RedisServer | No
     return [targets.redis]
 
 
+_RAYLET, _GCS = "raylet/raylet", "gcs/gcs_server"
+
 FAULTS = (
-    Kind(45, _orchestrators, _kill_orchestrator),
-    Kind(3, _orchestrators, _freeze_orchestrator),
-    Kind(4, _orchestrators, _make_zombie),
-    Kind(32, _parts(WORKER), _kill_part("worker SIGKILL")),
-    Kind(5, _parts(WORKER), _freeze_part("worker SIGSTOP", 0.5, 4, 14)),
-    Kind(4, _parts(HOST, all), _kill_part("actor SIGKILL")),
-    Kind(1, _parts(HOST, all), _freeze_part("actor SIGSTOP", 2, 6, 36)),
-    Kind(6, _parts("raylet/raylet", all), _kill_ray("raylet SIGKILL")),
-    Kind(2, _parts("gcs/gcs_server", all), _kill_ray("GCS SIGKILL")),
-    Kind(5, _postgres, _shut_postgres_down),
-    Kind(5, _postgres, _kill_postgres),
-    Kind(3, _redis, _kill_redis),
-    Kind(2, _redis, _freeze_redis),
-    Kind(2, _redis, _flush_redis),
+    Kind(KILLED_ORCHESTRATOR, "orchestrators", 45, _orchestrators, _kill_orchestrator),
+    Kind("orchestrator SIGSTOP", "orchestrators", 3, _orchestrators, _freeze_orchestrator),
+    Kind("orchestrator SIGSTOP past its lease", "orchestrators", 4, _orchestrators, _make_zombie),
+    Kind("worker SIGKILL", "ray", 32, _parts(WORKER), _kill_part),
+    Kind("worker SIGSTOP", "ray", 5, _parts(WORKER), _freeze_part(0.5, 4, 14)),
+    Kind("actor SIGKILL", "ray", 4, _parts(HOST, all), _kill_part),
+    Kind("actor SIGSTOP", "ray", 1, _parts(HOST, all), _freeze_part(2, 6, 36)),
+    Kind("raylet SIGKILL", "ray", 6, _parts(_RAYLET, all), _kill_ray),
+    Kind("raylet SIGSTOP", "ray", 2, _parts(_RAYLET), _freeze_part(0.5, 3, 8)),
+    Kind("GCS SIGKILL", "ray", 3, _parts(_GCS, all), _kill_ray),
+    Kind("GCS SIGSTOP", "ray", 2, _parts(_GCS), _freeze_part(0.5, 3, 8)),
+    Kind("PostgreSQL immediate shutdown", "postgres", 5, _postgres, _shut_postgres_down),
+    Kind("PostgreSQL SIGKILL", "postgres", 5, _postgres, _kill_postgres),
+    Kind("PostgreSQL SIGSTOP", "postgres", 2, _postgres, _freeze_server(12)),
+    Kind("Redis SIGKILL", "redis", 3, _redis, _kill_redis),
+    Kind("Redis SIGSTOP", "redis", 2, _redis, _freeze_server(5)),
+    Kind("Redis FLUSHALL", "redis", 2, _redis, _flush_redis),
 )

@@ -51,6 +51,8 @@ class Result:
 
     plan: Plan
     faults: Counter[str]
+    missing: Sequence[str]
+    """Kinds of faults that never came up, although there was what they are for."""
     seconds: float
     """In which there were faults."""
     orders: int
@@ -72,6 +74,7 @@ class Result:
             "seconds": round(self.seconds, 1),
             "faults": dict(self.faults),
             "faults_total": self.faults.total(),
+            "faults_never_dealt": list(self.missing),
             "orders": self.orders,
             "acknowledged": self.acknowledged,
             "executions": verdict.executions,
@@ -93,6 +96,7 @@ class Result:
         verdict = self.verdict
         own, any_ = (_percentiles(found) for found in self.recoveries)
         rows = [(kind, str(count)) for kind, count in sorted(self.faults.items())]
+        rows += [(kind, "0: never came up") for kind in self.missing]
         rows += [
             ("faults in all", f"{self.faults.total()} in {self.seconds:.0f} s"),
             ("executions", f"{verdict.executions}, {self.acknowledged} acknowledged to clients"),
