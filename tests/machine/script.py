@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine import protocol as p
@@ -129,6 +132,23 @@ def outcome(value: Any) -> dict[str, Any]:
 
 def js(value: Any) -> str:
     return json.dumps(value)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A workflow, its input, and the script of one execution."""
+
+    spec: str
+    script: str
+    input: Any = None
+
+    def play(self) -> None:
+        play(self.spec, self.script, input=self.input)
+
+
+def scenes(table: Mapping[str, Scene]) -> pytest.MarkDecorator:
+    """Runs a test with each `scene` of a table."""
+    return pytest.mark.parametrize("scene", table.values(), ids=table.keys())
 
 
 def play(spec: str, script: str, **options: Any) -> None:
