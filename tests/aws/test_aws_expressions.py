@@ -49,9 +49,42 @@ def cases() -> Iterator[Case]:
         operator, left, right = row.values
         values = test_operators.VALUES
         yield f"a {operator} b", {"a": values[left], "b": values[right]}
+    yield from ((source, FAR) for source in BEYOND)
     order: dict[str, Json] = {"order": test_evaluate.ORDER, "x": [7], "nowhere": 1}
     yield from rows(test_evaluate.test_an_expression_has_its_value, **order)
     yield from rows(test_evaluate.test_a_fault_names_the_part_the_reason_and_the_value, **order)
+
+
+FAR: dict[str, Json] = {
+    "far": ["\U0001f600", "\uffff", "z", "\ue000", "\U00010000x", "\uffff\ue000"]
+}
+"""Characters beyond U+FFFF, and those that UTF-16 puts behind them."""
+BEYOND = (
+    "sorted(far)",
+    "sorted(['b', 'a'])",
+    "sorted_by([{'k': t} for t in far], 'k')",
+    "[min(far), max(far)]",
+    "[[a < b for b in far] for a in far]",
+    "[[a >= b for b in far] for a in far]",
+    "[f'{t}' < f'{far[3]}' for t in far]",
+    "[t < 'm' for t in far]",
+    "[t < '\ue000' for t in far]",
+    "far[4] + far[5] > far[4] + far[0]",
+    "[len(t) for t in far]",
+    "[t[0] for t in far]",
+    "[(t + far[0])[-1:] for t in far]",
+    "('a' + far[0] + 'b').find('b')",
+    "(far[0] + ',' + far[4]).split(',')",
+    "far[0].rjust(3, far[0])",
+    "far[0].ljust(3) + '.'",
+    "far[4].removeprefix(far[4][0])",
+    "far[4].replace('x', far[0])",
+    "far[4].startswith(far[4][0]) and far[4].endswith('x')",
+    "(far[0] + far[0]).count(far[0])",
+    "far.index(far[4])",
+    "url_encode(far[0])",
+    "sha256(far[0])",
+)
 
 
 SKIPPED = {

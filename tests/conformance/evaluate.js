@@ -2,7 +2,12 @@
 //
 // stdin: [{text, names}]; stdout: [{value} or {error}], an undefined result being an error.
 // Where the package is is said by NODE_PATH.
+const { createHash } = require("crypto");
 const jsonata = require("jsonata");
+
+function hash(text, algorithm) {
+  return createHash(algorithm.replace("-", "").toLowerCase()).update(text, "utf8").digest("hex");
+}
 
 function partition(items, size) {
   const parts = [];
@@ -19,6 +24,7 @@ function range(first, last, step) {
 async function evaluate({ text, names }) {
   try {
     const expression = jsonata(text);
+    expression.registerFunction("hash", hash, "<ss:s>");
     expression.registerFunction("parse", (given) => JSON.parse(given), "<s:x>");
     expression.registerFunction("partition", partition, "<an:a>");
     expression.registerFunction("range", range, "<nnn:a>");

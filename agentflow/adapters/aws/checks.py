@@ -79,6 +79,7 @@ GUARDS: Mapping[Type, tuple[str, str]] = MappingProxyType(
 
 _SCALARS = frozenset({NULL, BOOLEAN, INTEGER, NUMBER, STRING})
 _FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_TEXT = re.compile(r"'[^'\\]*'")
 _PURE = Scope({})
 _NOWHERE = Span("", 1, 1, 1, 1)
 
@@ -113,6 +114,11 @@ def is_plain(kind: Type) -> bool:
 def is_float(text: str) -> bool:
     """Whether a text is a number with a point: JSONata does not tell `1.0` from `1`."""
     return _FLOAT.fullmatch(text) is not None and not text.lstrip("-").isdigit()
+
+
+def is_near(text: str) -> bool:
+    """Whether a text is a literal without characters from U+D800 on: all engines order it alike."""
+    return _TEXT.fullmatch(text) is not None and max(text) < "\ud800"
 
 
 def always_there(kind: Type, key: str) -> bool:

@@ -21,6 +21,7 @@ from agentflow.adapters.aws.checks import (
     constant,
     fits,
     is_float,
+    is_near,
     is_plain,
     is_scalar,
 )
@@ -254,8 +255,11 @@ class ExpressionWriter:
         if operator in ("in", "not in"):
             found = self.membership(left, right)
             return found if operator == "in" else Code(f"{found.operand} = false", atomic=False)
-        same = any(fits(left.type, kind) and fits(right.type, kind) for kind in (NUMBER, STRING))
-        if same:
+        if fits(left.type, STRING) and fits(right.type, STRING):
+            if not (is_near(left.text) or is_near(right.text)):
+                left, right = self.call("ranked", left), self.call("ranked", right)
+            return Code(f"{left.operand} {operator} {right.operand}", atomic=False)
+        if fits(left.type, NUMBER) and fits(right.type, NUMBER):
             return Code(f"{left.operand} {operator} {right.operand}", atomic=False)
         return Code(f"$compare({left.text}, {right.text}) {operator} 0", atomic=False)
 
