@@ -1,4 +1,4 @@
-"""Sizes that would show a cost that grows: a million items, ten thousand rounds."""
+"""Sizes that would show a cost that grows: a million items, a million rounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agentflow.runtime.machine.protocol import (
     InvokeBatch,
     Started,
 )
-from tests.machine.script import machine_of
+from tests.machine.script import machine_of, play
 
 
 @pytest.mark.slow
@@ -42,3 +42,11 @@ def test_a_million_items_are_mapped_in_batches_of_growing_size() -> None:
     assert calls == 1001
     assert batches < 500
     assert most <= 4 + 1001
+
+
+@pytest.mark.slow
+def test_a_million_rounds_without_a_call_are_stopped() -> None:
+    play(
+        '  - {id: l, loop: {while: "${ true }", max: 100000000, do: [{id: a, set: {x: 1}}]}}',
+        "start\n-> failed LimitExceeded at l[999999].a",
+    )

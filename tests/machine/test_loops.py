@@ -48,10 +48,6 @@ l[1].a = 2
         '  - {id: l, loop: {while: "${ true }", max: 1, do: [{id: a, call: f.a}]}}\n',
         "start\n-> invoke l[0].a {}\nl[0].a = 1\n-> failed LoopLimit at l",
     ),
-    "an endless loop without calls is stopped": Scene(
-        '  - {id: l, loop: {while: "${ true }", max: 100000000, do: [{id: a, set: {x: 1}}]}}\n',
-        "start\n-> failed LimitExceeded at l[999999].a",
-    ),
     "a state machine goes where its conditions say": Scene(
         """
   - {id: v, set: {n: 0}}
