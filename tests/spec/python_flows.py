@@ -5,8 +5,13 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from agentflow.spec import load
+from agentflow.errors import Json
+from agentflow.spec import load, loads
 from agentflow.spec.load import Loaded
+from agentflow.spec.read import read
+from agentflow.spec.source import plain
+from agentflow.spec.write import to_data, to_yaml
+from tests.spec.models import placeless
 
 FUNCTIONS = '''
 """Functions that workflows of tests call; all of them are pure."""
@@ -91,3 +96,24 @@ def compiled(root: Path, source: str, name: str = "flow") -> Loaded:
     file = project(root) / "flows.py"
     file.write_text(HEAD + textwrap.dedent(source))
     return load(f"{file}:{name}")
+
+
+def compiled_body(root: Path, body: str) -> Loaded:
+    """The workflow of a function with the parameters `n`, `xs` and `m`."""
+    head = "@workflow\ndef flow(n: int, xs: list[int], m: dict = {'k': [1]}):\n"
+    return compiled(root, head + textwrap.indent(body, "    ") + "\n")
+
+
+def assert_becomes(root: Path, body: str, expected: str) -> None:
+    """Check that a function's body becomes the `do` and `output` that `expected` is the YAML of."""
+    found: Json = to_data(compiled_body(root, body).workflow)
+    wanted = plain(read(textwrap.dedent(expected), "wanted.yaml", []))
+    assert {key: found[key] for key in ("do", "output") if key in found} == wanted
+
+
+def assert_survives(root: Path, body: str) -> None:
+    """Check that the YAML of a function's workflow is the same workflow."""
+    loaded = compiled_body(root, body)
+    again = loads(to_yaml(loaded.workflow), children=loaded.children).workflow
+    assert again.digest == loaded.workflow.digest
+    assert placeless(again) == placeless(loaded.workflow)
