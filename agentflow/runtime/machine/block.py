@@ -10,11 +10,13 @@ from agentflow.errors import Fault, Json, fault_value
 from agentflow.runtime.machine.frames import (
     NOTHING,
     STOPPED,
+    Awaiting,
     Done,
     Failed,
     Frame,
     Node,
     Outcome,
+    Parent,
     Started,
 )
 from agentflow.runtime.machine.protocol import Command, Event, StartTimer, TimerFired
@@ -31,22 +33,22 @@ class BlockNode:
 
     steps: tuple[tuple[str, Node], ...]
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         return self.begin_in(machine, parent, key, Scope({}, scope))
 
-    def begin_in(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin_in(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         """Begin with `scope` as the block's own."""
         frame = BlockFrame(self, parent, key, scope)
         outcome = frame.run(machine)
         return frame if outcome is None else outcome
 
 
-class BlockFrame(Frame):
+class BlockFrame(Parent):
     """A block under way: where it stands, and what its steps gave."""
 
     __slots__ = ("_child", "_position", "_prefix", "_steps", "_value", "scope")
 
-    def __init__(self, node: BlockNode, parent: Frame, key: str, scope: Scope) -> None:
+    def __init__(self, node: BlockNode, parent: Parent, key: str, scope: Scope) -> None:
         super().__init__(parent, key)
         self._steps = node.steps
         self._prefix = key + "." if key else ""
@@ -104,7 +106,7 @@ class ConditionNode:
     condition: Callable[[Scope], Json]
     body: Node
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         if not truth(self.condition(scope), "`if`"):
             return NOTHING
         return self.body.begin(machine, parent, key, scope)
@@ -118,18 +120,18 @@ class GuardNode:
     timeout: Callable[[Scope], Json] | None
     policy: Policy | None
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         frame = GuardFrame(self, parent, key, scope)
         outcome = frame.attempt(machine)
         return frame if outcome is None else outcome
 
 
-class GuardFrame(Frame):
+class GuardFrame(Parent, Awaiting):
     """The attempts of one step."""
 
     __slots__ = ("_child", "_due", "_limit", "_node", "_scope", "_stopping", "_tries", "_verdict")
 
-    def __init__(self, node: GuardNode, parent: Frame, key: str, scope: Scope) -> None:
+    def __init__(self, node: GuardNode, parent: Parent, key: str, scope: Scope) -> None:
         super().__init__(parent, key)
         self._node = node
         self._scope = scope

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from agentflow.errors import Fault, Json, fault_value
 from agentflow.runtime.machine.frames import (
     STOPPED,
+    Awaiting,
     Done,
     Failed,
     Frame,
     Outcome,
+    Parent,
     Started,
     Undo,
     keep_undo,
@@ -61,11 +63,11 @@ class CallNode:
     key: Callable[[Scope], Json] | None = None
     """Which instance of an agent it reaches; `None`: the execution's own."""
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         return self.begin_with(self.arguments(scope), machine, parent, key, scope)
 
     def begin_with(
-        self, arguments: Json, machine: Machine, parent: Frame, key: str, scope: Scope
+        self, arguments: Json, machine: Machine, parent: Parent, key: str, scope: Scope
     ) -> Frame:
         """Begin with arguments that were evaluated before."""
         frame = CallFrame(self, parent, key, scope, arguments)
@@ -104,7 +106,7 @@ class CallNode:
             keep_undo(frame, Undo(key + ".compensate", self.compensate, inner, arguments))
 
 
-class CallFrame(Frame):
+class CallFrame(Awaiting):
     """The attempts of one call."""
 
     __slots__ = (
@@ -121,7 +123,7 @@ class CallFrame(Frame):
     )
 
     def __init__(
-        self, node: CallNode, parent: Frame, key: str, scope: Scope, arguments: Json
+        self, node: CallNode, parent: Parent, key: str, scope: Scope, arguments: Json
     ) -> None:
         super().__init__(parent, key)
         self._node = node
@@ -237,7 +239,7 @@ class CallFrame(Frame):
         return True
 
 
-class BatchFrame(Frame):
+class BatchFrame(Awaiting):
     """One invocation that carries several items. Its result is the event with their outcomes."""
 
     __slots__ = ("_calls", "_in_turn", "_limit", "_node", "start")
@@ -245,7 +247,7 @@ class BatchFrame(Frame):
     def __init__(
         self,
         node: CallNode,
-        parent: Frame,
+        parent: Parent,
         key: str,
         *,
         start: int,
@@ -299,7 +301,7 @@ def _interrupted(cause: Json = None) -> dict[str, Json]:
 
 
 def start_call(
-    machine: Machine, node: CallNode, parent: Frame, key: str, scope: Scope
+    machine: Machine, node: CallNode, parent: Parent, key: str, scope: Scope
 ) -> CallFrame | Failed:
     """Begin a call, with a fault in its arguments as an outcome."""
     try:

@@ -16,6 +16,7 @@ from agentflow.runtime.machine.frames import (
     Frame,
     Node,
     Outcome,
+    Parent,
     Returned,
     Started,
     Stopped,
@@ -35,7 +36,7 @@ class SetNode:
 
     names: tuple[tuple[str, Evaluator], ...]
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         values = [(name, evaluate(scope)) for name, evaluate in self.names]
         for name, value in values:
             scope.assign(name, value)
@@ -48,7 +49,7 @@ class RaiseNode:
 
     error: Evaluator
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         given = self.error(scope)
         if not isinstance(given, dict) or not isinstance(given.get("name"), str):
             raise Fault("TypeMismatch", "`raise` needs an object with a `name`")
@@ -70,7 +71,7 @@ class ReturnNode:
 
     value: Evaluator
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         return Returned(self.value(scope))
 
 
@@ -81,7 +82,7 @@ class SwitchNode:
     cases: tuple[tuple[Evaluator, BlockNode], ...]
     otherwise: BlockNode | None
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         for condition, block in self.cases:
             if truth(condition(scope), "`when`"):
                 return block.begin(machine, parent, key, scope)
@@ -102,7 +103,7 @@ class LoopNode:
     index: str | None
     max: int
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         items: Json = None
         if self.items is not None:
             items = as_list(self.items(scope), "`for`")
@@ -113,13 +114,13 @@ class LoopNode:
         return frame if outcome is None else outcome
 
 
-class LoopFrame(Frame):
+class LoopFrame(Parent):
     """The rounds of a loop."""
 
     __slots__ = ("_block", "_items", "_node", "_round", "_scope", "_value")
 
     def __init__(
-        self, node: LoopNode, parent: Frame, key: str, scope: Scope, items: list[Json] | None
+        self, node: LoopNode, parent: Parent, key: str, scope: Scope, items: list[Json] | None
     ) -> None:
         super().__init__(parent, key)
         self._node = node
@@ -195,18 +196,18 @@ class TryNode:
     handlers: tuple[Handler, ...]
     final: BlockNode | None
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         frame = TryFrame(self, parent, key, scope)
         outcome = frame.run(machine)
         return frame if outcome is None else outcome
 
 
-class TryFrame(Frame):
+class TryFrame(Parent):
     """A body, then perhaps a handler, then perhaps the final steps."""
 
     __slots__ = ("_child", "_handled", "_node", "_scope", "_verdict")
 
-    def __init__(self, node: TryNode, parent: Frame, key: str, scope: Scope) -> None:
+    def __init__(self, node: TryNode, parent: Parent, key: str, scope: Scope) -> None:
         super().__init__(parent, key)
         self._node = node
         self._scope = scope
@@ -285,18 +286,18 @@ class StatesNode:
     states: Mapping[str, StateNode]
     max: int
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         frame = StatesFrame(self, parent, key, scope)
         outcome = frame.run(machine)
         return frame if outcome is None else outcome
 
 
-class StatesFrame(Frame):
+class StatesFrame(Parent):
     """The state a machine is in."""
 
     __slots__ = ("_block", "_entered", "_name", "_node", "_scope")
 
-    def __init__(self, node: StatesNode, parent: Frame, key: str, scope: Scope) -> None:
+    def __init__(self, node: StatesNode, parent: Parent, key: str, scope: Scope) -> None:
         super().__init__(parent, key)
         self._node = node
         self._scope = scope

@@ -2,7 +2,7 @@
 
 A node is a step of the program and never changes. A frame is a node under way. Rules:
 
-- `Node.begin` and `Frame.settle` may raise `Fault`; it is the frame's own failure. They must do
+- `Node.begin` and `Parent.settle` may raise `Fault`; it is the frame's own failure. They must do
   so only when no child of theirs is active.
 - A frame that returned an outcome is over: nothing is pending under its keys any more.
 - `cancel` withdraws what is outstanding. It returns an outcome, or `None` while clean-up
@@ -11,6 +11,7 @@ A node is a step of the program and never changes. A frame is a node under way. 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -57,38 +58,50 @@ STOPPED = Stopped()
 NOTHING = Done(None)
 
 
-class Frame:
+class Frame(ABC):
     """A node under way."""
 
     __slots__ = ("key", "parent")
 
-    def __init__(self, parent: Frame | None, key: str) -> None:
+    def __init__(self, parent: Parent | None, key: str) -> None:
         self.parent = parent
         self.key = key
 
-    def settle(self, machine: Machine, child: Frame, outcome: Outcome) -> Outcome | None:
-        """A child is over; say what that makes of this frame."""
-        raise AssertionError(f"{type(self).__name__} has no children")
-
-    def receive(self, machine: Machine, event: Event) -> Outcome | None:
-        """An event came for a key this frame has pending."""
-        raise AssertionError(f"{type(self).__name__} awaits nothing")
-
+    @abstractmethod
     def cancel(self, machine: Machine) -> Outcome | None:
         """Stop this frame and all below it."""
-        raise NotImplementedError
 
-    def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
-        """The commands that ask again for what this frame awaits under `key`."""
-        raise NotImplementedError
 
-    def interrupt(self, machine: Machine) -> Outcome | None:
-        """The process that worked for this frame is gone: what that comes to, if it is decisive."""
-        return None
+class Parent(Frame):
+    """A frame with others below it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def settle(self, machine: Machine, child: Frame, outcome: Outcome) -> Outcome | None:
+        """A child is over; say what that makes of this frame."""
 
     def collect(self, child: Frame, undo: Undo) -> bool:
         """Keep a compensation for later; False when this frame does not keep any."""
         return False
+
+
+class Awaiting(Frame):
+    """A frame that waits for answers."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def receive(self, machine: Machine, event: Event) -> Outcome | None:
+        """An event came for a key this frame has pending."""
+
+    @abstractmethod
+    def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
+        """The commands that ask again for what this frame awaits under `key`."""
+
+    def interrupt(self, machine: Machine) -> Outcome | None:
+        """The process that worked for this frame is gone: what that comes to, if it is decisive."""
+        return None
 
 
 Started: TypeAlias = Outcome | Frame
@@ -98,7 +111,7 @@ Started: TypeAlias = Outcome | Frame
 class Node(Protocol):
     """A step of the program."""
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         """Start; `key` is this node's place in the execution."""
         ...
 
@@ -116,6 +129,7 @@ class Undo:
 
 def keep_undo(frame: Frame, undo: Undo) -> None:
     """Hand a compensation to the nearest frame that keeps them: a saga, or a branch within one."""
-    child, parent = frame, frame.parent
+    child: Frame = frame
+    parent = frame.parent
     while parent is not None and not parent.collect(child, undo):
         child, parent = parent, parent.parent

@@ -15,7 +15,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from agentflow.errors import Fault, Json
-from agentflow.runtime.machine.frames import Done, Failed, Frame, Outcome, Returned, Stopped
+from agentflow.runtime.machine.frames import (
+    Awaiting,
+    Done,
+    Failed,
+    Frame,
+    Outcome,
+    Returned,
+    Stopped,
+)
 from agentflow.runtime.machine.protocol import (
     CancelRequested,
     Command,
@@ -48,7 +56,7 @@ class Machine:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.pending: dict[str, Frame] = {}
+        self.pending: dict[str, Awaiting] = {}
         self.execution = ""
         self.parallel = 1
         self.at = 0.0
@@ -82,7 +90,7 @@ class Machine:
                 self._resume()
             case CancelRequested():
                 if self._root is not None and self.finished is None:
-                    self._settle(self._root, self._root.cancel_requested(self, event.reason))
+                    self._settle(self._root, self._root.cancel(self))
             case Ended():
                 pass
             case _:
@@ -116,12 +124,12 @@ class Machine:
         """Add a command that needs no answer."""
         self._commands.append(command)
 
-    def ask(self, frame: Frame, key: str, command: Command) -> None:
+    def ask(self, frame: Awaiting, key: str, command: Command) -> None:
         """Add a command whose answer goes to `frame`."""
         self.pending[key] = frame
         self._commands.append(command)
 
-    def invoke(self, frame: Frame, command: Invocation) -> None:
+    def invoke(self, frame: Awaiting, command: Invocation) -> None:
         """Ask for a call, or queue it while the workflow's `concurrency` is used up."""
         self.pending[command.key] = frame
         limit = self.program.concurrency

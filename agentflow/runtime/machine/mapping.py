@@ -15,14 +15,7 @@ from agentflow.errors import Fault, Json, fault_value
 from agentflow.runtime.machine.block import BlockNode
 from agentflow.runtime.machine.calls import BatchFrame, CallFrame, CallNode, start_call
 from agentflow.runtime.machine.control import as_list
-from agentflow.runtime.machine.frames import (
-    Done,
-    Failed,
-    Frame,
-    Outcome,
-    Returned,
-    Started,
-)
+from agentflow.runtime.machine.frames import Done, Failed, Frame, Outcome, Parent, Returned, Started
 from agentflow.runtime.machine.parallel import BranchFrame
 from agentflow.runtime.machine.protocol import BatchCompleted, Opened
 from agentflow.runtime.machine.reduce import REDUCE, ReduceNode, Reducing
@@ -51,7 +44,7 @@ class MapNode:
     tolerate: int | float
     reduce: ReduceNode | None
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         items = as_list(self.items(scope), "`map`")
         machine.issue(Opened(key, len(items)))
         frame = MapFrame(self, parent, key, scope, items)
@@ -74,7 +67,7 @@ class MapFrame(Reducing):
     )
 
     def __init__(
-        self, node: MapNode, parent: Frame, key: str, scope: Scope, items: list[Json]
+        self, node: MapNode, parent: Parent, key: str, scope: Scope, items: list[Json]
     ) -> None:
         super().__init__(parent, key, scope, node.reduce, len(items))
         self._node = node

@@ -13,6 +13,7 @@ from agentflow.runtime.machine.frames import (
     Failed,
     Frame,
     Outcome,
+    Parent,
     Returned,
     Started,
     Undo,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from agentflow.runtime.machine.machine import Machine
 
 
-class Parallel(Frame):
+class Parallel(Parent):
     """What fork, map and pipeline share: children with a place, and one verdict over them.
 
     A verdict is reached when too much has failed, when enough has succeeded, or when the frame is
@@ -33,7 +34,7 @@ class Parallel(Frame):
 
     __slots__ = ("_undo", "_verdict", "active")
 
-    def __init__(self, parent: Frame, key: str) -> None:
+    def __init__(self, parent: Parent, key: str) -> None:
         super().__init__(parent, key)
         self.active: dict[Frame, int] = {}
         self._verdict: Outcome | None = None
@@ -76,7 +77,7 @@ class ForkNode:
     branches: tuple[tuple[str, BlockNode], ...]
     join: int
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         frame = ForkFrame(self, parent, key)
         outcome = frame.run(machine, scope)
         return frame if outcome is None else outcome
@@ -87,7 +88,7 @@ class ForkFrame(Parallel):
 
     __slots__ = ("_failed", "_node", "_values")
 
-    def __init__(self, node: ForkNode, parent: Frame, key: str) -> None:
+    def __init__(self, node: ForkNode, parent: Parent, key: str) -> None:
         super().__init__(parent, key)
         self._node = node
         self._values: dict[int, Json] = {}
@@ -127,12 +128,12 @@ class ForkFrame(Parallel):
         return {names[place]: self._values[place] for place in sorted(self._values)}
 
 
-class BranchFrame(Frame):
+class BranchFrame(Parent):
     """One branch or item with steps of its own; a `return` ends it."""
 
     __slots__ = ("_child",)
 
-    def __init__(self, parent: Frame, key: str) -> None:
+    def __init__(self, parent: Parent, key: str) -> None:
         super().__init__(parent, key)
         self._child: Frame | None = None
 

@@ -16,10 +16,12 @@ from agentflow.errors import Fault, Json
 from agentflow.runtime.machine.calls import BatchFrame, CallFrame, CallNode, start_call
 from agentflow.runtime.machine.control import as_list
 from agentflow.runtime.machine.frames import (
+    Awaiting,
     Done,
     Failed,
     Frame,
     Outcome,
+    Parent,
     Returned,
     Started,
 )
@@ -54,18 +56,18 @@ class PipelineNode:
     buffer: int
     reduce: ReduceNode | None = None
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         frame = PipelineFrame(self, parent, key, scope)
         outcome = frame.run(machine)
         return frame if outcome is None else outcome
 
 
-class PipelineFrame(Reducing):
+class PipelineFrame(Reducing, Awaiting):
     """Items on their way."""
 
     __slots__ = ("_closed", "_entered", "_lanes", "_left", "_node", "_results", "_source", "_trips")
 
-    def __init__(self, node: PipelineNode, parent: Frame, key: str, scope: Scope) -> None:
+    def __init__(self, node: PipelineNode, parent: Parent, key: str, scope: Scope) -> None:
         super().__init__(parent, key, scope, node.reduce, None)
         self._node = node
         self._lanes = [Lane() for _ in node.stages]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from agentflow.errors import Json
 from agentflow.runtime.machine.calls import CallNode, start_call
-from agentflow.runtime.machine.frames import Done, Failed, Frame, Outcome
+from agentflow.runtime.machine.frames import Done, Failed, Frame, Outcome, Parent
 from agentflow.runtime.machine.parallel import Parallel
 from agentflow.spec.expressions import Scope
 
@@ -136,7 +136,7 @@ class Reducing(Parallel):
     __slots__ = ("_groups", "_reduce", "_scope", "_tree")
 
     def __init__(
-        self, parent: Frame, key: str, scope: Scope, reduce: ReduceNode | None, count: int | None
+        self, parent: Parent, key: str, scope: Scope, reduce: ReduceNode | None, count: int | None
     ) -> None:
         super().__init__(parent, key)
         self._scope = scope

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agentflow.errors import Fault, fault_value
 from agentflow.runtime.machine.block import BlockFrame
-from agentflow.runtime.machine.frames import STOPPED, Done, Failed, Frame, Outcome
+from agentflow.runtime.machine.frames import STOPPED, Awaiting, Done, Failed, Frame, Outcome, Parent
 from agentflow.runtime.machine.protocol import Command, Event, Started, StartTimer
 from agentflow.runtime.machine.times import seconds
 from agentflow.spec.expressions import Scope
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TIMEOUT = "@timeout"
 
 
-class RootFrame(Frame):
+class RootFrame(Parent, Awaiting):
     """The whole execution."""
 
     __slots__ = ("_block", "_due", "_program", "_stopping", "_timeout", "_verdict")
@@ -66,8 +66,7 @@ class RootFrame(Frame):
         )
         return self._stop(machine)
 
-    def cancel_requested(self, machine: Machine, reason: str) -> Outcome | None:
-        """Unwind everything because somebody asked for it."""
+    def cancel(self, machine: Machine) -> Outcome | None:
         if self._stopping:
             return None
         self._verdict = STOPPED

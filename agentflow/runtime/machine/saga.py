@@ -12,6 +12,7 @@ from agentflow.runtime.machine.frames import (
     Failed,
     Frame,
     Outcome,
+    Parent,
     Started,
     Stopped,
     Undo,
@@ -29,19 +30,19 @@ class SagaNode:
 
     block: BlockNode
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         frame = SagaFrame(parent, key)
         started = self.block.begin(machine, frame, key, scope)
         outcome = frame.follow(machine, started)
         return frame if outcome is None else outcome
 
 
-class SagaFrame(Frame):
+class SagaFrame(Parent):
     """First the steps; then, if they failed, their compensations, which nothing interrupts."""
 
     __slots__ = ("_child", "_failures", "_undo", "_verdict")
 
-    def __init__(self, parent: Frame, key: str) -> None:
+    def __init__(self, parent: Parent, key: str) -> None:
         super().__init__(parent, key)
         self._child: Frame | None = None
         self._undo: list[Undo] = []

@@ -10,10 +10,11 @@ from agentflow.errors import Fault, Json, fault_value
 from agentflow.runtime.machine.frames import (
     NOTHING,
     STOPPED,
+    Awaiting,
     Done,
     Failed,
-    Frame,
     Outcome,
+    Parent,
     Started,
 )
 from agentflow.runtime.machine.protocol import (
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
 Evaluator = Callable[[Scope], Json]
 
 
-class AskFrame(Frame):
+class AskFrame(Awaiting):
     """One command, one answer."""
 
     __slots__ = ("_command", "_name")
 
-    def __init__(self, parent: Frame, key: str, command: Command, name: str) -> None:
+    def __init__(self, parent: Parent, key: str, command: Command, name: str) -> None:
         super().__init__(parent, key)
         self._command = command
         self._name = name
@@ -77,7 +78,7 @@ class WaitNode:
 
     until: Evaluator
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         moment = due(self.until(scope), machine.at)
         if moment <= machine.at:
             return NOTHING
@@ -94,7 +95,7 @@ class ListenNode:
     form: Json
     prompt: Evaluator
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         command = AwaitMessage(
             key, self.name or key, self.correlation(scope), self.form, self.prompt(scope)
         )
@@ -110,7 +111,7 @@ class EmitNode:
     source: Evaluator
     subject: Evaluator
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         type_ = self.type(scope)
         if not isinstance(type_, str) or not type_:
             raise Fault("TypeMismatch", "`emit` needs a text as `type`")
@@ -125,7 +126,7 @@ class RunNode:
     workflow: str
     input: Evaluator
 
-    def begin(self, machine: Machine, parent: Frame, key: str, scope: Scope) -> Started:
+    def begin(self, machine: Machine, parent: Parent, key: str, scope: Scope) -> Started:
         return AskFrame(parent, key, StartChild(key, self.workflow, self.input(scope)), key).ask(
             machine
         )
