@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -17,6 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ALLOWED = "allowed:"
 """A reason that starts like this may skip in CI too: the test cannot apply there."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a shell: what tests start would not hear of Ctrl-C either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The root is a project: its `functions` are imported from it, as `agentflow` itself does.
 sys.path.insert(0, str(ROOT))

@@ -76,14 +76,10 @@ class Local:
         self._ids = count(1)
 
     def run(self, loaded: Loaded, run: Run) -> Outcome | Refused:
-        """Send an execution its messages, start it, wait for its end."""
+        """Start an execution, send its messages, wait for its end."""
         id = f"run{next(self._ids)}"
-        # Before the start: a step that listens for a moment must not wait for us.
-        for name, data in run.messages.items():
-            message = Message(f"{id}/{name}", name, None, data, time.time(), id)
-            self._engine.journal.post(message)
         try:
-            execution = self._engine.start(loaded, run.input, id=id)
+            execution = self._begin(loaded, run, id)
         except InputError as error:
             return Outcome("failed", error="InvalidInput", message=str(error))
         output, problem = None, None
@@ -92,6 +88,16 @@ class Local:
         except ExecutionFailed as failed:
             problem = failed.error
         return ended(output, problem, self._executor.calls.pop(id, Counter()))
+
+    def _begin(self, loaded: Loaded, run: Run, id: str) -> agentflow.Execution:
+        """Start an execution; messages are there first: a step may listen for a moment only."""
+        if not run.messages:
+            return self._engine.start(loaded, run.input, id=id)
+        self._engine.create(loaded, run.input, id=id)
+        for name, data in run.messages.items():
+            message = Message(f"{id}/{name}", name, None, data, time.time(), id)
+            self._engine.journal.post(message)
+        return self._engine.resume(id)
 
     def close(self) -> None:
         """Stop the engine."""
