@@ -14,7 +14,7 @@ from typing import Any
 
 from agentflow.errors import Fault, Json
 from agentflow.functions.failures import Stopped, error_value
-from agentflow.functions.parcels import encoded, open_pack
+from agentflow.functions.packs import encoded, open_pack
 from agentflow.functions.portions import shown
 
 TRIED = 32

@@ -21,7 +21,7 @@ from agentflow.errors import Fault, Json
 from agentflow.functions.associativity import check_grouping
 from agentflow.functions.deadlines import limited, limited_async, unlimited
 from agentflow.functions.failures import Stopped, error_value, user_frames
-from agentflow.functions.parcels import pack, unpack
+from agentflow.functions.parcels import Place, pack, unpack
 from agentflow.functions.portions import Picked, Portion, portion_of
 from agentflow.functions.resolve import resolve
 
@@ -64,7 +64,7 @@ def run(
     timeout: float | None = None,
     retry: dict[str, Json] | None = None,
     check: bool = False,
-    place: str | None = None,
+    place: Place = None,
 ) -> Json:
     """Call a function for each item of a chunk, and combine the results if there is a reduce.
 
@@ -77,7 +77,7 @@ def run(
         timeout: Seconds that each item may take.
         retry: See `Retry`; failed items are tried again together, after the others.
         check: Whether to try if the grouping of values matters to the reduce.
-        place: A folder for large results.
+        place: Where large results go, see `parcels`.
 
     Returns:
         `{"done", "count", "seconds", "parcel", "failures", "broken"}`: how far it came in the units
@@ -117,7 +117,7 @@ def run(
     }
 
 
-def combine(*, reduce: Sequence[str], parcels: list[dict[str, Json]], place: str | None) -> Json:
+def combine(*, reduce: Sequence[str], parcels: list[dict[str, Json]], place: Place) -> Json:
     """Combine results that were combined before, in their order; gives a parcel.
 
     Raises:
@@ -195,7 +195,7 @@ class _Results:
         self.values[at - self._base] = value
         del self.failures[at]
 
-    def parcel(self, place: str | None) -> Json:
+    def parcel(self, place: Place) -> Json:
         """The parcel of the list of values, or of what they come to; none if all of them failed.
 
         Raises:
@@ -223,7 +223,7 @@ class _Results:
             return self.values
         return [v for at, v in enumerate(self.values, self._base) if at not in self.failures]
 
-    def _list(self, place: str | None) -> Json:
+    def _list(self, place: Place) -> Json:
         """The parcel of the values; those that cannot be kept become failures of their items."""
         try:
             return pack(self.values, place)

@@ -19,12 +19,13 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 
 from agentflow.errors import Fault, Json
 from agentflow.functions.encoding import decode, encode
-from agentflow.functions.parcels import open_pack, unpack
+from agentflow.functions.packs import open_pack
+from agentflow.functions.parcels import Place, mapped, unpack
 
 SHOWN_BYTES = 16 * 1024
 """The largest input that is kept with a failure."""
 
-Place: TypeAlias = "tuple[str, int, int]"
+Stretch: TypeAlias = "tuple[str, int, int]"
 """A file, and from where to where in it."""
 
 
@@ -48,8 +49,8 @@ class Portion(Protocol):
         ...
 
 
-def portion_of(sent: dict[str, Json], place: str | None) -> Portion:
-    """The items that were sent; `place` is the folder of large parcels."""
+def portion_of(sent: dict[str, Json], place: Place) -> Portion:
+    """The items that were sent; `place` is where large parcels are."""
     ((kind, content),) = sent.items()
     match kind:
         case "range":
@@ -59,7 +60,7 @@ def portion_of(sent: dict[str, Json], place: str | None) -> Portion:
         case "parcel":
             return Values(unpack(content, place))
         case "spilled":
-            return Values(open_pack(Path(content).read_bytes()))
+            return Values(open_pack(mapped(Path(content))))
         case "files":
             return Pieces(content)
         case _:
@@ -91,7 +92,7 @@ class Values:
 class Pieces:
     """Parts of files, each read when its turn comes."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[Stretch]) -> None:
         self._places = places
 
     def __len__(self) -> int:
@@ -117,7 +118,7 @@ class Pieces:
 class Lines:
     """The lines that begin in parts of files; all of them are read at once."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[Stretch]) -> None:
         self._raw: list[bytes] = []
         ends: list[int] = []
         base = 0

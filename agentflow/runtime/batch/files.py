@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import orjson
 
 from agentflow.errors import InputError, Json, Unavailable, UsageError
-from agentflow.functions.portions import Place, opened
+from agentflow.functions.portions import Stretch, opened
 from agentflow.runtime.batch.sources import Piece, digest_of
 
 Split: TypeAlias = "Literal['lines'] | int | None"
@@ -36,7 +36,7 @@ class FilesPiece:
 
     start: int
     stop: int
-    places: Sequence[Place]
+    places: Sequence[Stretch]
     versions: Sequence[str]
     by_lines: bool
 
@@ -60,9 +60,9 @@ class FilesPiece:
             FilesPiece(middle, self.stop, second, [known[p[0]] for p in second], self.by_lines),
         )
 
-    def _divided(self, at: int) -> tuple[list[Place], list[Place]]:
-        first: list[Place] = []
-        second: list[Place] = []
+    def _divided(self, at: int) -> tuple[list[Stretch], list[Stretch]]:
+        first: list[Stretch] = []
+        second: list[Stretch] = []
         for url, start, stop in self.places:
             middle = min(max(start + at, start), stop)
             at -= stop - start
@@ -202,7 +202,7 @@ def _version(info: dict[str, Any]) -> str:
     return next((str(info[name]) for name in names if info.get(name)), "")
 
 
-def _pieces(files: Sequence[File], size: int | None) -> Iterator[tuple[Place, str]]:
+def _pieces(files: Sequence[File], size: int | None) -> Iterator[tuple[Stretch, str]]:
     """Whole files, or pieces that end where a line does."""
     for file in files:
         start = 0

@@ -23,7 +23,8 @@ from typing import Any
 import orjson
 
 from agentflow.errors import Conflict, Json
-from agentflow.functions.parcels import INLINE_BYTES, open_pack
+from agentflow.functions.packs import open_pack
+from agentflow.functions.parcels import INLINE_BYTES
 from agentflow.runtime.batch.history import Chunk, Done, History, replayed
 from agentflow.runtime.batch.reducing import Node
 from agentflow.runtime.batch.store import Store

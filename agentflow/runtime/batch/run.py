@@ -38,6 +38,7 @@ from agentflow.runtime.batch.tally import Tally
 from agentflow.runtime.batch.work import Tasks
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.journal.protocol import ENDED, StoredExecution
+from agentflow.runtime.logs import log_folder
 
 _HEAVY_SECONDS = 5.0
 """How long a chunk should take that is a Ray task of its own, with a process of its own."""
@@ -279,7 +280,7 @@ class BatchRun:
                 plan.function,
                 plan.reduce,
                 options,
-                ledger.place,
+                None if ledger.place is None else {"blobs": ledger.place},
                 ends_items=plan.executor != "inline",
                 spill=spill,
             )
@@ -375,7 +376,7 @@ class BatchRun:
         """Keep what a function printed where `agentflow logs` finds it."""
         if self._bar is not None:
             self._bar.printed(key, lines)
-        folder = self._plan.root / ".agentflow" / "logs"
+        folder = log_folder(self._plan.root)
         folder.mkdir(parents=True, exist_ok=True)
         now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
         with (folder / f"{self.id}.log").open("a", encoding="utf-8") as file:

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import orjson
 
 from agentflow.errors import Fault, InputError, Json
-from agentflow.functions.parcels import encoded, is_pack, parcel_of
+from agentflow.functions.packs import encoded, is_pack
+from agentflow.functions.parcels import parcel_of
 from agentflow.functions.portions import shown
 
 PIECE_BYTES = 8 * 1024 * 1024
@@ -143,7 +144,7 @@ class ValuesPiece:
 
     def sent(self) -> dict[str, Json]:
         if is_pack(self.content):
-            return {"parcel": parcel_of(self.content, None)}
+            return {"parcel": parcel_of([self.content], None)}
         return {"values": orjson.Fragment(self.content)}
 
     def split(self, at: int) -> tuple[Piece, Piece]:

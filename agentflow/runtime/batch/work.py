@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from agentflow.errors import Json
+from agentflow.functions.parcels import Place
 from agentflow.runtime.batch.history import Chunk, chunk_key, failures_of
 from agentflow.runtime.batch.importing import Reference
 from agentflow.runtime.batch.options import Options
@@ -99,7 +100,7 @@ class Tasks:
     function: Reference
     reduce: Reference | None
     options: Options
-    place: str | None
+    place: Place
     ends_items: bool
     """Whether workers can end an item that takes too long by themselves."""
     spill: Spill | None
