@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 
 from agentflow.errors import Fault, Json
 from agentflow.functions.encoding import decode, duplicate
@@ -19,8 +17,8 @@ from agentflow.functions.failures import Stopped
 from agentflow.functions.instances import AgentState, Instance
 from agentflow.functions.invoke import Outcome
 from agentflow.runtime.executors.agents import Directory, Place, Reached
-from agentflow.runtime.executors.calls import lost_error, timeout_error
-from agentflow.runtime.executors.inline_runs import Home, Item, Run
+from agentflow.runtime.executors.calls import lost_error, timeout_error, within
+from agentflow.runtime.executors.inline_runs import Home, Item, Run, cancel
 from agentflow.runtime.executors.pool import GRACE
 from agentflow.runtime.executors.protocol import Memory, Task
 from agentflow.runtime.executors.threads import Threads
@@ -258,17 +256,12 @@ class AgentRun(Run):
     async def _await(self, loop: asyncio.AbstractEventLoop) -> None:
         task = asyncio.current_task()
         assert task is not None
-        item = self._enter(lambda: _cancel(loop, task))
+        item = self._enter(lambda: cancel(loop, task))
         if self.stopped:
             return
-        began = time.perf_counter()
+        run = self._instance.run_async(*self._arguments(), printed=self.printed)
         try:
-            async with asyncio.timeout(self.task.timeout):
-                outcome = await self._instance.run_async(*self._arguments(), printed=self.printed)
-        except TimeoutError:
-            assert self.task.timeout is not None
-            elapsed = time.perf_counter() - began
-            outcome = Outcome(error=timeout_error(self.task.timeout), trace=[], elapsed=elapsed)
+            outcome = await within(self.task.timeout, run)
         except asyncio.CancelledError:
             self._instance.ended(Outcome(), printed=self.printed)
             self.executor.post(self._left)
@@ -278,8 +271,3 @@ class AgentRun(Run):
             self.executor.post(lambda: self._finish(ended, state))
         else:
             self.executor.post(self._left)
-
-
-def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
-    with suppress(RuntimeError):  # the loop is closed, and the task with it
-        loop.call_soon_threadsafe(task.cancel)

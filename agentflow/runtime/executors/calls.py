@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from agentflow.errors import Json, fault_value
 from agentflow.functions.context import Context
+from agentflow.functions.invoke import Outcome
 
 _BATCH_KEY = re.compile(r"(.*)\[(\d+):\d+\](.*)")
 
@@ -48,6 +51,18 @@ def item_key(batch: str, index: int) -> str:
     """
     match = _BATCH_KEY.fullmatch(batch)
     return f"{match[1]}[{int(match[2]) + index}]{match[3]}" if match else f"{batch}[{index}]"
+
+
+async def within(seconds: float | None, run: Awaitable[Outcome]) -> Outcome:
+    """The outcome of a coroutine function's call, or that it took too long."""
+    began = time.perf_counter()
+    try:
+        async with asyncio.timeout(seconds):
+            return await run
+    except TimeoutError:
+        assert seconds is not None
+        elapsed = time.perf_counter() - began
+        return Outcome(error=timeout_error(seconds), trace=[], elapsed=elapsed)
 
 
 def timeout_error(seconds: float) -> dict[str, Json]:

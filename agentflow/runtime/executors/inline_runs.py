@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Home(Protocol):
 
 
 @dataclass(eq=False)
-class Run:
+class Run(ABC):
     """A task that is under way."""
 
     executor: Home
@@ -62,13 +63,13 @@ class Run:
     def __post_init__(self) -> None:
         self.call = call_of(self.task)
 
+    @abstractmethod
     def begin(self) -> None:
         """Start the work."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self) -> None:
         """Stop the work; nothing of it is reported any more."""
-        raise NotImplementedError
 
     def printed(self, line: str) -> None:
         """Pass on a line that the function printed; from any thread."""
@@ -178,7 +179,7 @@ class CallRun(Run):
             task = asyncio.current_task()
             assert task is not None
             loop = asyncio.get_running_loop()
-            item = Item(index, lambda: _cancel(loop, task))
+            item = Item(index, lambda: cancel(loop, task))
             self._enter(item)
             if self.stopped:
                 return
@@ -233,7 +234,8 @@ class CallRun(Run):
                 item.timer.cancel()
 
 
-def _cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
+def cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
+    """Cancel a coroutine that runs in another thread's loop."""
     with suppress(RuntimeError):  # the loop is closed, and the task with it
         loop.call_soon_threadsafe(task.cancel)
 

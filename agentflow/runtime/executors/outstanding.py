@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agentflow.functions.encoding import decode, dump
 from agentflow.runtime.executors.wire import SECONDS, Job, Shape
-from agentflow.runtime.executors.worker import MESSAGE_BYTES
+from agentflow.runtime.executors.worker_ends import MESSAGE_BYTES
 
 
 class Record:

@@ -8,65 +8,35 @@ them in one event loop. It dies with its pool.
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import faulthandler
 import os
-import signal
-import socket
-import sys
-import threading
 import time
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from queue import SimpleQueue
 
 from agentflow.errors import Json
-from agentflow.functions.capture import Redirection
 from agentflow.functions.encoding import decode, dump
 from agentflow.functions.invoke import Outcome, Stream, invoke, invoke_async, is_async
-from agentflow.runtime.executors.calls import Call, failure, timeout_error
-from agentflow.runtime.executors.cells import COROUTINES, Cells
+from agentflow.runtime.executors.calls import Call, failure, within
+from agentflow.runtime.executors.cells import COROUTINES
 from agentflow.runtime.executors.threads import LoopThread
 from agentflow.runtime.executors.wire import (
     COUNT,
     INDEX,
     SECONDS,
-    Frames,
     Job,
     Kind,
     Shape,
-    frame,
 )
+from agentflow.runtime.executors.worker_ends import Ends, free_cells, open_ends
 from agentflow.runtime.executors.yields import Yields
-
-MESSAGE_BYTES = 128 * 1024
-"""The largest job that travels in one message; longer arguments lie in a file."""
 
 WORKER_ROOT = "AGENTFLOW_WORKER_ROOT"
 """The variable that says where the project is on this node of a cluster."""
 
-_PR_SET_PDEATHSIG = 1
-
 
 def main(parent: int, jobs: int, results: int, control: int, page: int) -> None:
     """Serve until the pool is gone; all but `parent`, its process id, are file descriptors."""
-    die_with(parent)
-    faulthandler.enable()
-    Redirection.begin()
-    Worker(
-        socket.socket(fileno=jobs),
-        socket.socket(fileno=results),
-        socket.socket(fileno=control),
-        Cells(page),
-    ).serve()
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its pool's thread ends, even inside a C loop."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before the kernel knew
-        os._exit(1)
+    Worker(open_ends(parent, jobs, results, control, page)).serve()
 
 
 @lru_cache(maxsize=64)
@@ -79,40 +49,17 @@ def _local(root: str) -> str:
 class Worker:
     """Runs jobs, one plain function at a time."""
 
-    def __init__(
-        self,
-        jobs: socket.socket,
-        results: socket.socket,
-        control: socket.socket,
-        cells: Cells,
-    ) -> None:
-        self._jobs = jobs
-        self._results = results
-        self._control = control
-        self._cells = cells
-        self._writing = threading.Lock()
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
+        self._cells = ends.cells
         self._coroutines: Coroutines | None = None
-        self._pid = os.getpid()
 
     def serve(self) -> None:
         """Take one job after another."""
-        self.send(Kind.READY, 0)
-        buffer = bytearray(MESSAGE_BYTES)
-        while size := self._jobs.recv_into(buffer):
-            job = Job.unpack(bytes(memoryview(buffer)[:size]))
+        for job in self._ends.jobs():
             self._cells.begin(0, job.id)
             self._run(job)
-            if os.getpid() != self._pid:  # the function forked, and this is the child
-                os._exit(0)
-
-    def send(self, kind: Kind, id: int, payload: bytes = b"") -> None:
-        """Write a frame; from any thread."""
-        with self._writing:
-            self._results.sendall(frame(kind, id, payload))
-
-    def printer(self, id: int) -> Callable[[str], None]:
-        """Where lines of a job go."""
-        return lambda line: self.send(Kind.PRINTED, id, line.encode())
+            self._ends.exit_if_forked()
 
     def _run(self, job: Job) -> None:
         call = call_of_job(job)
@@ -120,7 +67,7 @@ class Worker:
             self._stream(job, call)
         elif not job.apart and is_async(call.function, call.root):
             if self._coroutines is None:
-                self._coroutines = Coroutines(self, self._control, self._cells)
+                self._coroutines = Coroutines(self._ends)
             self._coroutines.take(job, call)
         elif job.shape is Shape.CALL:
             self._call(job, call)
@@ -135,14 +82,14 @@ class Worker:
             call.root,
             decode(job.body),
             call.context(),
-            printed=self.printer(job.id),
+            printed=self._ends.printer(job.id),
         )
         self._cells.ended(0)
-        self.send(*answer(job.id, outcome))
+        self._ends.send(*answer(job.id, outcome))
 
     def _batch(self, job: Job, call: Call) -> None:
         indexes, calls = items(job)
-        printed = self.printer(job.id)
+        printed = self._ends.printer(job.id)
         outcomes: list[bytes] = []
         began = time.perf_counter()
         for index, arguments in zip(indexes, calls, strict=True):
@@ -152,12 +99,12 @@ class Worker:
             )
             if job.timeout:  # the next item may be the one this process is killed for
                 self._cells.ended(0)
-                self.send(Kind.ITEM, job.id, INDEX.pack(index) + item(outcome))
+                self._ends.send(Kind.ITEM, job.id, INDEX.pack(index) + item(outcome))
             else:
                 outcomes.append(item(outcome))
         self._cells.ended(0)
         elapsed = SECONDS.pack(time.perf_counter() - began)
-        self.send(Kind.BATCH, job.id, elapsed + b",".join(outcomes))
+        self._ends.send(Kind.BATCH, job.id, elapsed + b",".join(outcomes))
 
     def _stream(self, job: Job, call: Call) -> None:
         stream = Stream(
@@ -166,9 +113,9 @@ class Worker:
             decode(job.body),
             call.context(bounded=False),
             skip=job.skip,
-            printed=self.printer(job.id),
+            printed=self._ends.printer(job.id),
         )
-        yields = Yields(lambda values: self.send(Kind.YIELDED, job.id, values))
+        yields = Yields(lambda values: self._ends.send(Kind.YIELDED, job.id, values))
         allowed, used = job.demand, 0.0
         while True:
             self._cells.ended(0)
@@ -188,15 +135,12 @@ class Worker:
             allowed -= 1
         yields.close()
         stream.close()
-        self.send(*answer(job.id, outcome or Outcome(b"null", elapsed=used)))
+        self._ends.send(*answer(job.id, outcome or Outcome(b"null", elapsed=used)))
 
     def _demanded(self) -> int:
-        message = self._control.recv(64)
-        if not message:  # the pool is gone
-            os._exit(0)
         return sum(
             COUNT.unpack(payload)[0]
-            for kind, _, payload in Frames().feed(message)
+            for kind, _, payload in self._ends.commands()
             if kind is Kind.DEMAND
         )
 
@@ -204,22 +148,19 @@ class Worker:
 class Coroutines:
     """Coroutine functions of a worker, side by side; each has a cell of its own."""
 
-    def __init__(self, worker: Worker, control: socket.socket, cells: Cells) -> None:
-        self._worker = worker
-        self._control = control
-        self._cells = cells
-        self._free: SimpleQueue[int] = SimpleQueue()
-        for cell in range(1, COROUTINES + 1):
-            self._free.put(cell)
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
+        self._cells = ends.cells
+        self._free = free_cells()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._loop = LoopThread().loop
-        self._loop.call_soon_threadsafe(self._loop.add_reader, control.fileno(), self._withdraw)
+        self._loop.call_soon_threadsafe(self._loop.add_reader, ends.control, self._withdraw)
 
     def take(self, job: Job, call: Call) -> None:
         """Begin a job as soon as a cell is free."""
         cell = self._free.get()
         self._cells.begin(cell, job.id)
-        self._worker.send(Kind.ASIDE, job.id)
+        self._ends.send(Kind.ASIDE, job.id)
         self._loop.call_soon_threadsafe(self._begin, cell, job, call)
 
     def _begin(self, cell: int, job: Job, call: Call) -> None:
@@ -231,7 +172,7 @@ class Coroutines:
     def _end(self, task: asyncio.Task[None], cell: int, id: int) -> None:
         del self._tasks[id]
         if task.cancelled():  # withdrawn: the pool hears that it is over, and tells nobody
-            self._worker.send(*answer(id, Outcome(b"null")))
+            self._ends.send(*answer(id, Outcome(b"null")))
         self._cells.clear(cell)
         self._free.put(cell)
 
@@ -239,7 +180,7 @@ class Coroutines:
         self._cells.begin(cell, job.id)
         outcome = await self._invoke(job, call, decode(job.body), None)
         self._cells.ended(cell)
-        self._worker.send(*answer(job.id, outcome))
+        self._ends.send(*answer(job.id, outcome))
 
     async def _batch(self, cell: int, job: Job, call: Call) -> None:
         indexes, calls = items(job)
@@ -252,7 +193,7 @@ class Coroutines:
                 self._cells.begin(cell, job.id, index)  # as long as items move, nothing hangs
                 outcome = await self._invoke(job, call, arguments, index)
             if job.timeout:
-                self._worker.send(Kind.ITEM, job.id, INDEX.pack(index) + item(outcome))
+                self._ends.send(Kind.ITEM, job.id, INDEX.pack(index) + item(outcome))
             else:
                 outcomes[index] = item(outcome)
 
@@ -262,26 +203,20 @@ class Coroutines:
         self._cells.ended(cell)
         elapsed = SECONDS.pack(time.perf_counter() - began)
         ordered = b",".join(outcomes[index] for index in indexes if index in outcomes)
-        self._worker.send(Kind.BATCH, job.id, elapsed + ordered)
+        self._ends.send(Kind.BATCH, job.id, elapsed + ordered)
 
     async def _invoke(self, job: Job, call: Call, arguments: Json, index: int | None) -> Outcome:
-        try:
-            async with asyncio.timeout(job.timeout or None):
-                return await invoke_async(
-                    call.function,
-                    call.root,
-                    arguments,
-                    call.context(index),
-                    printed=self._worker.printer(job.id),
-                )
-        except TimeoutError:
-            return Outcome(error=timeout_error(job.timeout), trace=[], elapsed=job.timeout)
+        run = invoke_async(
+            call.function,
+            call.root,
+            arguments,
+            call.context(index),
+            printed=self._ends.printer(job.id),
+        )
+        return await within(job.timeout or None, run)
 
     def _withdraw(self) -> None:
-        message = self._control.recv(64)
-        if not message:  # the pool is gone
-            os._exit(0)
-        for kind, id, _ in Frames().feed(message):
+        for kind, id, _ in self._ends.commands():
             if kind is Kind.WITHDRAW and id in self._tasks:
                 self._tasks[id].cancel()
 
@@ -315,7 +250,3 @@ def answer(id: int, outcome: Outcome) -> tuple[Kind, int, bytes]:
         assert outcome.value is not None
         return Kind.COMPLETED, id, elapsed + outcome.value
     return Kind.FAILED, id, elapsed + dump(failure(outcome.error, outcome.trace))
-
-
-if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:]))
