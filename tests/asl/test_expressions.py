@@ -74,7 +74,7 @@ def test_what_is_no_path_is_refused(path: str) -> None:
 def test_reading_a_path_ends_with_a_path_or_a_mistake(text: str) -> None:
     outcome = _parsed("$" + text)
 
-    assert outcome == "$" + text or 0 <= outcome <= len(text) + 1
+    assert outcome == ("$" + text).rstrip() or 0 <= outcome <= len(text) + 1
 
 
 def _parsed(text: str) -> Any:
@@ -139,7 +139,7 @@ def test_an_intrinsic_function_computes(text: str, expected: Any) -> None:
         "States.ArrayRange(1, 9, 0)",
         "States.ArrayRange(0, 1000, 1)",
         "States.ArrayLength($.s)",
-        "States.Base64Decode('é')",
+        "States.Base64Decode(5)",
         "States.Format('{}')",
         "States.Hash('a', 'md5')",
         "States.JsonMerge($.o, $.o, true)",

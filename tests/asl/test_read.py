@@ -125,7 +125,10 @@ def mapped(**fields: Any) -> dict[str, Any]:
             id="unknown intrinsic",
         ),
         pytest.param(
-            one(Parameters={"x.$": "States.UUID(1)"}), "AF200", "takes no argument", id="arguments"
+            one(Parameters={"x.$": "States.ArrayLength()"}),
+            "AF200",
+            "takes one argument",
+            id="arguments",
         ),
         pytest.param(
             one(Parameters={"x.$": r"States.Format('\n')"}),

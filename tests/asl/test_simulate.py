@@ -126,7 +126,7 @@ def test_a_pass_state_places_its_result(state: Any, given: Any, expected: Any) -
         ),
         pytest.param(
             {"Parameters": {"x.$": "States.ArrayGetItem($.a, 3)"}},
-            {"a": []},
+            {"a": [1]},
             "The function 'States.ArrayGetItem($.a, 3)' had the following error",
             id="in an intrinsic function",
         ),

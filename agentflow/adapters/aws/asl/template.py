@@ -7,7 +7,7 @@ from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedE
 from agentflow.adapters.aws.asl.intrinsics import Chance
 from agentflow.adapters.aws.asl.jsonata import Scope
 from agentflow.adapters.aws.asl.jsonpath import Data
-from agentflow.adapters.aws.asl.values import Absent, spaced
+from agentflow.adapters.aws.asl.values import Absent
 from agentflow.errors import Json
 
 
@@ -41,11 +41,13 @@ def value_of(field: str, expression: str, data: Data, chance: Chance) -> Json:
         return jsonpath.find(expression, data)
     except MalformedError as error:
         raise _malformed(expression, error) from None
+    except jsonpath.BeyondError:
+        return None
     except jsonpath.MissingError:
-        source = data.context if expression.startswith("$$") else data.input
+        root = "$$" if expression.startswith("$$") else "$"
         raise EvaluationError(
             f"The JSONPath '{expression}' specified for the field '{field}' could not be found in "
-            f"the input '{spaced(source)}'"
+            f"the input '{data.quoted(root)}'"
         ) from None
 
 

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Final, Protocol
 from uuid import UUID
 
-from agentflow.adapters.aws.asl.values import equal, is_number, kind, shown, text
+from agentflow.adapters.aws.asl.intrinsics import java
+from agentflow.adapters.aws.asl.values import is_number, text
 from agentflow.errors import Json
 
 MAX_ENCODED: Final = 10_000
@@ -23,6 +24,11 @@ MAX_ENCODED: Final = 10_000
 MAX_RANGE: Final = 1_000
 
 _PLACEHOLDER = re.compile(r"\\(.)|\{\}", re.DOTALL)
+_LONE_BRACE = re.compile(r"[{}]")
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_INT: Final = range(-(2**31), 2**31)
+"""Whole numbers that `MathAdd` takes and gives."""
 _HASHES: Final = {
     "MD5": hashlib.md5,
     "SHA-1": hashlib.sha1,
@@ -33,7 +39,7 @@ _HASHES: Final = {
 
 
 class ArgumentError(ValueError):
-    """An argument does not fit the function."""
+    """An argument does not fit the function; a text adds what the service says about it."""
 
 
 class Chance(Protocol):
@@ -51,32 +57,17 @@ def round_half_up(number: float) -> int:
     return math.floor(number + 0.5) if isinstance(number, float) else number
 
 
-def format_text(template: Json, arguments: list[Json]) -> str:
-    r"""Put values in for `{}`; `\{` and `\}` are braces."""
-    _need(isinstance(template, str), "The first argument must be a string", template)
+def format_text(template: Json, arguments: list[str]) -> str:
+    r"""Put texts in for `{}`; `\{` and `\}` are braces, and other braces are mistakes."""
+    written = _text(template)
+    if _LONE_BRACE.search(_PLACEHOLDER.sub("", written)):
+        raise ArgumentError
+    if sum(found[1] is None for found in _PLACEHOLDER.finditer(written)) != len(arguments):
+        raise ArgumentError("number of arguments do not match the occurrences of {}.")
     rest = iter(arguments)
-
-    def replace(found: re.Match[str]) -> str:
-        if found[1] is not None:
-            return found[1]
-        return _written(next(rest, None))
-
-    places = sum(found[1] is None for found in _PLACEHOLDER.finditer(template))
-    if places != len(arguments):
-        raise ArgumentError(
-            f"number of arguments to States.Format do not match the occurrences of {{}}: "
-            f"{len(arguments)} given, {places} expected"
-        )
-    return _PLACEHOLDER.sub(replace, template)
-
-
-def _written(value: Json) -> str:
-    """A value within text: lists and objects as Java prints them, `[1, 2]` and `{a=1}`."""
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_written, value)) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}={_written(item)}" for key, item in value.items()) + "}"
-    return shown(value)
+    return _PLACEHOLDER.sub(
+        lambda found: next(rest) if found[1] is None else str(found[1]), written
+    )
 
 
 def random_uuid(chance: Chance) -> str:
@@ -84,12 +75,11 @@ def random_uuid(chance: Chance) -> str:
     return str(UUID(int=chance.getrandbits(128), version=4))
 
 
-def math_random(chance: Chance, start: Json, end: Json, seed: Json = None) -> int:
+def math_random(chance: Chance, start: Json, end: Json, *seeds: Json) -> int:
     """A whole number from `start` up to `end`, exclusive; the same for the same seed."""
     first, last = _integer(start), _integer(end)
-    if last <= first:
-        raise ArgumentError("the end of the range must be greater than its start")
-    share = chance.random() if seed is None else java_random(_integer(seed))
+    _need(first < last)
+    share = java_random(_integer(seeds[0])) if seeds else chance.random()
     return first + math.floor(share * (last - first))
 
 
@@ -104,53 +94,57 @@ def java_random(seed: int) -> float:
 
 
 def digest(data: Json, algorithm: Json) -> str:
-    """The hash of a text as hexadecimal digits."""
-    if not isinstance(algorithm, str) or algorithm not in _HASHES:
-        raise ArgumentError(f"algorithm must be one of {', '.join(_HASHES)}: {shown(algorithm)}")
-    return _HASHES[algorithm](_short(shown(data)).encode(), usedforsecurity=False).hexdigest()
+    """The hash of a text as hexadecimal digits; other values are written as text first."""
+    _need(isinstance(algorithm, str) and algorithm in _HASHES)
+    written = _short(java.written(data)).encode(errors="surrogatepass")
+    return _HASHES[str(algorithm)](written, usedforsecurity=False).hexdigest()
+
+
+def _array_contains(items: Json, item: Json) -> bool:
+    """Whether one of the items prints like a value does: that is how the service compares."""
+    return java.written(item) in map(java.written, _array(items))
 
 
 def _array_get_item(items: Json, index: Json) -> Json:
     array, at = _array(items), _integer(index)
-    if not 0 <= at < len(array):
-        raise ArgumentError(f"index {at} is out of bounds for an array of length {len(array)}")
+    if not array and at >= 0:
+        return None
+    _need(0 <= at < len(array))
     return array[at]
 
 
 def partition(items: Json, length: Json) -> list[Json]:
     """Chunks of at most `length` items."""
     array, count = _array(items), _integer(length)
-    if count <= 0:
-        raise ArgumentError("chunk size must be greater than 0")
+    _need(count > 0)
     return [array[start : start + count] for start in range(0, len(array), count)]
 
 
 def _array_range(first: Json, last: Json, step: Json) -> list[Json]:
     start, stop, stride = _integer(first), _integer(last), _integer(step)
-    if stride == 0:
-        raise ArgumentError("step cannot be 0")
-    if (stop - start) // stride >= MAX_RANGE:
-        raise ArgumentError(f"more than {MAX_RANGE} items")
-    return list(range(start, stop + (1 if stride > 0 else -1), stride))
+    _need(stride != 0)
+    found = range(start, stop + (1 if stride > 0 else -1), stride)
+    _need(len(found) <= MAX_RANGE)
+    return list(found)
 
 
-def _array_unique(items: Json) -> list[Json]:
-    unique: list[Json] = []
-    for item in _array(items):
-        if not any(equal(item, other) for other in unique):
-            unique.append(item)
-    return unique
+def _math_add(left: Json, right: Json) -> int:
+    parts = [round_half_up(_number(value)) for value in (left, right)]
+    _need(all(part in _INT for part in (*parts, sum(parts))))
+    return sum(parts)
 
 
 def _base64_encode(data: Json) -> str:
-    return base64.b64encode(_short(_text(data)).encode()).decode()
+    return base64.b64encode(_short(_text(data)).encode(errors="surrogatepass")).decode()
 
 
 def _base64_decode(data: Json) -> str:
-    try:
-        return base64.b64decode(_short(_text(data)), validate=True).decode(errors="replace")
-    except ValueError:
-        raise ArgumentError("the argument is not base64") from None
+    """Leniently: what is not of the alphabet is skipped, and `=` ends the data."""
+    digits = _short(_text(data)).translate(_URL_SAFE).split("=")[0]
+    digits = _NO_BASE64.sub("", digits)
+    if len(digits) % 4 == 1:
+        digits = digits[:-1]  # six bits are no byte
+    return base64.b64decode(digits + "=" * (-len(digits) % 4)).decode(errors="replace")
 
 
 def _string_split(whole: Json, delimiters: Json) -> list[Json]:
@@ -166,63 +160,66 @@ def _string_to_json(value: Json) -> Json:
     if not written.strip():
         return None
     try:
-        return json.loads(written, parse_constant=_not_json)
-    except ValueError:
-        raise ArgumentError(f"the argument is not JSON: {written}") from None
-
-
-def _not_json(word: str) -> Json:
-    raise ValueError(word)
+        return json.loads(written, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise ArgumentError from None
 
 
 def _json_merge(left: Json, right: Json, deep: Json) -> Json:
-    if deep is not False:
-        raise ArgumentError("deep merging is not supported; the third argument must be false")
-    _need(isinstance(left, dict), "The first argument must be an object", left)
-    _need(isinstance(right, dict), "The second argument must be an object", right)
+    _need(deep is not True)
+    _need(isinstance(left, dict) and isinstance(right, dict))
     return {**left, **right}
 
 
 def _array(value: Json) -> list[Json]:
-    _need(isinstance(value, list), "The argument must be an array", value)
+    _need(isinstance(value, list))
     return list(value)
 
 
 def _text(value: Json) -> str:
-    _need(isinstance(value, str), "The argument must be a string", value)
+    _need(isinstance(value, str))
     return str(value)
 
 
 def _short(value: str) -> str:
-    if len(value) > MAX_ENCODED:
-        raise ArgumentError(f"more than {MAX_ENCODED} characters")
+    _need(len(value) <= MAX_ENCODED)
     return value
 
 
 def _integer(value: Json) -> int:
-    _need(is_number(value), "The argument must be a number", value)
-    return round_half_up(value)
+    """A number without its fraction."""
+    return int(_number(value))
 
 
-def _need(fits: bool, expected: str, value: Json) -> None:  # noqa: FBT001 -- reads as a sentence
+def _number(value: Json) -> float:
+    number: float = value if is_number(value) else math.nan
+    _need(math.isfinite(number))
+    return number
+
+
+def _need(fits: bool) -> None:  # noqa: FBT001 -- reads as a sentence
     if not fits:
-        raise ArgumentError(f"{expected} but was {kind(value)}: {text(value)}")
+        raise ArgumentError
+
+
+def _refuse(word: str) -> Json:
+    raise ValueError(word)
 
 
 FUNCTIONS: Final[dict[str, Callable[..., Json]]] = {
     "Array": lambda *items: list(items),
-    "ArrayContains": lambda items, item: any(equal(other, item) for other in _array(items)),
+    "ArrayContains": _array_contains,
     "ArrayGetItem": _array_get_item,
     "ArrayLength": lambda items: len(_array(items)),
     "ArrayPartition": partition,
     "ArrayRange": _array_range,
-    "ArrayUnique": _array_unique,
+    "ArrayUnique": lambda items: java.distinct(_array(items)),
     "Base64Decode": _base64_decode,
     "Base64Encode": _base64_encode,
     "Hash": digest,
     "JsonMerge": _json_merge,
     "JsonToString": text,
-    "MathAdd": lambda left, right: _integer(left) + _integer(right),
+    "MathAdd": _math_add,
     "StringSplit": _string_split,
     "StringToJson": _string_to_json,
 }

@@ -38,9 +38,9 @@ ARITY: Final[dict[str, tuple[int, int | None]]] = {
     "MathRandom": (2, 3),
     "StringSplit": (2, 2),
     "StringToJson": (1, 1),
-    "UUID": (0, 0),
+    "UUID": (0, None),
 }
-"""How many arguments each function takes; no upper limit is None."""
+"""How many arguments each function takes; no upper limit is None. `UUID` ignores what it gets."""
 
 _BLANK = re.compile(r"\s*")
 _CALL = re.compile(r"States\.([A-Za-z0-9]+)\s*\(")

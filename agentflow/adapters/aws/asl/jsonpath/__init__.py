@@ -1,6 +1,7 @@
 """JSONPath with the service's semantics."""
 
 from agentflow.adapters.aws.asl.jsonpath.evaluate import (
+    BeyondError,
     Data,
     MissingError,
     find,
@@ -9,4 +10,14 @@ from agentflow.adapters.aws.asl.jsonpath.evaluate import (
 )
 from agentflow.adapters.aws.asl.jsonpath.syntax import Path, parse, parse_prefix
 
-__all__ = ["Data", "MissingError", "Path", "find", "is_reference", "parse", "parse_prefix", "put"]
+__all__ = [
+    "BeyondError",
+    "Data",
+    "MissingError",
+    "Path",
+    "find",
+    "is_reference",
+    "parse",
+    "parse_prefix",
+    "put",
+]

@@ -22,12 +22,20 @@ from agentflow.adapters.aws.asl.jsonpath.syntax import (
     definite,
     parse,
 )
-from agentflow.adapters.aws.asl.values import ABSENT, Absent, is_number, text
+from agentflow.adapters.aws.asl.values import ABSENT, Absent, is_number, spaced, text
 from agentflow.errors import Json
 
 
 class MissingError(Exception):
     """A path leads nowhere; the message is the one that the service shows."""
+
+
+class NoListError(MissingError):
+    """An index or slice is applied to something else than a list."""
+
+
+class BeyondError(MissingError):
+    """The index at the end of a path is beyond its list; payload templates get null there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,18 @@ class Data:
     input: Json
     context: Json = None
     variables: Mapping[str, Json] = field(default_factory=dict)
+    given: Json | Absent = ABSENT
+    """The input of the execution."""
+
+    def quoted(self, root: str) -> str:
+        """What messages quote of the data that a path starts from.
+
+        The service quotes texts as it got them: what comes from outside has blanks, as most
+        clients write JSON, and what the service wrote itself has none.
+        """
+        if root == "$$":
+            return spaced(self.context)
+        return spaced(self.input) if self.input is self.given else text(self.input)
 
     def root(self, name: str) -> Json:
         """The value of `$`, `$$` or a variable.
@@ -59,13 +79,16 @@ def find(path: str | Path, data: Data) -> Json:
     A list is empty where nothing is found; a definite path has to lead to something.
 
     Raises:
-        MissingError: a definite path leads nowhere.
+        MissingError: a definite path leads nowhere, or a slice is not one of a list.
     """
     parsed = parse(path) if isinstance(path, str) else path
+    root = data.root(parsed.root)
     try:
-        return _find(parsed, data.root(parsed.root), data)
+        return _find(parsed, root, data)
+    except NoListError:
+        raise
     except MissingError:
-        if parsed.definite or parsed.root not in ("$", "$$"):
+        if parsed.definite:
             raise
         return []
 
@@ -80,8 +103,18 @@ def _find(path: Path, root: Json, data: Data) -> Json:
     elif found:
         value = found[0]
     else:
-        raise MissingError(f"No results for path: {path}")
+        beyond = _is_beyond(root, steps, data)
+        raise (BeyondError if beyond else MissingError)(f"No results for path: {path}")
     return value if call is None else _FUNCTIONS[call.function](value)
+
+
+def _is_beyond(root: Json, steps: tuple[Step, ...], data: Data) -> bool:
+    """Whether a path ends with an index of a list that has no such item."""
+    if not steps or not isinstance(steps[-1], Indexes):
+        return False
+    return any(
+        isinstance(each, list) for each in _walk(root, steps[:-1], "$", sure=True, data=data)
+    )
 
 
 def _walk(
@@ -163,7 +196,7 @@ def _indexed(
         if sure:
             if value is None:
                 raise MissingError(f"The path {at} is null")
-            raise MissingError(
+            raise NoListError(
                 f"Filter: {step} can only be applied to arrays. Current context is: {text(value)}"
             )
         return

@@ -147,7 +147,7 @@ def parse(text: str) -> Path:
     """
     reader = _PathReader(text, 0)
     path = reader.path()
-    if reader.at != len(text):
+    if reader.at != len(text.rstrip()):
         raise MalformedError(f"unexpected `{text[reader.at :][:20]}` in a path", reader.at)
     return path
 

@@ -161,7 +161,7 @@ class Visit:
         context = self.context()
         if item is not None:
             context["Map"] = item
-        return Data(value, context, self.place.variables)
+        return Data(value, context, self.place.variables, self.execution.input)
 
     def scope(self, item: Json = None, **states: Json) -> Scope:
         """What JSONata sees: `$states` with these members, and the variables."""

@@ -1,0 +1,207 @@
+"""Intrinsic functions as the service computes them, where its documentation says less."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentflow.adapters.aws.asl import intrinsics
+from agentflow.adapters.aws.asl.errors import EvaluationError
+from agentflow.adapters.aws.asl.jsonpath import Data
+from agentflow.adapters.aws.asl.simulate import simulate
+
+INT = 2**31 - 1
+
+
+def call(text: str, value: Any = None) -> Any:
+    return intrinsics.evaluate(intrinsics.parse(text), Data(value), random.Random(1))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        pytest.param("States.ArrayGetItem($, 1.2)", [1, 2, 3], 2, id="an index loses its fraction"),
+        pytest.param("States.ArrayGetItem($, 9)", [], None, id="no item of nothing is null"),
+        pytest.param("States.ArrayPartition($, 2.6)", [1, 2, 3], [[1, 2], [3]], id="chunk size"),
+        pytest.param("States.ArrayRange(1.6, 1.4, 1)", None, [1], id="the ends of a range"),
+        pytest.param("States.ArrayRange(5.4, -0.6, -2.4)", None, [5, 3, 1], id="down"),
+        pytest.param("States.ArrayRange(5, 1, 1)", None, [], id="the wrong way"),
+        pytest.param("States.MathRandom(1.6, 2.4)", None, 1, id="the ends of chance"),
+        pytest.param("States.MathAdd(1.5, 0)", None, 2, id="sums round up"),
+        pytest.param("States.MathAdd(-1.5, 0)", None, -1, id="below zero too"),
+        pytest.param("States.MathAdd($, 0)", INT, INT, id="the largest sum"),
+    ],
+)
+def test_numbers_become_whole(text: str, value: Any, expected: Any) -> None:
+    assert call(text, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("items", "item", "found"),
+    [
+        ([1, 2], 2, True),
+        ([1, None], None, True),
+        (["true"], True, True),
+        (["7"], 7, True),
+        ([0, 1], False, False),
+        ([{"a": 1}], {"a": 1}, True),
+        ([{"a": 1, "b": 2}], {"b": 2, "a": 1}, False),
+        ([[1, 2]], [1, 2], True),
+        ([{"a": []}], [], False),
+    ],
+)
+def test_an_item_is_found_by_the_text_it_prints(items: Any, item: Any, found: bool) -> None:
+    assert call("States.ArrayContains($.a, $.b)", {"a": items, "b": item}) is found
+
+
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([3, 1, 3, 2], [1, 2, 3]),
+        (["b", "a", "b"], ["a", "b"]),
+        ([True, False, True], [False, True]),
+        ([1, None, None], [None, 1]),
+        ([1, "1", "01", 1], [1, "1", "01"]),
+        ([[1, 2], [1, 2], [2, 1]], [[2, 1], [1, 2]]),
+        ([{"a": 1, "b": 2}, {"b": 2, "a": 1}], [{"a": 1, "b": 2}]),
+        ([0.1, 2**40, 0.5, 2**40], [2**40, 0.5, 0.1]),
+        (list(range(20, 0, -1)), list(range(1, 21))),
+    ],
+)
+def test_unique_items_are_in_the_order_of_a_hash_set(items: Any, expected: Any) -> None:
+    assert call("States.ArrayUnique($)", items) == expected
+
+
+@given(st.lists(st.none() | st.booleans() | st.integers() | st.floats() | st.text()))
+def test_every_item_is_among_the_unique_ones_once(items: list[Any]) -> None:
+    found = call("States.ArrayUnique($)", items)
+
+    assert len(found) == len({repr(item) for item in found})
+    assert all(any(item == other for other in found) for item in items if item == item)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("YWJj", "abc"),
+        ("abc", "i\N{REPLACEMENT CHARACTER}"),
+        ("YWJjZA== ", "abcd"),
+        ("YW==cd", "a"),
+        ("!Y!W!J!j!", "abc"),
+        ("Pj4-", ">>>"),
+        ("A", ""),
+    ],
+)
+def test_base64_is_read_leniently(text: str, expected: str) -> None:
+    assert call("States.Base64Decode($)", text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        pytest.param("States.Format('{}', $)", None, "null", id="null"),
+        pytest.param("States.Format('{}', $)", {"a": [1, "x"]}, "{a=[1, x]}", id="as Java prints"),
+        pytest.param(
+            "States.Format('{}', States.StringToJson($))", '{"a":"x"}', '{"a":"x"}', id="parsed"
+        ),
+        pytest.param(r"States.Format('\{{}\}', 1)", None, "{1}", id="escaped braces"),
+        pytest.param("States.Format($, 1)", "<{}>", "<1>", id="a template from the input"),
+        pytest.param("States.Hash(7, 'MD5')", None, "8f14e45fceea167a5a36dedd4bea2543", id="hash"),
+        pytest.param("States.JsonMerge($, $, 'x')", {"a": 1}, {"a": 1}, id="not deep"),
+        pytest.param("States.StringToJson($)", " ", None, id="nothing is null"),
+    ],
+)
+def test_other_values_than_texts_are_taken(text: str, value: Any, expected: Any) -> None:
+    assert call(text, value) == expected
+
+
+@pytest.mark.parametrize("arguments", ["", "'x'", "$.missing_is_not_looked_up", "1, 2"])
+def test_uuid_ignores_its_arguments(arguments: str) -> None:
+    given = {"missing_is_not_looked_up": 1}
+
+    assert len(call(f"States.UUID({arguments})", given)) == 36
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "States.ArrayContains('a', 'a')",
+        "States.ArrayGetItem($.a, 3)",
+        "States.ArrayGetItem($.a, -1)",
+        "States.ArrayGetItem($.a, '1')",
+        "States.ArrayLength($.s)",
+        "States.ArrayPartition($.a, 0.6)",
+        "States.ArrayPartition($.a, null)",
+        "States.ArrayRange(1, 10, 0.49)",
+        "States.ArrayRange(1, 1001, 1)",
+        "States.ArrayRange(1001, 1, -1)",
+        "States.Base64Encode(123)",
+        "States.Base64Decode($.long)",
+        "States.Format('}')",
+        "States.Format('Hello {', $.s)",
+        "States.Format('{{}}', $.s)",
+        "States.Format(123, $.s)",
+        "States.Hash($.s, 'sha-256')",
+        "States.Hash($.long, 'MD5')",
+        "States.JsonMerge($, $, true)",
+        "States.JsonMerge($, null, false)",
+        "States.MathAdd(2147483647, 1)",
+        "States.MathAdd(3000000000, -1000000000)",
+        "States.MathAdd(true, 1)",
+        "States.MathAdd('1', 1)",
+        "States.MathRandom(1.4, 1.6)",
+        "States.MathRandom(1, 10, null)",
+        "States.StringSplit($.s, null)",
+        "States.StringToJson(5)",
+        "States.StringToJson('undefined')",
+    ],
+)
+def test_an_argument_that_does_not_fit_is_named_by_its_function(text: str) -> None:
+    value = {"a": [1, 2, 3], "s": "x", "long": "A" * 10_001}
+
+    with pytest.raises(EvaluationError) as caught:
+        call(text, value)
+
+    name = text.split("(", maxsplit=1)[0]
+    assert caught.value.detail == (
+        f"The function '{text}' had the following error: Invalid arguments in {name}"
+    )
+
+
+def run(expression: str, given: Any) -> Any:
+    state = {"Type": "Pass", "Parameters": {"v.$": expression}, "End": True}
+    return simulate({"StartAt": "Pick", "States": {"Pick": state}}, given)
+
+
+def test_a_missing_argument_names_the_whole_call() -> None:
+    outcome = run("States.Format('{}', States.Format('{}', $.nope))", {"other": 1})
+
+    assert outcome.error == "States.Runtime"
+    assert outcome.cause == (
+        "An error occurred while executing the state 'Pick' (entered at the event id #2). The "
+        "function 'States.Format('{}', States.Format('{}', $.nope))' had the following error: The "
+        "JsonPath argument for the field '$.nope' could not be found in the input "
+        "'{\"other\": 1}'"
+    )
+
+
+def test_an_index_beyond_the_list_is_null_in_a_template_and_missing_in_a_call() -> None:
+    assert run("$.items[5]", {"items": [1, 2]}).output == {"v": None}
+    assert run("$.items[5].x", {"items": [1, 2]}).error == "States.Runtime"
+    assert "'$.items[5]' could not be found" in str(
+        run("States.Format('{}', $.items[5])", {"items": [1, 2]}).cause
+    )
+
+
+def test_texts_are_quoted_as_the_service_got_or_wrote_them() -> None:
+    select = {"Type": "Pass", "Parameters": {"v.$": "$.nope"}, "End": True}
+    shape = {"Type": "Pass", "Parameters": {"a.$": "$", "b": 1}, "Next": "Pick"}
+    states = {"Shape": shape, "Pick": select}
+
+    outcome = simulate({"StartAt": "Shape", "States": states}, {"x": [1, 2]})
+
+    assert str(outcome.cause).endswith('in the input \'{"a":{"x":[1,2]},"b":1}\'')
