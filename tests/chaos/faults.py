@@ -30,6 +30,8 @@ HOST = "ray::Host"
 LEASE_SECONDS = 10.0
 SPARED = 0.97
 """How often an orchestrator is spared that has just come, or on which all depends."""
+_LATE = 0.5
+"""The part of a campaign after which what has not come up yet goes first."""
 _HAS_WORKED = 1.0
 """Seconds of work after which it has no longer just come."""
 
@@ -53,6 +55,9 @@ class Targets:
     ray: RayHead | None = None
     postgres: PostgresServer | None = None
     redis: RedisServer | None = None
+
+
+Subjects = Callable[[Targets, random.Random, bool], Sequence[Any]]
 
 
 class Killer:
@@ -113,24 +118,34 @@ class Killer:
         """One fault, of a kind for which there is something to hit now."""
         if self.targets.ray in self._busy:
             return  # all that there is comes up anew
-        possible = {kind: subjects for kind in FAULTS if (subjects := self._free(kind))}
+        seen = self.counts()
+        is_late = self._share >= _LATE
+        possible = {
+            kind: subjects
+            for kind in FAULTS
+            if (subjects := self._free(kind, is_due=is_late and kind.name not in seen))
+        }
         if possible:
-            kind = drawn(list(possible), self.counts(), self._share, self.chance)
+            kind = drawn(list(possible), seen, self._share, self.chance)
             group.create_task(kind.deal(self, kind.name, self.chance.choice(possible[kind])))
 
-    def _free(self, kind: Kind) -> list[Any]:
-        found = kind.subjects(self.targets, self.chance)
+    def _free(self, kind: Kind, *, is_due: bool) -> list[Any]:
+        found = kind.subjects(self.targets, self.chance, is_due)
         return [subject for subject in found if subject is not None and subject not in self._busy]
 
 
 # --- orchestrators --------------------------------------------------------------------------------
 
 
-def _orchestrators(targets: Targets, chance: random.Random) -> Sequence[Orchestrator]:
+def _orchestrators(
+    targets: Targets,
+    chance: random.Random,
+    is_due: bool,
+) -> Sequence[Orchestrator]:
     """Mostly those that others can stand in for: who kills all of them stops everything."""
     every = targets.orchestrators
     at_work = [each for each in every if each.working_seconds > _HAS_WORKED]
-    spared = len(every) > 1 and len(at_work) < len(every)
+    spared = len(every) > 1 and len(at_work) < len(every) and not is_due
     return [each for each in every if (each in at_work and not spared) or chance.random() > SPARED]
 
 
@@ -162,13 +177,16 @@ async def _freeze(killer: Killer, kind: str, victim: Orchestrator, seconds: floa
 # --- parts of Ray ---------------------------------------------------------------------------------
 
 
-def _parts(
-    command: str, needed: Callable[[Iterable[bool]], bool] = any
-) -> Callable[[Targets, random.Random], Sequence[Seen]]:
+def _parts(command: str, needed: Callable[[Iterable[bool]], bool] = any) -> Subjects:
     """Processes of Ray with these words in their command line, while any or all are at work."""
 
-    def parts(targets: Targets, chance: random.Random) -> Sequence[Seen]:
-        if targets.ray is None or not needed(each.is_ready for each in targets.orchestrators):
+    def parts(
+        targets: Targets,
+        chance: random.Random,
+        is_due: bool,
+    ) -> Sequence[Seen]:
+        at_work = [each.is_ready for each in targets.orchestrators]
+        if targets.ray is None or not (any(at_work) if is_due else needed(at_work)):
             return []
         return targets.ray.parts(command)
 
@@ -278,8 +296,8 @@ class Kind:
     of: Literal["orchestrators", "ray", "postgres", "redis"]
     """Of the `Targets`, what it is for."""
     weight: float
-    subjects: Callable[[Targets, random.Random], Sequence[Any]]
-    """What can be hit now."""
+    subjects: Subjects
+    """What can be hit now; more than usual if this kind is due, because it has not come up yet."""
     deal: Callable[[Killer, str, Any], Coroutine[Any, Any, None]]
 
 
@@ -288,20 +306,20 @@ def drawn(
 ) -> Kind:
     """A kind by its weight; the later it is, the more likely one that has not come up yet.
 
-    When half of the time has gone (`share` is how much of it), those go first. Some are seldom
+    When it is late (`share` is how much of the time has gone), those go first. Some are seldom
     possible, because everything has to be at work, and would be left to luck otherwise.
     """
     new = [kind for kind in possible if kind.name not in seen]
-    if new and chance.random() < 2 * share:
+    if new and chance.random() < share / _LATE:
         return chance.choice(new)
     return chance.choices(possible, [kind.weight for kind in possible])[0]
 
 
-def _postgres(targets: Targets, chance: random.Random) -> Sequence[PostgresServer | None]:
+def _postgres(targets: Targets, *_ignored: object) -> Sequence[PostgresServer | None]:
     return [targets.postgres]
 
 
-def _redis(targets: Targets, chance: random.Random) -> Sequence[RedisServer | None]:
+def _redis(targets: Targets, *_ignored: object) -> Sequence[RedisServer | None]:
     return [targets.redis]
 
 
