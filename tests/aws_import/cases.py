@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EPOCH = 1_700_000_000.0
 _SERVICE_NAMES = {
     "Timeout": "States.Timeout",
+    "PayloadTooLarge": "States.DataLimitExceeded",
     "LoopLimit": "States.Runtime",
     **dict.fromkeys(EVALUATION, "States.Runtime"),
 }
@@ -76,21 +77,23 @@ def judge(case: Case) -> Verdict:
     if "foreign.task" in loaded.text:
         return Verdict(case, "it names its function only when it runs, so only AWS can call it")
     ended = virtual.run(loaded, case.data["input"], virtual.World(call, {}, EPOCH))
-    pairs = sorted(map(tuple, case.data.get("normalise", [])), key=lambda pair: -len(pair[0]))
-    if _same(case.data, ended, pairs):
+    if ends_as_recorded(case, ended.status, ended.output, ended.error):
         return Verdict(case)
     expected = {key: case.data[key] for key in case.data if key.startswith("expected_")}
     return Verdict(case, note=f"{json.dumps(expected)[:500]}\n     got {ended}"[:1200])
 
 
-def _same(data: dict[str, Any], ended: virtual.Outcome, pairs: Any) -> bool:
+def ends_as_recorded(case: Case, status: str, output: Json, error: Json) -> bool:
+    """Whether an outcome, in the words of workflows, is the recorded one."""
+    pairs = sorted(map(tuple, case.data.get("normalise", [])), key=lambda pair: -len(pair[0]))
+    data: dict[str, Any] = case.data
     if data["expected_status"] == "SUCCEEDED":
-        return ended.status == "succeeded" and equal(
-            data.get("expected_output"), normalised(ended.output, pairs)
+        return status == "succeeded" and equal(
+            data.get("expected_output"), normalised(output, pairs)
         )
-    if ended.status != "failed":
+    if status != "failed":
         return False
-    name = ended.error["name"]
+    name = error["name"]
     expected = data.get("expected_error")
     if expected == "States.QueryEvaluationError" and name in EVALUATION:
         return True

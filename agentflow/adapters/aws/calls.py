@@ -19,6 +19,8 @@ from agentflow.spec.expressions.tree import Tree, children
 from agentflow.spec.model import Call, Compensation, Duration, Reduce, Retry, Step
 
 RESULT = "$states.result.Payload"
+FOREIGN = "agentflow.adapters.aws.foreign."
+"""What begins the names of functions that are compiled to states, see `native`."""
 
 
 def write_call(w: Writer, step: Step, names: Names, after: After) -> None:
@@ -76,6 +78,14 @@ def invocation(
             "an agent keeps state between calls, and a Lambda function does not",
             "keep its state in a database, and make its method a function",
         )
+    if call.function.startswith(FOREIGN):
+        w.refusals.refuse(
+            "AF602",
+            f"`{call.function}` stands where only a function of yours can",
+            call.span,
+            "on AWS it is a state, and no function",
+            "call it in a step of its own: in the `do` of the map",
+        )
     if isinstance(call, Call) and call.resources is not None:
         w.note(f"`resources` of {call.function} have no effect: a Lambda has a size of its own")
     w.functions.add(call.function)
@@ -109,8 +119,13 @@ def seconds(duration: Duration | None, templates: Templates) -> Json:
 
 def _retries(w: Writer, retry: Retry | None, *, at_most_once: bool, faulty: bool) -> list[State]:
     service = transient(faults.NEVER_BEGUN if at_most_once else faults.TRANSIENT)
+    return [service, *policies(w, retry, faulty=faulty)]
+
+
+def policies(w: Writer, retry: Retry | None, *, faulty: bool) -> list[State]:
+    """The retriers of a policy; `faulty` says that the arguments may raise a fault."""
     if retry is None or retry.max_attempts < 2:
-        return [service]
+        return []
     names = faults.service_names(retry.on)
     interval = max(1, math.ceil(retry.interval))
     if interval != retry.interval:
@@ -126,7 +141,7 @@ def _retries(w: Writer, retry: Retry | None, *, at_most_once: bool, faulty: bool
         policy["JitterStrategy"] = "FULL"
     # A fault in the arguments is no failed attempt, so nothing is to be repeated.
     never: State = {"ErrorEquals": [faults.QUERY], "MaxAttempts": 0}
-    return [service, *([never] if faulty and names == [faults.ALL] else []), policy]
+    return [*([never] if faulty and names == [faults.ALL] else []), policy]
 
 
 def _keeping_undo(w: Writer, step: Step, undo: Compensation, names: Names, ending: State) -> State:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentflow.adapters.aws import library
-from agentflow.adapters.aws.calls import write_call
 from agentflow.adapters.aws.control import (
     write_loop,
     write_raise,
@@ -18,6 +17,7 @@ from agentflow.adapters.aws.control import (
 from agentflow.adapters.aws.forks import write_fork
 from agentflow.adapters.aws.handling import write_saga, write_try
 from agentflow.adapters.aws.maps import write_map
+from agentflow.adapters.aws.native import write_call
 from agentflow.adapters.aws.waits import write_emit, write_listen, write_run, write_wait
 from agentflow.adapters.aws.writer import WriteStep
 from agentflow.adapters.target import Capabilities, Capability, Support

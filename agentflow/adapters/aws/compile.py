@@ -14,6 +14,8 @@ from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.inputs import write_input
 from agentflow.adapters.aws.limits import check_limits
+from agentflow.adapters.aws.native import mixed
+from agentflow.adapters.aws.record import with_spec
 from agentflow.adapters.aws.settings import GUARANTEES, settings
 from agentflow.adapters.aws.templates import can_fail
 from agentflow.adapters.aws.variables import Names
@@ -105,6 +107,8 @@ def _machine(
     _lowered(workflow, report)
     writer = Writer(lowered, chosen, refusals, report, WRITERS)
     written = _write(writer, workflow)
+    if chosen.keep_spec:
+        written = with_spec(written, workflow, chosen)
     check_limits(writer, json.dumps(written, ensure_ascii=False, separators=(",", ":")))
     return _Machine(writer, written)
 
@@ -167,7 +171,7 @@ def _write(w: Writer, workflow: Workflow) -> State:
             "TimeoutSeconds of a state machine is a number",
             "write the number of seconds",
         )
-    ordered: State = _in_order({**head, **machine})
+    ordered: State = _in_order(mixed({**head, **machine}))
     return ordered
 
 
@@ -284,7 +288,7 @@ _ORDER = [
     "States",
 ]
 _RANK = {key: rank for rank, key in enumerate(_ORDER)}
-_DATA = frozenset({"Assign", "Output", "Arguments", "ItemSelector"})
+_DATA = frozenset({"Assign", "Output", "Arguments", "ItemSelector", "Parameters"})
 
 
 def _in_order(value: Any) -> Any:

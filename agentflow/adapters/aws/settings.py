@@ -21,6 +21,8 @@ class Settings:
     event_bus: str = "default"
     distributed: bool = False
     """Whether maps run as child executions: more than 40 items at once, results over 256 KiB."""
+    keep_spec: bool = False
+    """Whether the definition's `Comment` holds the spec, so that it can be imported as it was."""
 
 
 GUARANTEES: Mapping[Kind, str] = {

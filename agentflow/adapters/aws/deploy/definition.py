@@ -54,8 +54,14 @@ def printed(definition: Json) -> str:
 
 def _invocations(definition: Any) -> Iterator[dict[str, Json]]:
     for task in _tasks(definition):
-        if task["Resource"].startswith(LAMBDA):
+        if task["Resource"].startswith(LAMBDA) and _is_ours(task["Arguments"]):
             yield task["Arguments"]
+
+
+def _is_ours(arguments: Any) -> bool:
+    """Whether a function is invoked with what the bundle's handler takes."""
+    payload = arguments.get("Payload") if isinstance(arguments, dict) else None
+    return isinstance(payload, dict) and bool({"step", "schema"} & payload.keys())
 
 
 def _tasks(machine: Any) -> Iterator[dict[str, Any]]:

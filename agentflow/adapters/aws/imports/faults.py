@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME, TASK_FAILED, TIMEOUT, WILDCARD
+from agentflow.adapters.aws.asl.errors import (
+    DATA_LIMIT,
+    QUERY,
+    RUNTIME,
+    TASK_FAILED,
+    TIMEOUT,
+    WILDCARD,
+)
 from agentflow.adapters.aws.asl.model import Retrier
 from agentflow.adapters.aws.faults import TRANSIENT
 from agentflow.spec.model import Retry
 
 _TIMEOUTS: Final = (TIMEOUT, "States.HeartbeatTimeout")
 OURS: Final = "Timeout"
+_TOO_LARGE: Final = "PayloadTooLarge"
+_SAME: Final = {**dict.fromkeys(_TIMEOUTS, OURS), DATA_LIMIT: _TOO_LARGE}
+"""What the service calls them, and what we do."""
 
 EVALUATION: Final = (
     "MissingKey",
@@ -27,7 +37,7 @@ FATAL: Final = (RUNTIME, "NotMapped", "LoopLimit", *EVALUATION)
 
 def names(error_equals: tuple[str, ...]) -> tuple[str, ...]:
     """The names that a `retry` or a handler has for those of the service."""
-    found = [OURS if each in _TIMEOUTS else each for each in error_equals]
+    found = [_SAME.get(each, each) for each in error_equals]
     if WILDCARD in found or TASK_FAILED in found:
         return ("*",)
     if QUERY in found:  # our expressions have names of their own
@@ -50,16 +60,18 @@ def error_output(bound: str, *, is_lambda: bool) -> str:
 
     Lambda reports a failure of a function as JSON.
     """
-    name = f'"{TIMEOUT}" if {bound}.name == "{OURS}" else {bound}.name'
+    theirs = f'{{"{OURS}": "{TIMEOUT}", "{_TOO_LARGE}": "{DATA_LIMIT}"}}'
+    name = f"{theirs}.get({bound}.name, {bound}.name)"
     return f'{{"Error": {name}, "Cause": {cause(bound, is_lambda=is_lambda)}}}'
 
 
 def cause(bound: str, *, is_lambda: bool) -> str:
     """The source of the `Cause` of an error that a handler has bound."""
-    if not is_lambda:
-        return f'"" if {bound}.name == "{OURS}" else {bound}.message'
-    report = f'json_encode({{"errorMessage": {bound}.message, "errorType": {bound}.name}})'
-    return f'"" if {bound}.name == "{OURS}" else {report}'
+    told = f"{bound}.message"
+    if is_lambda:
+        report = f'json_encode({{"errorMessage": {told}, "errorType": {bound}.name}})'
+        told = f'{told} if {bound}.name == "{_TOO_LARGE}" else {report}'
+    return f'"" if {bound}.name == "{OURS}" else {told}'
 
 
 def worth_retrying(retriers: tuple[Retrier, ...], *, is_lambda: bool) -> list[Retrier]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from agentflow.adapters.aws.asl.model import (
     Choice,
@@ -18,6 +19,7 @@ from agentflow.adapters.aws.asl.model import (
 )
 from agentflow.adapters.aws.imports.lowered import Lowered, Steps
 from agentflow.adapters.aws.imports.naming import workflow_name
+from agentflow.adapters.aws.imports.records import recorded
 from agentflow.adapters.aws.imports.scopes import assigns, lower_map, lower_parallel
 from agentflow.adapters.aws.imports.states import (
     lower_choice,
@@ -30,10 +32,16 @@ from agentflow.adapters.aws.imports.structure import Shape, structured
 from agentflow.adapters.aws.imports.tasks import Lookup, lower_task
 from agentflow.adapters.aws.imports.terms import expression
 from agentflow.adapters.aws.imports.writing import Book, Scope, Writing
+from agentflow.adapters.aws.record import split
 from agentflow.errors import Span, SpecError
 from agentflow.spec.diagnostics import in_order
 from agentflow.spec.expressions.template import Template
 from agentflow.spec.model import Block, Set, Step, Workflow
+
+_CHANGED: Final = (
+    "its Comment holds a workflow that compiles to another definition: it was changed since, so "
+    "its states are read"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,19 @@ def import_machine(
 ) -> Imported:
     """A state machine as a workflow.
 
-    `functions` finds functions of the project for those of Lambda; `source` is the text that
-    mistakes are shown in.
+    A definition that holds the workflow it was compiled from gives that workflow, unless it was
+    changed since. `functions` finds functions of the project for those of Lambda; `source` is the
+    text that mistakes are shown in.
 
     Raises:
         SpecError: with everything that has no place in a workflow.
     """
+    told, spec = split(machine.comment)
+    if (own := recorded(machine)) is not None:
+        return Imported(own, ())
     book = Book()
+    if spec is not None:
+        book.notes.append(_CHANGED)
     span = machine.states[machine.start_at].span
     data = book.namer.fresh("data")
     names: dict[str, Template] = {data: expression("input", span)}
@@ -71,8 +85,9 @@ def import_machine(
         name=workflow_name(name),
         do=Block((begin, *steps)),
         span=span,
-        description=machine.comment,
+        description=told,
         timeout=machine.timeout_seconds,
+        targets={"aws": {"keep_spec": True}},
     )
     return Imported(workflow, tuple(dict.fromkeys(book.notes)))
 
