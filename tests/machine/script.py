@@ -12,21 +12,29 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
 
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine import protocol as p
+from agentflow.runtime.machine.program import Program
 from agentflow.spec.load import loads
 
 EPOCH = 1_700_000_000.0
 
 
-def machine_of(spec: str) -> Machine:
-    """A machine for the steps in `spec` (the value of `do`), or for a whole workflow."""
+@cache
+def program_of(spec: str) -> Program:
+    """The program of the steps in `spec` (the value of `do`), or of a whole workflow."""
     text = spec if spec.lstrip().startswith("workflow:") else "workflow: t\ndo:\n" + spec
-    return Machine(compile_workflow(loads(text, functions=False).workflow))
+    return compile_workflow(loads(text, functions=False).workflow)
+
+
+def machine_of(spec: str) -> Machine:
+    """A machine that has not started."""
+    return Machine(program_of(spec))
 
 
 class Play:
