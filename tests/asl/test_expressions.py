@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentflow.adapters.aws.asl import intrinsics, jsonata, jsonpath
+from agentflow.adapters.aws.asl import intrinsics, jsonpath
 from agentflow.adapters.aws.asl.errors import EvaluationError, MalformedError
 from agentflow.adapters.aws.asl.jsonpath import Data
-from agentflow.adapters.aws.asl.values import ABSENT
 
 INPUT: dict[str, Any] = {
     "a": [1, 2, 3],
@@ -22,11 +21,6 @@ INPUT: dict[str, Any] = {
 
 def call(text: str, value: Any = INPUT) -> Any:
     return intrinsics.evaluate(intrinsics.parse(text), Data(value), random.Random(1))
-
-
-def query(text: str, **names: Any) -> Any:
-    scope = jsonata.Scope({"states": {"input": INPUT}, **names}, 1_700_000_000, random.Random(1))
-    return jsonata.evaluate(text, "Output", scope)
 
 
 @pytest.mark.parametrize(
@@ -158,65 +152,3 @@ def test_a_seed_gives_the_same_number() -> None:
     first, second = (call("States.MathRandom(0, 1000000, 7)") for _ in range(2))
 
     assert first == second
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("$states.input.a[0]", 1),
-        ("$states.input.o.y", None),
-        ("$states.input.o.zz", ABSENT),
-        ("$states.input.rows[k='b'].v", [2, 3]),
-        ("$states.input.rows[k='a'].v", 1),
-        ("[$states.input.rows[k='a'].v]", [1]),
-        ("$exists($states.input.o.y)", True),
-        ("10 / 4", 2.5),
-        ("1 / 0", "Infinity"),
-        ("5.5 % 2", 1.5),
-        ("$partition([1, 2, 3], 2)", [[1, 2], [3]]),
-        ("$partition([], 2)", ABSENT),
-        ("$range(1, 9, 4)", [1, 5, 9]),
-        ("$range(1, 1, 1)", 1),
-        ("$hash('input data', 'MD5')", "812f45842bc6d66ee14572ce20db8e86"),
-        ("$random(42)", 0.7275636800328681),
-        ("$length($uuid())", 36),
-        ("$parse('{\"a\": null}')", {"a": None}),
-        ("$parse(\"{'a': 1}\")", {"a": 1}),
-        ("$string({'é': 1.0, 'n': null})", '{"é":1,"n":null}'),
-        ("$string(1e21)", "1e+21"),
-        ("$string(0.1 + 0.2)", "0.3"),
-        ("'a' & 1.50 & null", "a1.5null"),
-        ("$sort([2, 1, 3], function($l, $r) { $l > $r })", [1, 2, 3]),
-        ("$sum([1..4])", 10),
-        ("$now()", "2023-11-14T22:13:20.000Z"),
-        ("$millis()", 1_700_000_000_000),
-        ("$match('a1', /([a-z])(\\d)$/).groups", ["a", "1"]),
-        ("$count", 7),
-    ],
-)
-def test_jsonata_is_evaluated_like_on_the_service(text: str, expected: Any) -> None:
-    assert query(text, count=7) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("1 + 'a'", "T2002"),
-        ("$number('x')", "D3030"),
-        ("$eval('1')", "T1006"),
-        ("$sum(['a'])", "T0412"),
-        ("$decodeUrlComponent('%E0%A4%A')", "D3140"),
-        ("$error('no')", "no"),
-        ("function($x) { $x }", "unsupported result type"),
-        ('$parse(\'{"a":1,"a":2}\')', "same key"),
-        ("$parse('NaN')", "NaN"),
-        ("$partition([1], 0)", "greater than 0"),
-        ("($f := function($n) { 1 + $f($n) }; $f(1))", "D1011"),
-    ],
-)
-def test_a_jsonata_error_has_its_code(text: str, code: str) -> None:
-    with pytest.raises(EvaluationError) as caught:
-        query(text)
-
-    assert caught.value.name == "States.QueryEvaluationError"
-    assert code in caught.value.detail

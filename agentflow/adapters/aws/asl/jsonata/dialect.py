@@ -5,14 +5,23 @@ Source: https://docs.jsonata.org (2.0), and differences measured against the ser
 
 from __future__ import annotations
 
+import copy
 import math
 import re
+from functools import partial
 from typing import Any
 
 from agentflow.adapters.aws.asl.jsonata import library
-from agentflow.adapters.aws.asl.jsonata.upstream import JException, Jsonata, RegexFlags, Utils
+from agentflow.adapters.aws.asl.jsonata.upstream import (
+    JException,
+    Jsonata,
+    Parser,
+    RegexFlags,
+    Utils,
+)
 
-MAX_RANGE = 10_000_000
+_NEWER = ("??", "?:")
+"""Operators of later versions than the service's."""
 _REGEX_PART = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\(\?<(?![=!])|\$|.", re.DOTALL)
 _CLASSES = {r"\d": "[0-9]", r"\D": "[^0-9]", r"\w": "[A-Za-z0-9_]", r"\W": "[^A-Za-z0-9_]"}
 
@@ -22,6 +31,19 @@ class Dialect(Jsonata):  # type: ignore[misc]  # the library has no types
 
     def __init__(self, expression: str) -> None:
         super().__init__(expression, compile_regex)
+        self._signatures: dict[int, Any] = {}
+
+    def validate_arguments(self, signature: Any, args: Any, context: Any) -> Any:
+        """Arguments that fit a function; null is a value here and not missing."""
+        described = getattr(signature, "signature", None)
+        if described is None:
+            return super().validate_arguments(signature, args, context)
+        known = self._signatures.get(id(described))
+        if known is None:
+            known = self._signatures[id(described)] = copy.copy(described)
+            known.get_symbol = partial(_symbol, described)
+            known.throw_validation_error = partial(_misfit, known)
+        return known.validate(args, context)
 
     def get_per_thread_instance(self) -> Dialect:
         """This one: expressions are shared by no threads."""
@@ -58,9 +80,48 @@ class Dialect(Jsonata):  # type: ignore[misc]  # the library has no types
                 raise JException(code, -1, end)
         if lhs is None or rhs is None or lhs > rhs:
             return None
-        if rhs - lhs + 1 > MAX_RANGE:
+        if rhs - lhs + 1 > library.MAX_SEQUENCE:
             raise JException("D2014", -1, rhs - lhs + 1)
         return Utils.create_sequence_from_iter(range(int(lhs), int(rhs) + 1))
+
+
+def _symbol(described: Any, value: Any) -> str:
+    """The letter of a value's kind in signatures."""
+    return "l" if value is Utils.NULL_VALUE else str(described.get_symbol(value))
+
+
+def _misfit(described: Any, _: Any, symbols: str, name: str) -> Any:
+    """Refuse arguments with these letters; names the first one that does not fit."""
+    pattern, fitting = "", 0
+    for parameter in described._params:  # noqa: SLF001 -- there is no other way to them
+        pattern += parameter.regex
+        found = re.match(pattern, symbols)
+        if found is None:
+            break
+        fitting = found.end()
+    raise JException("T0410", -1, fitting + 1, name)
+
+
+class _NewerError(Exception):
+    """The operator of a later version that an expression has."""
+
+
+def newer(expression: str) -> str | None:
+    """The operator of a later version in an expression that is right otherwise."""
+    if not any(mark in expression for mark in _NEWER):
+        return None
+
+    def refuse(mark: str, _: Any) -> Any:
+        raise _NewerError(mark)
+
+    parser = Parser()
+    for mark in _NEWER:
+        parser.symbol_table[mark].led = partial(refuse, mark)
+    try:
+        parser.parse(expression, compile_regex)
+    except _NewerError as found:
+        return str(found)
+    return None
 
 
 def _is_number(value: Any) -> bool:

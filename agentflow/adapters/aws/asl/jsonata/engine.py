@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -12,8 +11,9 @@ from typing import Any, Final
 
 from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedError
 from agentflow.adapters.aws.asl.intrinsics import Chance
-from agentflow.adapters.aws.asl.jsonata.dialect import Dialect
+from agentflow.adapters.aws.asl.jsonata.dialect import Dialect, newer
 from agentflow.adapters.aws.asl.jsonata.library import functions
+from agentflow.adapters.aws.asl.jsonata.messages import described, quoted, told
 from agentflow.adapters.aws.asl.jsonata.upstream import (
     JException,
     Jsonata,
@@ -31,9 +31,15 @@ MAX_WHOLE: Final = 1e21
 """From here on whole numbers are written with an exponent."""
 
 _EXPRESSION = re.compile(r"\{%(.*)%\}", re.DOTALL)
-_MARK = re.compile(r"\{\{\{?\w+\}\}\}?")
-_NEWER = re.compile(r"\?\?|\?:")
-_SKIPPED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|/\*.*?\*/""", re.DOTALL)
+_FAILURES: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What the library raises; its own exception is a `RuntimeError`, like Python's recursion limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +63,17 @@ def check(expression: str) -> None:
     Raises:
         MalformedError: with the offset of the mistake.
     """
-    plain = _SKIPPED.sub(lambda found: " " * len(found.group()), expression)
-    if newer := _NEWER.search(plain):
-        raise MalformedError(
-            f"`{newer.group()}` is newer than the JSONata of the service", newer.start()
-        )
     try:
         with deep():
             _compile(expression)
+            later = newer(expression)
     except JException as error:
-        raise MalformedError(_message(error), max(0, error.location - 1)) from None
-    except (TypeError, ValueError, AttributeError, IndexError, re.error) as error:
+        raise MalformedError(described(error, _shown), max(0, error.location - 1)) from None
+    except (*_FAILURES, re.error) as error:
         raise MalformedError(str(error)) from None
+    if later is not None:
+        message = f"`{later}` is newer than the JSONata of the service"
+        raise MalformedError(message, expression.find(later))
 
 
 def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
@@ -87,13 +92,11 @@ def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
     try:
         with deep():
             result = _compile(expression).evaluate(None, frame)
-    except (JException, ArithmeticError, ValueError, TypeError, RecursionError) as error:
-        if isinstance(error, RecursionError):
-            error = JException("D1011", -1)
-        reason = _message(error) if isinstance(error, JException) else str(error)
+    except _FAILURES as error:
+        failure = JException("D1011", -1) if isinstance(error, RecursionError) else error
         raise EvaluationError(
             f"The JSONata expression '{expression}' specified for the field '{field}' threw an "
-            f"error during evaluation. {reason}",
+            f"error during evaluation{told(failure, _shown)}",
             QUERY,
         ) from None
     if isinstance(result, Jsonata.JFunctionCallable | Parser.Symbol | re.Pattern):
@@ -146,18 +149,7 @@ def _number(value: float) -> Json:
     return int(value) if value.is_integer() and abs(value) < MAX_WHOLE else value
 
 
-def _message(error: JException) -> str:
-    """The text of an error as the reference implementation writes it: code, message."""
-    template = JException.error_codes.get(error.error)
-    if template is None:
-        return f"{error.error}: {error}"
-    template = template.replace(" Object ", " function ").replace("Object signature", "function")
-    given = iter([error.current, error.expected, error.extra])
-
-    def replace(found: re.Match[str]) -> str:
-        value = _outward(next(given, None))
-        if found.group().startswith("{{{"):
-            return str(value)
-        return "undefined" if isinstance(value, Absent) else json.dumps(value, ensure_ascii=False)
-
-    return f"{error.error}: {_MARK.sub(replace, template)}"
+def _shown(value: Any) -> str:
+    """A value that a message names."""
+    found = _outward(value)
+    return "undefined" if isinstance(found, Absent) else quoted(found)

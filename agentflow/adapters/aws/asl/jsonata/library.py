@@ -6,6 +6,7 @@ import ast
 import functools
 import hashlib
 import json
+import math
 import random
 import re
 import urllib.parse
@@ -15,6 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from agentflow.adapters.aws.asl.intrinsics.functions import Chance, java_random
+from agentflow.adapters.aws.asl.jsonata import formats
 from agentflow.adapters.aws.asl.jsonata.upstream import (
     Functions,
     JException,
@@ -30,6 +32,8 @@ _HASHES: Final = {
     "SHA-384": hashlib.sha384,
     "SHA-512": hashlib.sha512,
 }
+MAX_SEQUENCE: Final = 873_782
+"""Numbers in a sequence that fits into the memory of an evaluation on the service."""
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _RADIX = re.compile(r"0([xX])([0-9a-fA-F]+)|0([oO])([0-7]+)|0([bB])([01]+)")
 
@@ -53,12 +57,24 @@ def functions(at: float, chance: Chance) -> dict[str, Any]:
         "millis": ("<:n>", lambda: millis),
         "shuffle": ("<a:a>", shuffle),
     }
-    native = {name: _native(signature, call) for name, (signature, call) in bound.items()}
+    native = {name: _native(name, signature, call) for name, (signature, call) in bound.items()}
     return {**_CONSTANT, **native, "eval": None}
 
 
-def _native(signature: str, call: Callable[..., Any]) -> Any:
-    return Jsonata.JFunction(Jsonata.JLambda(call), signature)
+class _Native(Jsonata.JFunction):  # type: ignore[misc]  # the library has no types
+    """A function that can be applied to some of its arguments, too."""
+
+    def __init__(self, name: str, signature: str, call: Callable[..., Any]) -> None:
+        super().__init__(Jsonata.JLambda(call), signature)
+        self.function_name = self.signature.function_name = name
+
+    def get_number_of_args(self) -> int:
+        """How many it takes at most."""
+        return int(self.signature.get_number_of_args())
+
+
+def _native(name: str, signature: str, call: Callable[..., Any]) -> Any:
+    return _Native(name, signature, call)
 
 
 def string(value: Any, prettify: Any = None) -> str | None:
@@ -67,6 +83,8 @@ def string(value: Any, prettify: Any = None) -> str | None:
         value = value[0]
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, Jsonata.JFunction | Parser.Symbol):
+        return ""
     return _written(value, "\n" if prettify is True else "")
 
 
@@ -180,37 +198,61 @@ def _decode(name: str) -> Callable[[Any], Any]:
     return decode
 
 
-def _partition(items: Any, length: Any) -> Any:
+def _partition(items: Any, *length: Any) -> Any:
+    if not isinstance(items, list | None):
+        raise JException("T0412", -1, 1, "partition", "x")
     if not items:
         return None
-    count = int(length)
-    if count <= 0:
-        raise ValueError("chunk size must be greater than 0")
+    size = length[0] if length else None
+    count = len(items) if size is None else int(size)
+    if count < 0:
+        raise JException("D3137", -1, "Second argument must be zero or greater")
+    if count == 0:
+        return None
     return [list(items[start : start + count]) for start in range(0, len(items), count)]
 
 
-def _range(first: Any, last: Any, step: Any) -> Any:
-    if step == 0:
-        raise ValueError("step cannot be 0")
-    stop = int(last) + (1 if step > 0 else -1)
-    return Utils.create_sequence_from_iter(range(int(first), stop, int(step)))
+def _range(first: Any, last: Any, *steps: Any) -> Any:
+    if None in (first, last) or not steps or not int(steps[0] or 0):
+        return None
+    step = int(steps[0])
+    found = range(int(first), int(last) + (1 if step > 0 else -1), step)
+    if len(found) > MAX_SEQUENCE:
+        raise JException("D2014", -1, len(found))
+    return Utils.create_sequence_from_iter(found)
 
 
-def _hash(data: Any, algorithm: Any) -> Any:
-    if algorithm not in _HASHES:
-        raise ValueError(f"there is no hash algorithm {algorithm}")
-    return _HASHES[algorithm](str(string(data)).encode(), usedforsecurity=False).hexdigest()
+def _hash(data: Any, *algorithms: Any) -> Any:
+    name = algorithms[0] if algorithms else None
+    if data is None or name is None:
+        return None
+    if name not in _HASHES:
+        raise JException("D3137", -1, f"Unsupported hash algorithm: {name}")
+    return _HASHES[name](data.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
 
 
-def _parse(text: Any) -> Any:
+def _parse(text: Any = None) -> Any:
     """Strict JSON without duplicate keys; texts may be in single quotes."""
     if text is None:
         return None
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
-    except json.JSONDecodeError:
-        value = _single_quoted(text)
+        try:
+            value = _loaded(text)
+        except json.JSONDecodeError:
+            value = _single_quoted(text)
+    except (ValueError, SyntaxError, RecursionError):
+        raise JException("D3137", -1, "Invalid JSON") from None
     return _marked(value)
+
+
+def _loaded(text: str) -> Any:
+    return json.loads(
+        text,
+        object_pairs_hook=_unique,
+        parse_constant=_refuse,
+        parse_float=_finite,
+        parse_int=_long,
+    )
 
 
 def _single_quoted(text: str) -> Any:
@@ -218,7 +260,18 @@ def _single_quoted(text: str) -> Any:
     swapped = re.sub(
         r"'((?:[^'\\]|\\.)*)'", lambda found: json.dumps(ast.literal_eval(found.group())), text
     )
-    return json.loads(swapped, object_pairs_hook=_unique, parse_constant=_refuse)
+    return _loaded(swapped)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _refuse(digits)
+
+
+def _long(digits: str) -> float:
+    """Whole numbers are exact within 64 bits."""
+    value = int(digits)
+    return value if -(2**63) <= value < 2**63 else _finite(digits)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -240,22 +293,71 @@ def _marked(value: Any) -> Any:
     return [_marked(item) for item in value] if isinstance(value, list) else value
 
 
+def _contains(text: Any, part: Any) -> Any:
+    return None if part is None else Functions.contains(text, part)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    if base is None or exponent is None:
+        return None
+    try:
+        result = float(base) ** float(exponent)
+    except (OverflowError, ZeroDivisionError):
+        result = math.inf
+    if isinstance(result, complex) or not math.isfinite(result):
+        raise JException("D3061", -1, base, exponent)
+    return result
+
+
+def _replace(text: Any, pattern: Any, by: Any, limit: Any = None) -> Any:
+    if pattern == "":
+        raise JException("D3010", -1)
+    if limit is not None and limit < 0:
+        raise JException("D3011", -1)
+    return Functions.replace(text, pattern, by, limit)
+
+
+def _encode(name: str, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def encode(text: Any) -> Any:
+        try:
+            return call(text)
+        except UnicodeEncodeError:
+            raise JException("D3140", -1, name, text) from None
+
+    return encode
+
+
 def _random(chance: Chance, seed: Any) -> float:
     return chance.random() if seed is None else java_random(int(seed))
 
 
 _CONSTANT: Final[dict[str, Any]] = {
-    name: _native(signature, call)
+    name: _native(name, signature, call)
     for name, signature, call in (
         ("string", "<x-b?:s>", string),
         ("number", "<(nsb)-:n>", _number),
         ("substring", "<s-nn?:s>", _substring),
+        ("contains", "<s-(sf):b>", _contains),
+        ("replace", "<s-(sf)(sf)n?:s>", _replace),
         ("sort", "<af?:a>", _sort),
+        ("power", "<n-n:n>", _power),
+        ("formatBase", "<n-n?:s>", formats.format_base),
+        ("formatNumber", "<n-so?:s>", formats.format_number),
+        ("parseInteger", "<s-s:n>", formats.parse_integer),
+        ("formatInteger", "<n-s:s>", formats.format_integer),
+        ("toMillis", "<s-s?:n>", formats.to_millis),
+        ("fromMillis", "<n-s?s?:s>", formats.from_millis),
         ("decodeUrl", "<s-:s>", _decode("decodeUrl")),
         ("decodeUrlComponent", "<s-:s>", _decode("decodeUrlComponent")),
-        ("partition", "<an:a>", _partition),
-        ("range", "<nnn:a>", _range),
-        ("hash", "<s-s:s>", _hash),
+        ("encodeUrl", "<s-:s>", _encode("encodeUrl", Functions.encode_url)),
+        (
+            "encodeUrlComponent",
+            "<s-:s>",
+            _encode("encodeUrlComponent", Functions.encode_url_component),
+        ),
+        ("partition", "<xn?:a>", _partition),
+        ("range", "<nnn?:a>", _range),
+        ("hash", "<s-s?:s>", _hash),
         ("parse", "<s-:x>", _parse),
     )
 }

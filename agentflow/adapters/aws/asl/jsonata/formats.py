@@ -1,0 +1,76 @@
+"""Numbers and times as text and back: the library's functions with the service's refusals."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+from agentflow.adapters.aws.asl.jsonata.pictures import mistake, unknown_component
+from agentflow.adapters.aws.asl.jsonata.upstream import Functions, JException
+
+_ISO_8601 = re.compile(
+    r"\d{4}(-[01]\d)*(-[0-3]\d)*(T[0-2]\d:[0-5]\d:[0-5]\d)*(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?",
+    re.ASCII,
+)
+
+
+def format_base(value: Any, radix: Any = None) -> Any:
+    """`$formatBase`."""
+    if radix is not None and not 2 <= int(radix) <= 36:
+        raise JException("D3100", -1, radix)
+    return Functions.format_base(value, radix)
+
+
+def format_number(value: Any, picture: Any, options: Any = None) -> Any:
+    """`$formatNumber`; wrong pictures are refused like on the service."""
+    if value is not None and picture is not None and not options and (code := mistake(picture)):
+        raise JException(code, -1)
+    return Functions.format_number(value, picture, options)
+
+
+def parse_integer(text: Any, picture: Any) -> Any:
+    """`$parseInteger`: what the picture cannot read is not a number."""
+    if text is None or picture is None:
+        return None
+    try:
+        found = _in_sequence(picture, lambda: Functions.parse_integer(text, picture))
+    except ValueError:
+        found = None
+    return math.nan if found is None else found
+
+
+def format_integer(value: Any, picture: Any) -> Any:
+    """`$formatInteger`."""
+    if value is None or picture is None:
+        return None
+    return _in_sequence(picture, lambda: Functions.format_integer(math.floor(value), picture))
+
+
+def _in_sequence(picture: str, compute: Callable[[], Any]) -> Any:
+    try:
+        return compute()
+    except RuntimeError as error:
+        if "%s" in str(error):  # the library leaves out what it could not do
+            raise JException("D3130", -1, picture[:1]) from None
+        raise
+
+
+def to_millis(text: Any, picture: Any = None) -> Any:
+    """`$toMillis`: without a picture of ISO 8601 only."""
+    if text is not None and picture is None and not _ISO_8601.fullmatch(text):
+        raise JException("D3110", -1, text)
+    _check_dates(picture)
+    return Functions.datetime_to_millis(text, picture)
+
+
+def from_millis(millis: Any, picture: Any = None, timezone: Any = None) -> Any:
+    """`$fromMillis`."""
+    _check_dates(picture)
+    return Functions.datetime_from_millis(millis, picture, timezone)
+
+
+def _check_dates(picture: str | None) -> None:
+    if picture is not None and (letter := unknown_component(picture)):
+        raise JException("D3132", -1, letter)
