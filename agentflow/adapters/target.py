@@ -75,7 +75,7 @@ class Resource:
     """Something of the cloud that the workflow uses, for roles and infrastructure."""
 
     kind: str
-    """`function`, `workflow`, `event bus`, …"""
+    """`function`, `workflow`, `event bus`, `bucket`, …"""
     name: str
     action: str
     """What the workflow does with it, in the cloud's words: `lambda:InvokeFunction`."""

@@ -22,10 +22,13 @@ from sfnx.testing import run as interpret
 from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
 from agentflow.adapters.aws.compile import TARGET
+from agentflow.adapters.aws.objects import Objects
+from agentflow.adapters.bundle.helper import Helper
 from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json, fault_value
 from agentflow.functions.context import Context
 from agentflow.functions.failures import error_value
+from agentflow.functions.hosts import many
 from agentflow.functions.invoke import Stream, invoke, prepare
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine import protocol as p
@@ -74,6 +77,10 @@ class World:
     messages: Mapping[str, Json] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     events: list[Json] = field(default_factory=list)
+    objects: dict[str, str | bytes] = field(default_factory=dict)
+    """What state machines wrote to S3, by `bucket/key`."""
+    steps: list[tuple[str, str, int]] = field(default_factory=list)
+    """Of the calls in a cloud: execution, step and attempt."""
 
     def call(self, name: str, arguments: Json) -> Json:
         """Call a function; JSON in, JSON out.
@@ -237,7 +244,15 @@ def on_simulator(
             raise TaskError(failure.error, failure.cause) from None
 
     machine = machines[loaded.workflow.name]
-    done = simulate(machine, input, tasks, machines=machines, started_at=EPOCH)
+    done = simulate(
+        machine,
+        input,
+        tasks,
+        machines=machines,
+        objects=world.objects,
+        name="execution",
+        started_at=EPOCH,
+    )
     if done.status == "SUCCEEDED":
         return Outcome("succeeded", done.output, None, world.calls)
     return Outcome("failed", None, _error(done.error or done.status, done.cause or ""), world.calls)
@@ -289,10 +304,22 @@ def _task(call: Call, machines: dict[str, Json], world: World) -> object:
 
 def lambda_answer(payload: Json, world: World) -> Json:
     """What the handler of the Lambda bundle answers."""
+    helper = Helper(stored=Objects(lambda bucket, key: str(world.objects[f"{bucket}/{key}"])))
+
+    def call(arguments: Json, context: Context) -> Json:
+        world.steps.append((context.execution_id, context.step, context.attempt))
+        return world.call(payload["function"], arguments)
+
     try:
         if "evaluate" in payload:
             return evaluate(payload["evaluate"], payload["names"])
-        return world.call(payload["function"], payload["arguments"])
+        context = Context(payload["execution"], "", payload["step"], payload["attempt"])
+        if "batch" in payload:
+            return many.batch(payload["batch"], context, call, helper.fill)
+        if "reduce" in payload:
+            found = helper.outcomes(payload["reduce"]["results"])
+            return many.reduced(payload["reduce"], found, context, call, helper.fill)
+        return call(payload["arguments"], context)
     except Fault as fault:
         message = json.dumps(fault.value(), separators=(",", ":"))
         cause = {"errorMessage": message, "errorType": fault.name}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +95,48 @@ def test_a_lambda_may_write_its_log_and_keep_tokens_if_steps_wait(everything: Pa
     ]
     _, table = iam.function_policy(own, ARNS)["Statement"]
     assert table["Action"] == ["dynamodb:PutItem"]
+
+
+BIG = """
+workflow: shopping
+do:
+  - id: totals
+    map: ${ input.orders }
+    as: order
+    call: shop.orders.total
+    with: {items: "${ order }"}
+    batch: 10
+    reduce: {call: shop.orders.large, with: {size: "${ sum(items) }"}}
+"""
+
+
+@pytest.mark.parametrize("per_function", [False, True], ids=["one Lambda", "a Lambda each"])
+def test_results_in_s3_may_be_written_by_the_map_and_read_by_who_combines_them(
+    tmp_path: Path, *, per_function: bool
+) -> None:
+    package = packed(tmp_path, text=BIG, results="lake/maps", per_function=per_function)
+    machine = iam.machine_policy(package.machine, ARNS)["Statement"]
+    (writes,) = (each for each in machine if "s3:PutObject" in each["Action"])
+    assert writes["Resource"] == ["arn:aws:s3:::lake/maps/*"]
+    assert any("arn:aws:states:eu-north-1:123456789012:stateMachine:shopping" in each["Resource"]
+               for each in machine if each["Action"] == ["states:StartExecution"])  # fmt: skip
+    reading = {
+        function.name: statement["Resource"]
+        for function in package.functions
+        for statement in iam.function_policy(function, ARNS)["Statement"]
+        if statement["Action"] == ["s3:GetObject"]
+    }
+    own = "shopping-functions-shop-orders-large" if per_function else "shopping-functions"
+    assert reading == {own: ["arn:aws:s3:::lake/maps/*"]}
+    assert "Helper(stored=Objects())" in entry(package)
+    assert "lake/maps/*" in outputs(package)["main.tf.json"].decode()
+
+
+def entry(package: Package) -> str:
+    """The module that Lambda imports."""
+    assert package.bundle is not None
+    with zipfile.ZipFile(io.BytesIO(package.bundle.data)) as bundle:
+        return bundle.read("agentflow_handler.py").decode()
 
 
 def test_an_express_machine_may_write_logs(tmp_path: Path) -> None:

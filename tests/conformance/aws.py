@@ -21,8 +21,8 @@ from sfnx.testing import run as interpret
 from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
 from agentflow.adapters.aws.asl.simulate.handlers import Later
+from agentflow.adapters.aws.causes import error_of
 from agentflow.adapters.aws.compile import TARGET
-from agentflow.adapters.aws.trial import error_of
 from agentflow.adapters.bundle.helper import Helper
 from agentflow.adapters.refusals import CannotExpress
 from agentflow.adapters.target import Options

@@ -71,12 +71,17 @@ def node(packages: Path, script: str, given: Json) -> Json:
 
 
 def definitions(name: str, loaded: Loaded) -> dict[str, str]:
-    """The state machines of a workflow; none if it cannot be expressed."""
-    try:
-        files = TARGET.compile(loaded, Options()).files
-    except CannotExpress:
-        return {}
-    return {f"{name}/{file}": text for file, text in files.items() if file.endswith(".asl.json")}
+    """The state machines of a workflow, with maps of both kinds; none if it is refused."""
+    found = {}
+    for way in ({}, {"results": "bucket/maps"}):
+        try:
+            files = TARGET.compile(loaded, Options(way)).files
+        except CannotExpress:
+            continue
+        for file, text in files.items():
+            if file.endswith(".asl.json") and text not in found.values():
+                found[f"{name}/{file} {way or ''}"] = text
+    return found
 
 
 def test_every_compiled_workflow_is_valid(packages: Path) -> None:

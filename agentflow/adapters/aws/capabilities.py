@@ -18,6 +18,7 @@ from agentflow.adapters.aws.forks import write_fork
 from agentflow.adapters.aws.handling import write_saga, write_try
 from agentflow.adapters.aws.maps import write_map
 from agentflow.adapters.aws.native import write_call
+from agentflow.adapters.aws.results import StoredMap
 from agentflow.adapters.aws.waits import write_emit, write_listen, write_run, write_wait
 from agentflow.adapters.aws.writer import WriteStep
 from agentflow.adapters.target import Capabilities, Capability, Support
@@ -29,6 +30,7 @@ WRITERS: Mapping[type[Any], WriteStep] = {
     model.Switch: write_switch,
     model.Fork: write_fork,
     model.Map: write_map,
+    StoredMap: write_map,
     model.Loop: write_loop,
     model.Try: write_try,
     model.Saga: write_saga,
@@ -63,7 +65,7 @@ CAPABILITIES = Capabilities(
         model.Set: _native("Pass with Assign"),
         model.Switch: _native("Choice"),
         model.Fork: _native("Parallel; early end by an error that carries the winner"),
-        model.Map: _native("Map, inline or distributed"),
+        model.Map: _native("Map, inline or distributed; batches and S3 by option"),
         model.Loop: _native("Choice and a transition back"),
         model.Try: _native("Catch, within one scope"),
         model.Saga: _native("Catch and a chain of compensations"),

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from agentflow.adapters import lowering
 from agentflow.adapters.aws import faults
 from agentflow.adapters.aws.capabilities import CAPABILITIES, WRITERS
 from agentflow.adapters.aws.checks import Reference
+from agentflow.adapters.aws.distributed import is_distributed
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.inputs import write_input
 from agentflow.adapters.aws.limits import check_limits
 from agentflow.adapters.aws.native import mixed
 from agentflow.adapters.aws.record import with_spec
-from agentflow.adapters.aws.settings import GUARANTEES, settings
+from agentflow.adapters.aws.settings import GUARANTEES, Settings, settings
+from agentflow.adapters.aws.stored import why_not, with_stored
 from agentflow.adapters.aws.templates import can_fail
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer
 from agentflow.adapters.lowering.limits import is_timed
+from agentflow.adapters.lowering.rewriting import change_steps
 from agentflow.adapters.refusals import Refusals
 from agentflow.adapters.report import Report
 from agentflow.adapters.target import Capabilities, Compiled, Deployment, Options
 from agentflow.errors import Json
 from agentflow.spec.expressions.types import STRING, ObjectOf
 from agentflow.spec.load import Loaded
-from agentflow.spec.model import Step, Workflow
+from agentflow.spec.model import Call, Map, Pipeline, Reduce, Step, Workflow
+from agentflow.spec.survey import steps
 
 
 class Aws:
@@ -91,21 +96,39 @@ def _family(loaded: Loaded) -> Iterator[Loaded]:
 
 def _machines(loaded: Loaded, options: Options, refusals: Refusals) -> Iterator[_Machine]:
     """The state machine of a workflow, and those of blocks that lowering takes out of it."""
-    lowered = TARGET.lower(loaded.workflow)
+    lowered = _lowered(loaded.workflow, options)
     yield _machine(loaded.workflow, lowered, options, refusals)
     for name, child in lowered.children.items():
         if name not in loaded.workflow.children:
-            yield _machine(child, TARGET.lower(child), options, refusals)
+            yield _machine(child, _lowered(child, options), options, refusals)
+
+
+def _settings(workflow: Workflow, options: Options) -> Settings:
+    targets = workflow.targets if isinstance(workflow.targets, dict) else {}
+    return settings(workflow.name, {**(targets.get("aws") or {}), **options.service})
+
+
+def _lowered(workflow: Workflow, options: Options) -> Workflow:
+    """The workflow as the writers take it; results that go through S3 are combined by no pass."""
+    chosen = _settings(workflow, options)
+    if chosen.results is not None:
+        workflow = change_steps(workflow, lambda step: _stored(step, workflow, chosen))
+    return TARGET.lower(workflow)
+
+
+def _stored(step: Step, workflow: Workflow, chosen: Settings) -> Step:
+    if not isinstance(step.action, Map) or not is_distributed(step.action, chosen):
+        return step
+    return replace(step, action=with_stored(step.action, workflow))
 
 
 def _machine(
     workflow: Workflow, lowered: Workflow, options: Options, refusals: Refusals
 ) -> _Machine:
-    targets = workflow.targets if isinstance(workflow.targets, dict) else {}
-    chosen = settings(workflow.name, {**(targets.get("aws") or {}), **options.service})
+    chosen = _settings(workflow, options)
     report = Report(workflow.name, "aws", GUARANTEES[chosen.kind])
-    _lowered(workflow, report)
     writer = Writer(lowered, chosen, refusals, report, WRITERS)
+    _tell_lowered(writer, workflow)
     written = _write(writer, workflow)
     if chosen.keep_spec:
         written = with_spec(written, workflow, chosen)
@@ -113,18 +136,15 @@ def _machine(
     return _Machine(writer, written)
 
 
-def _lowered(workflow: Workflow, report: Report) -> None:
+def _tell_lowered(w: Writer, workflow: Workflow) -> None:
     """Tell what the passes replace, by the steps as the author wrote them."""
-    from agentflow.spec.model import Call, Map, Pipeline
-    from agentflow.spec.survey import steps
-
     features = CAPABILITIES.features
     for step in steps(workflow.do):
         told: list[str] = []
         if isinstance(step.action, Pipeline):
             told.append(CAPABILITIES.steps[Pipeline].how)
         if isinstance(step.action, Map) and step.action.reduce is not None:
-            told.append(f"reduce: {features['reduce'].how}")
+            told += _told_of_reduce(w, step, step.action, step.action.reduce)
         is_call = isinstance(step.action, Call) or (
             isinstance(step.action, Map) and isinstance(step.action.body, Call)
         )
@@ -133,7 +153,16 @@ def _lowered(workflow: Workflow, report: Report) -> None:
         if step.timeout is not None and not is_timed(step):
             told.append(f"timeout: {features['block timeout'].how}")
         if told:
-            report.add(step.id, "lowered", "; ".join(told), step.span)
+            w.report.add(step.id, "lowered", "; ".join(told), step.span)
+
+
+def _told_of_reduce(w: Writer, step: Step, map_: Map, reduce: Reduce) -> list[str]:
+    if w.settings.results is not None and is_distributed(map_, w.settings):
+        reason = why_not(reduce)
+        if reason is None:
+            return []
+        w.note(f"the results of `{step.id}` do not go through S3: {reason}")
+    return [f"reduce: {CAPABILITIES.features['reduce'].how}"]
 
 
 def _write(w: Writer, workflow: Workflow) -> State:
@@ -264,13 +293,16 @@ _ORDER = [
     "Resource",
     "Items",
     "ItemSelector",
+    "ItemBatcher",
     "MaxConcurrency",
+    "ToleratedFailurePercentage",
     "Condition",
     "Choices",
     "Default",
     "Branches",
     "ItemProcessor",
     "ProcessorConfig",
+    "ResultWriter",
     "Arguments",
     "TimeoutSeconds",
     "Seconds",

@@ -8,8 +8,7 @@ service's own names become ours where they mean the same.
 
 from __future__ import annotations
 
-from types import MappingProxyType
-
+from agentflow.adapters.aws.causes import OUR_NAMES, SERVICE_NAMES
 from agentflow.adapters.aws.jsonata import literal
 from agentflow.spec.expressions.types import ANY, STRING, ObjectOf
 
@@ -18,16 +17,6 @@ ERROR = ObjectOf(
     frozenset({"name", "message", "data", "cause"}),
 )
 """The type of an error's value."""
-
-SERVICE_NAMES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "Timeout": ("States.Timeout", "States.HeartbeatTimeout", "Sandbox.Timedout"),
-        "WorkerLost": ("Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory"),
-        "PayloadTooLarge": ("States.DataLimitExceeded",),
-        "FunctionNotFound": ("Lambda.ResourceNotFoundException",),
-    }
-)
-"""Our names, and what the service calls the same."""
 
 ALL = "States.ALL"
 QUERY = "States.QueryEvaluationError"
@@ -55,8 +44,6 @@ def service_names(on: tuple[str, ...]) -> list[str]:
     return [each for name in on for each in (name, *SERVICE_NAMES.get(name, ()))]
 
 
-_OURS = {theirs: ours for ours, all_ in SERVICE_NAMES.items() for theirs in all_}
-
 DECODE = (
     "$decode := function($e) { ("
     "$cause := $type($e.Cause) = 'string' ? $e.Cause : ''; "
@@ -73,7 +60,7 @@ DECODE = (
     f"$e.Error = '{QUERY}' ? ($exists($told) ? $error_($told[0].groups[0], $told[0].groups[1]) : "
     f"$contains($cause, 'out of range') ? $error_('NumberOutOfRange', $cause) : "
     "$error_($e.Error, $cause)) : "
-    f"$error_($lookup($merge([{{$e.Error: $e.Error}}, {literal(_OURS)}]), $e.Error), "
+    f"$error_($lookup($merge([{{$e.Error: $e.Error}}, {literal(dict(OUR_NAMES))}]), $e.Error), "
     "$said != '' ? $said : $cause)) }"
 )
 

@@ -5,8 +5,17 @@ What functions return is not known: their annotations are not checked when they 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentflow.spec.expressions.types import ANY, NULL, ListOf, ObjectOf, Type
-from agentflow.spec.model import Emit, Fork, Map, Set, Step, Wait
+from agentflow.spec.model import Emit, Fork, Map, Reduce, Set, Step, Wait
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMap(Map):
+    """A map whose results go through S3: its `reduce` is for the handler, and not for a pass."""
+
+    combine: Reduce | None = None
 
 
 def result_type(step: Step) -> Type:
@@ -14,6 +23,8 @@ def result_type(step: Step) -> Type:
     match step.action:
         case Set() | Wait() | Emit():
             return NULL
+        case StoredMap():
+            return ANY
         case Map(reduce=None):
             return ListOf(ANY)
         case Fork(branches=branches, join=join):

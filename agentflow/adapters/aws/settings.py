@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
@@ -20,9 +21,11 @@ class Settings:
     kind: Kind = "standard"
     event_bus: str = "default"
     distributed: bool = False
-    """Whether maps run as child executions: more than 40 items at once, results over 256 KiB."""
+    """Whether maps of more than 40 items at once run as child executions."""
     keep_spec: bool = False
     """Whether the definition's `Comment` holds the spec, so that it can be imported as it was."""
+    results: str | None = None
+    """`BUCKET` or `BUCKET/PREFIX`: where distributed maps with a `reduce` keep their results."""
 
 
 GUARANTEES: Mapping[Kind, str] = {
@@ -54,5 +57,25 @@ def settings(workflow: str, given: Mapping[str, Json]) -> Settings:
     if kind not in GUARANTEES:
         raise UsageError(f"`kind` is standard or express, got `{kind}`")
     chosen = {name: given[name] for name in known & given.keys()}
+    for name in chosen.keys() & {"handler", "event_bus"}:
+        if not isinstance(chosen[name], str):
+            raise UsageError(f"`{name}` is a name, got `{chosen[name]}`")
+    if not isinstance(chosen.get("distributed", False), bool):
+        raise UsageError(f"`distributed` is true or false, got `{chosen['distributed']}`")
+    if "results" in chosen:
+        chosen["results"] = _bucket(chosen["results"])
+        if not chosen.setdefault("distributed", True):
+            raise UsageError("`results` is for distributed maps, which `distributed` turns off")
     handler = f"{workflow.replace('.', '-')}-functions"  # Lambda takes no dots
     return Settings(**{"handler": handler, **chosen})
+
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/-]+)?")
+"""Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+
+
+def _bucket(given: Json) -> str:
+    plain = str(given).removeprefix("s3://").rstrip("/")
+    if _BUCKET.fullmatch(plain) is None:
+        raise UsageError(f"`results` is BUCKET or BUCKET/PREFIX, got `{given}`")
+    return plain

@@ -42,26 +42,42 @@ class Hop:
     draw: Callable[[], str]
     """Gives the variable in which the results will be."""
     variable: str = ""
-    templates: dict[str, str] = field(default_factory=dict)
+    templates: dict[str, Json] = field(default_factory=dict)
     """Texts of templates as a spec has them, by a short key."""
     names: dict[str, str] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
 
-    def ask(self, source: str, names: Iterable[str], scope: References, reason: str) -> str:
+    def ask(self, source: Json, names: Iterable[str], scope: References, reason: str) -> str:
         """The JSONata that reads what a template will have given."""
         self.variable = self.variable or self.draw()
         key = f"v{len(self.templates) + 1}"
         self.templates[key] = source
         for name in names:
-            self.names[name] = _whole(name, scope)
+            self.names[name] = query(scope[name].text)
         if reason not in self.reasons:
             self.reasons.append(reason)
         return f"${self.variable}.{key}"
 
 
-def _whole(name: str, scope: References) -> str:
-    reference = scope[name]
-    return query(reference.text)
+def source(template: Template) -> Json:
+    """A template as a spec has it, as a value that the service leaves as it is."""
+    match template:
+        case Expression():
+            return f"${{{template.source}}}"
+        case Interpolation():
+            return _verbatim(_source(template))
+        case str():
+            return _verbatim(template.replace("${", "$${"))
+        case dict():
+            return {key: source(each) for key, each in template.items()}
+        case list() | tuple():
+            return [source(each) for each in template]
+        case _:
+            return template
+
+
+def _verbatim(text: str) -> str:
+    return query(jsonata.quote(text)) if text.startswith("{%") else text
 
 
 class Templates:
@@ -80,8 +96,8 @@ class Templates:
                 return {key: self.value(each) for key, each in template.items()}
             case list() | tuple():
                 return [self.value(each) for each in template]
-            case str() if template.startswith("{%"):
-                return query(jsonata.quote(template))
+            case str():
+                return _verbatim(template)
             case _:
                 return template
 
@@ -110,13 +126,13 @@ class Templates:
         try:
             return expressions.write_condition(expression, self.names)
         except NeedsHelper as need:
-            return f"$flag({self._ask(expression, f'${{{expression.source}}}', need)})"
+            return f"$flag({self._ask(expression, need)})"
 
     def _expression(self, expression: Expression) -> str:
         try:
             return expressions.write(expression, self.names)
         except NeedsHelper as need:
-            return self._ask(expression, f"${{{expression.source}}}", need)
+            return self._ask(expression, need)
 
     def _interpolation(self, interpolation: Interpolation) -> str:
         pieces: list[str] = []
@@ -128,15 +144,15 @@ class Templates:
                     else f"({expressions.write_text(part, self.names)})"
                 )
             except NeedsHelper as need:
-                return self._ask(interpolation, _source(interpolation), need)
+                return self._ask(interpolation, need)
         return " & ".join(
             piece.removeprefix("(").removesuffix(")") if _simple(piece) else piece
             for piece in pieces
         )
 
-    def _ask(self, template: Template, source: str, need: NeedsHelper) -> str:
+    def _ask(self, template: Template, need: NeedsHelper) -> str:
         names = dict.fromkeys(name for name, _ in walk_names(template))
-        return self.hop.ask(source, names, self.names, need.reason)
+        return self.hop.ask(source(template), names, self.names, need.reason)
 
 
 def _simple(piece: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -12,12 +11,14 @@ from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
 from agentflow.adapters.aws.asl.simulate.handlers import TaskHandler
 from agentflow.adapters.aws.asl.values import text
+from agentflow.adapters.aws.causes import error_of
 from agentflow.adapters.aws.compile import TARGET
-from agentflow.adapters.aws.faults import SERVICE_NAMES
+from agentflow.adapters.aws.objects import Objects
 from agentflow.adapters.bundle.helper import Helper
 from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json, fault_value
 from agentflow.functions.context import Context
+from agentflow.functions.hosts import many
 
 if TYPE_CHECKING:
     from agentflow.spec.load import Loaded
@@ -26,7 +27,6 @@ Call: TypeAlias = Callable[[str, Json, str], Json]
 """Calls a function by its import path, with its arguments, for a step. Raises Fault."""
 
 _SUFFIX: Final = ".asl.json"
-_OURS: Final = {theirs: ours for ours, names in SERVICE_NAMES.items() for theirs in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,13 @@ def run(
         if name.endswith(_SUFFIX)
     }
     own = loaded.workflow.name
+    objects: dict[str, str | bytes] = {}
     done = simulate(
         machines[own],
         input,
-        _handler(call, messages),
+        _handler(call, messages, objects),
         machines=machines,
+        objects=objects,
         name=execution,
         machine_name=own,
         started_at=started_at,
@@ -78,26 +80,11 @@ def run(
             return Outcome("failed", None, error_of(done.error or "", done.cause or ""))
 
 
-def error_of(name: str, cause: str) -> Json:
-    """The value of an error that the service shows as a name and a cause."""
-    told = _object(cause)
-    said = told.get("errorMessage")
-    own = _object(said) if isinstance(said, str) else told
-    if isinstance(own.get("name"), str) and "data" in own:
-        return own
-    return fault_value(_OURS.get(name, name), said if isinstance(said, str) else cause)
-
-
-def _object(words: str) -> dict[str, Json]:
-    try:
-        value = json.loads(words)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _handler(call: Call, messages: Mapping[str, Json]) -> TaskHandler:
+def _handler(
+    call: Call, messages: Mapping[str, Json], objects: Mapping[str, str | bytes]
+) -> TaskHandler:
     """Does what the Lambda handler of the bundle and EventBridge do."""
+    helper = Helper(stored=Objects(lambda bucket, key: str(objects[f"{bucket}/{key}"])))
 
     async def handle(task: TaskCall) -> Json:
         if task.callback is not None:
@@ -109,7 +96,7 @@ def _handler(call: Call, messages: Mapping[str, Json]) -> TaskHandler:
             return {"FailedEntryCount": 0}
         try:
             # In a thread of its own: a function may run an event loop.
-            return await asyncio.to_thread(_answer, task.arguments, call)
+            return await asyncio.to_thread(_answer, task.arguments, call, helper)
         except Fault as fault:
             report = {"errorMessage": text(fault.value()), "errorType": fault.name}
             raise TaskError(fault.name, text(report)) from None
@@ -117,7 +104,18 @@ def _handler(call: Call, messages: Mapping[str, Json]) -> TaskHandler:
     return handle
 
 
-def _answer(event: dict[str, Any], call: Call) -> Json:
-    if "function" not in event:
-        return Helper().answer(event, Context())
-    return call(event["function"], event["arguments"], str(event.get("step", "")))
+def _answer(event: dict[str, Any], call: Call, helper: Helper) -> Json:
+    context = Context(step=str(event.get("step", "")))
+
+    def called(arguments: Json, context: Context) -> Json:
+        return call(event["function"], arguments, context.step)
+
+    match event:
+        case {"function": _, "batch": dict(asked)}:
+            return many.batch(asked, context, called, helper.fill)
+        case {"function": _, "reduce": dict(asked)}:
+            found = helper.outcomes(asked["results"])
+            return many.reduced(asked, found, context, called, helper.fill)
+        case {"function": _}:
+            return called(event["arguments"], context)
+    return helper.answer(event, Context())

@@ -57,6 +57,8 @@ class Writer:
     undo: UndoLog | None = None
     """What the nearest saga of this scope keeps."""
     path: Path = field(default_factory=Path)
+    execution: str = "$states.context.Execution.Name"
+    """JSONata for the execution's id; a child execution of a map is told that of its parent."""
     within: Step | None = None
     """The step being written."""
     names: StateNames = field(default_factory=StateNames)
@@ -252,7 +254,7 @@ class Writer:
     def about(self) -> State:
         """Who asks: execution and step, from which idempotency keys are made, and which attempt."""
         return {
-            "execution": "{% $states.context.Execution.Name %}",
+            "execution": f"{{% {self.execution} %}}",
             "step": self.path.value(),
             "attempt": "{% $states.context.State.RetryCount + 1 %}",
         }
@@ -271,11 +273,13 @@ class Writer:
     def inner(self) -> Iterator[Scope]:
         """Write into a scope of its own: a branch, or the processor of a map."""
         outer = (self.scope, self.depth, self.region, self.exit, self.undo)
+        around = (self.path, self.execution)
         self.opened += 1
         self.scope, self.depth = Scope(), (*self.depth, self.opened)
         self.region = self.exit = self.undo = None
         yield self.scope
         self.scope, self.depth, self.region, self.exit, self.undo = outer
+        self.path, self.execution = around
 
     @contextmanager
     def handled(self, region: Region | None, exit: Exit | None) -> Iterator[None]:

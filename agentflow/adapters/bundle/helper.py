@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Protocol
 
@@ -31,11 +32,30 @@ class Waiting(Protocol):
         ...
 
 
+class Stored(Protocol):
+    """Reads what the engine has written of a map."""
+
+    def outcomes(self, where: Json) -> Mapping[int, Json]:
+        """See `agentflow.functions.hosts.calls.Helper`."""
+        ...
+
+
 class Helper:
     """Answers requests of compiled workflows."""
 
-    def __init__(self, waiting: Waiting | None = None) -> None:
+    def __init__(self, waiting: Waiting | None = None, stored: Stored | None = None) -> None:
         self._waiting = waiting
+        self._stored = stored
+
+    def fill(self, template: Json, names: dict[str, Json]) -> Json:
+        """See `agentflow.functions.hosts.calls.Helper`."""
+        return _filled(template, Scope(names))
+
+    def outcomes(self, where: Json) -> Mapping[int, Json]:
+        """See `agentflow.functions.hosts.calls.Helper`."""
+        if self._stored is None:
+            raise Fault("InvalidInput", "the payload asks for results that this host cannot read")
+        return self._stored.outcomes(where)
 
     def answer(self, payload: dict[str, Json], context: Context) -> Json:
         """See `agentflow.functions.hosts.calls.Helper`."""
@@ -68,8 +88,20 @@ class _Now:
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._key}/{self._drawn}"))
 
 
-def _filled(text: Json, scope: Scope) -> Json:
-    return compile_template(_read(text) if isinstance(text, str) else text)(scope)
+def _filled(template: Json, scope: Scope) -> Json:
+    return compile_template(_parsed(template))(scope)
+
+
+def _parsed(template: Json) -> Template:
+    match template:
+        case str():
+            return _read(template)
+        case dict():
+            return {key: _parsed(each) for key, each in template.items()}
+        case list():
+            return [_parsed(each) for each in template]
+        case _:
+            return template
 
 
 @lru_cache(maxsize=1024)

@@ -4,8 +4,9 @@ A payload is what compiled workflows send:
 
     {"function": "functions.text.count", "arguments": {…}, "execution": "…", "step": "counts[3]"}
 
-with `attempt` and `workflow` where the cloud can tell them. Only functions that the host was made
-for are called. Everything else a payload may ask goes to the host's helper, if it has one.
+with `attempt` and `workflow` where the cloud can tell them. With `batch` or `reduce` instead of
+`arguments` it asks for many calls, see `many`. Only functions that the host was made for are
+called. Everything else a payload may ask goes to the host's helper, if it has one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import inspect
 import json
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
@@ -22,6 +23,7 @@ from agentflow.errors import Fault, Json
 from agentflow.functions.capture import Redirection
 from agentflow.functions.context import Context
 from agentflow.functions.encoding import decode
+from agentflow.functions.hosts import many
 from agentflow.functions.invoke import Outcome, Stream, invoke, prepare
 from agentflow.functions.suggestions import did_you_mean
 
@@ -30,10 +32,26 @@ WriteLine = Callable[[str], None]
 
 
 class Helper(Protocol):
-    """What answers requests that are not calls: what a cloud's language cannot compute."""
+    """What answers requests that are not single calls: what a cloud's language cannot compute."""
 
     def answer(self, payload: dict[str, Json], context: Context) -> Json:
         """The answer to a payload without `function`.
+
+        Raises:
+            Fault: a named error.
+        """
+        ...
+
+    def fill(self, template: Json, names: dict[str, Json]) -> Json:
+        """The value of a template as a spec has it.
+
+        Raises:
+            Fault: a named error.
+        """
+        ...
+
+    def outcomes(self, where: Json) -> Mapping[int, Json]:
+        """The outcomes of a map's items, by their indexes, that are stored somewhere.
 
         Raises:
             Fault: a named error.
@@ -82,14 +100,35 @@ class Host:
             Fault: the call failed, by a named error.
         """
         context = self._context(payload, deadline)
-        if "function" in payload:
-            outcome = self._call(str(payload["function"]), payload.get("arguments"), context)
-        elif self._helper is not None:
-            return self._helper.answer(payload, context)
-        else:
-            raise Fault("InvalidInput", "the payload names no function: it needs `function`")
+        if "function" not in payload:
+            return self._helping("names no function").answer(payload, context)
+        function = str(payload["function"])
+
+        def call(arguments: Json, context: Context) -> Json:
+            return self._value(function, arguments, context, request)
+
+        match payload:
+            case {"batch": dict(asked)}:
+                helper = self._helping("asks for a batch")
+                return many.batch(asked, context, call, helper.fill)
+            case {"reduce": dict(asked)}:
+                helper = self._helping("asks for a reduce")
+                found = helper.outcomes(asked["results"])
+                return many.reduced(asked, found, context, call, helper.fill)
+        return call(payload.get("arguments"), context)
+
+    def _helping(self, what: str) -> Helper:
+        if self._helper is None:
+            raise Fault(
+                "InvalidInput", f"the payload {what}, and this host makes single calls only"
+            )
+        return self._helper
+
+    def _value(self, function: str, arguments: Json, context: Context, request: str) -> Json:
+        """The value of one call."""
+        outcome = self._call(function, arguments, context)
         if outcome.error is not None:
-            self._tell_failure(outcome, str(payload["function"]), context, request)
+            self._tell_failure(outcome, function, context, request)
             error = outcome.error
             raise Fault(error["name"], error["message"], data=error["data"], cause=error["cause"])
         return decode(outcome.value or b"null")

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from agentflow.adapters.aws.causes import error_of
 from agentflow.adapters.aws.deploy.client import Cloud, found, told
 from agentflow.adapters.aws.deploy.ledger import TAG
 from agentflow.adapters.aws.deploy.machines import alias_routes
-from agentflow.errors import Conflict, Fault, Json, NotFound, fault_value
+from agentflow.errors import Conflict, Fault, Json, NotFound
 
 _STATUS = {
     "RUNNING": "running",
@@ -195,7 +196,7 @@ def call(cloud: Cloud, function: str, payload: Json) -> Json:
         value = json.loads(answer["Payload"].read() or b"null")
     if "FunctionError" not in answer:
         return value
-    error = _error(str(value.get("errorType", "Unhandled")), json.dumps(value))
+    error = error_of(str(value.get("errorType", "Unhandled")), json.dumps(value))
     raise Fault(error["name"], error["message"], data=error["data"], cause=error["cause"])
 
 
@@ -244,7 +245,7 @@ def _execution(answer: dict[str, Any], workflow: str) -> Execution:
     error = None
     if _STATUS[status] == "failed":
         default = "Timeout" if status == "TIMED_OUT" else "Failed"
-        error = _error(str(answer.get("error") or default), str(answer.get("cause") or ""))
+        error = error_of(str(answer.get("error") or default), str(answer.get("cause") or ""))
     ended = answer.get("stopDate")
     return Execution(
         arn=str(answer["executionArn"]),
@@ -255,19 +256,6 @@ def _execution(answer: dict[str, Any], workflow: str) -> Execution:
         output=_json(answer.get("output")),
         error=error,
     )
-
-
-def _error(name: str, cause: str) -> Json:
-    """The error's value: from what the state machine or the handler wrote, else as AWS tells it."""
-    told_ = _json(cause)
-    if isinstance(told_, dict) and "errorMessage" in told_:
-        inner = _json(told_["errorMessage"])
-        if not isinstance(inner, dict):
-            return fault_value(name, str(told_["errorMessage"]))
-        told_ = inner
-    if isinstance(told_, dict) and {"name", "message", "data", "cause"} <= told_.keys():
-        return told_
-    return fault_value(name, cause)
 
 
 def _json(text: Json) -> Json:

@@ -31,6 +31,17 @@ _LOG_DELIVERY = (
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 """
 
+_RESULT_WRITER = (
+    "s3:AbortMultipartUpload",
+    "s3:GetObject",
+    "s3:ListMultipartUploadParts",
+    "s3:PutObject",
+)
+"""What a distributed map needs to write its results.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Arns:
@@ -59,6 +70,10 @@ class Arns:
     def log_group(self, name: str) -> str:
         """Of a log group."""
         return self.of("logs", f"log-group:{name}")
+
+    def objects(self, name: str) -> str:
+        """Of objects in S3, by bucket and key; buckets belong to no account and region."""
+        return f"arn:{self.partition}:s3:::{name}"
 
     def role(self, name: str) -> str:
         """Of a role; roles belong to no region."""
@@ -92,12 +107,14 @@ def trust(service: str) -> Json:
 
 
 def function_policy(function: CloudFunction, arns: Arns) -> Json:
-    """What a Lambda may do: write its log, and keep tokens if steps wait for messages."""
+    """What a Lambda may do: write its log, keep tokens, and read results, as far as it does."""
     logs = ["logs:CreateLogStream", "logs:PutLogEvents"]
     statements = [_allow(logs, f"{arns.log_group(function_logs(function))}:*")]
     if function.tokens is not None:
         table = arns.of("dynamodb", f"table/{function.tokens}")
         statements.append(_allow(["dynamodb:PutItem"], table))
+    if function.results:
+        statements.append(_allow(["s3:GetObject"], *map(arns.objects, function.results)))
     return _policy(statements)
 
 
@@ -131,6 +148,9 @@ def _statements(machine: Machine, arns: Arns) -> Iterator[Json]:
         own = (arns.executions(machine.name), arns.of("states", f"execution:{machine.name}/*"))
         yield _allow(["states:DescribeExecution", "states:StopExecution"], *own)
         yield _allow(["states:RedriveExecution"], own[1])
+    stored = [each.name for each in machine.deployment.resources if each.kind == "bucket"]
+    if stored:
+        yield _allow([*_RESULT_WRITER], *map(arns.objects, stored))
     if machine_logs(machine) is not None:
         yield _allow([*_LOG_DELIVERY], "*")
 

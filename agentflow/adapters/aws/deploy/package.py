@@ -26,6 +26,7 @@ PROVIDED = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer",
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HELPER = "agentflow.adapters.bundle.helper"
 _TOKENS = "agentflow.adapters.aws.tokens"
+_OBJECTS = "agentflow.adapters.aws.objects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class CloudFunction:
     """The one function that it runs; `None`: all of the bundle, and the helper's requests."""
     tokens: str | None = None
     """The table for the tokens of steps that wait for messages."""
+    results: tuple[str, ...] = ()
+    """Objects in S3 that it reads: `BUCKET/PREFIX/*`."""
 
     def environment(self) -> dict[str, str]:
         """The variables that the handler reads."""
@@ -146,14 +149,19 @@ def _functions(
             help="choose one with the setting `handler`",
         )
     secrets = tuple(str(name) for name in deployment.settings.get("secrets", ()))
-    listens = any("listen" in payload for payload in payloads(text))
+    asked = list(payloads(text))
+    listens = any("listen" in payload for payload in asked)
     tokens = f"{deployment.handler}-tokens" if listens else None
+    stored = tuple(each.name for each in deployment.resources if each.kind == "bucket")
     if (deployment.functions and not settings.per_function) or deployment.needs_helper:
-        yield CloudFunction(deployment.handler, deployment.name, secrets, None, tokens)
+        reads = () if settings.per_function else stored
+        yield CloudFunction(deployment.handler, deployment.name, secrets, None, tokens, reads)
     if settings.per_function:
+        combining = {_called({"Payload": each}) for each in asked if "reduce" in each}
         for path in deployment.functions:
             name = shortened(f"{deployment.handler}-{path.replace('.', '-')}", 64)
-            yield CloudFunction(name, deployment.name, secrets, path)
+            reads = stored if path in combining else ()
+            yield CloudFunction(name, deployment.name, secrets, path, None, reads)
 
 
 def shortened(name: str, limit: int) -> str:
@@ -187,37 +195,50 @@ def _bundle(root: Path, machines: list[Machine], settings: FunctionSettings) -> 
     asked = [payload for each in machines for payload in payloads(each.definition)]
     needs_helper = any(each.deployment.needs_helper for each in machines)
     needs_tokens = any("listen" in payload for payload in asked)
+    needs_objects = any("reduce" in payload for payload in asked)
     needs_schemas = any("check" in payload for payload in asked)
+    plugs = [_TOKENS] * needs_tokens + [_OBJECTS] * needs_objects
     return build(
         Order(
             functions=tuple(functions),
             root=root,
             platform=settings.platform,
             limits=LIMITS,
-            entry={f"{ENTRY}.py": _entry(functions, needs_helper, needs_tokens)},
-            modules=(_HELPER,) * needs_helper + (_TOKENS,) * needs_tokens,
+            entry={f"{ENTRY}.py": _entry(functions, plugs if needs_helper else None)},
+            modules=(*([_HELPER] if needs_helper else []), *plugs),
             requirements=("jsonschema>=4.23,<5",) * needs_schemas,
             provided=PROVIDED,
         )
     )
 
 
-def _entry(functions: list[str], needs_helper: bool, needs_tokens: bool) -> str:  # noqa: FBT001  # both say what to write
-    """The module that Lambda imports."""
+def _entry(functions: list[str], plugs: list[str] | None) -> str:
+    """The module that Lambda imports; `plugs` are modules of the helper, if there is one."""
+    imported = [f"from {each} import {_PLUGS[each][0]}" for each in plugs or ()]
+    arguments = ["FUNCTIONS", "Path(__file__).parent"]
+    if plugs is not None:
+        imported.append(f"from {_HELPER} import Helper")
+        given = (f"{_PLUGS[each][1]}={_PLUGS[each][0]}()" for each in plugs)
+        arguments.append(f"helper=Helper({', '.join(given)})")
     lines = [
         '"""What Lambda calls; written by AgentFlow."""',
         "",
         "from pathlib import Path",
         "",
+        *imported,
         "from agentflow.functions.hosts.aws_lambda import Handler",
+        "",
+        "FUNCTIONS = (",
+        *(f'    "{path}",' for path in functions),
+        ")",
+        f"handle = Handler({', '.join(arguments)})",
+        "",
     ]
-    arguments = ["FUNCTIONS", "Path(__file__).parent"]
-    if needs_tokens:
-        lines.insert(4, f"from {_TOKENS} import Tokens")
-    if needs_helper:
-        lines.insert(4 + needs_tokens, f"from {_HELPER} import Helper")
-        arguments.append(f"helper=Helper({'Tokens()' if needs_tokens else ''})")
-    lines += ["", "FUNCTIONS = ("]
-    lines += [f'    "{path}",' for path in functions]
-    lines += [")", f"handle = Handler({', '.join(arguments)})", ""]
     return "\n".join(lines)
+
+
+_PLUGS = {
+    _OBJECTS: ("Objects", "stored"),
+    _TOKENS: ("Tokens", "waiting"),
+}
+"""What a module gives the helper: its class, and the helper's parameter."""
