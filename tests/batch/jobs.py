@@ -83,6 +83,14 @@ def note(item: tuple[str, int]) -> int:
     return x
 
 
+def noted_text(item: tuple[str, int, bool]) -> str:
+    """The number as text, after leaving a mark; one that is broken fails."""
+    ledger, x, is_broken = item
+    if is_broken:
+        raise ValueError(f"{x} is broken")
+    return str(note((ledger, x)))
+
+
 def note_slowly(item: tuple[str, int]) -> int:
     time.sleep(0.02)
     return note(item)

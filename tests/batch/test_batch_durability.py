@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -210,12 +211,12 @@ def test_a_run_that_was_stopped_goes_on_with_other_options(
 def test_a_reduce_goes_on_from_what_was_combined(inline: Map, journal: Journal) -> None:
     def breaking() -> Iterator[str]:
         yield from (f"{x};" for x in range(50))
+        while not any((step or "").startswith("reduce") for _, step in kept(journal, "tree")):
+            time.sleep(0.01)
         raise OSError("the source broke")
 
     with pytest.raises(OSError, match="the source broke"):
         inline(breaking(), jobs.identity, reduce=jobs.joined, chunk=3, arity=2, id="tree").result()
-    combined = [step for _, step in kept(journal, "tree") if (step or "").startswith("reduce")]
-    assert combined
     items = (f"{x};" for x in range(50))
     result = inline(items, jobs.identity, reduce=jobs.joined, chunk=4, arity=3, id="tree").result()
     assert result == "".join(f"{x};" for x in range(50))
@@ -507,6 +508,35 @@ def test_ctrl_c_twice_cancels_a_run(
     _, said = process.communicate(timeout=60)
     assert "Cancelled · twice" in said
     assert journal.execution("twice").status == "cancelled"
+
+
+BLOCKED = """
+    import sys, threading, time, agentflow
+    from tests.batch import jobs
+    def items():
+        time.sleep(0.2)
+        yield [sys.argv[1] + "/ledger", 1]
+        threading.Event().wait()
+    agentflow.map(items(), jobs.note, executor="inline", root=sys.argv[1], store=sys.argv[2]).results()
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_process_whose_items_never_come(
+    tmp_path: Path, url: str, ledger: Ledger
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(BLOCKED), tmp_path, url],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not ledger():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert "Stopped ·" in said
 
 
 FULL_DISK = """

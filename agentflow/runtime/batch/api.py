@@ -10,12 +10,13 @@ from typing import Any, Literal
 from agentflow.errors import Fault, InputError, Json, UsageError
 from agentflow.functions.parcels import pack
 from agentflow.functions.resolve import is_importing
+from agentflow.runtime.batch.attempt import Plan
 from agentflow.runtime.batch.datasets import Blocks, is_dataset
 from agentflow.runtime.batch.files import Split, files_source
 from agentflow.runtime.batch.importing import reference
 from agentflow.runtime.batch.options import options_of
 from agentflow.runtime.batch.progress import is_watched
-from agentflow.runtime.batch.run import BatchRun, Plan
+from agentflow.runtime.batch.run import BatchRun
 from agentflow.runtime.batch.sources import InMemory, Range, Source, Stream
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.ids import checked_id, new_id

@@ -39,18 +39,25 @@ class Combining:
         self._restored = _outermost(history.nodes)
         self._tree = Tree(arity, self._restored)
         self._groups: dict[str, tuple[Group, int]] = {}
+        self._is_over = False
         self.done: list[tuple[str, Node]] = []
         """What is combined and not recorded."""
-
-    @property
-    def keys(self) -> list[str]:
-        """What workers have been given."""
-        return list(self._groups)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
         return not self._groups and not self.done
+
+    def stop(self) -> None:
+        """Give workers nothing more; what they have may still be taken."""
+        self._is_over = True
+
+    def withdraw(self) -> None:
+        """Take back what workers have, for good."""
+        self.stop()
+        for key in self._groups:
+            self._executor.withdraw(self._ledger.id, key)
+        self._groups.clear()
 
     async def settle(self, done: Done) -> None:
         """Take what a chunk comes to, now that it is recorded."""
@@ -111,13 +118,15 @@ class Combining:
             await self.add(group.node(parcel))
 
     async def _give(self, key: str, group: Group) -> None:
-        if self._ledger.place is None:
+        if self._ledger.place is None and not self._is_over:
             for node in group.nodes:
                 if node.parcel is not None:
                     node.parcel = await self._ledger.sendable(node.parcel)
         self._submit(key, group, 0)
 
     def _submit(self, key: str, group: Group, losses: int) -> None:
+        if self._is_over:  # the next process combines it
+            return
         self._groups[key] = (group, losses)
         self._executor.submit([self._tasks.combine(key, group.parcels)])
 

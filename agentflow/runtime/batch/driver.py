@@ -13,22 +13,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from agentflow.errors import (
-    AgentFlowError,
-    ExecutionCancelled,
-    ExecutionFailed,
-    Json,
-    Unavailable,
-)
+from agentflow.errors import AgentFlowError, ExecutionCancelled, ExecutionFailed, Json, Unavailable
 from agentflow.runtime.batch.combining import Combining
 from agentflow.runtime.batch.feed import Feed, Recognised
 from agentflow.runtime.batch.history import Chunk, Done
 from agentflow.runtime.batch.ledger import Ledger
+from agentflow.runtime.batch.losses import SPLIT, done_again
 from agentflow.runtime.batch.options import Options
 from agentflow.runtime.batch.results import Outbox
 from agentflow.runtime.batch.sizing import Sizing
 from agentflow.runtime.batch.tally import Tally
-from agentflow.runtime.batch.work import PARTS, Tasks, Work
+from agentflow.runtime.batch.work import Tasks, Work
 from agentflow.runtime.executors.protocol import Executor, Report
 from agentflow.runtime.machine.protocol import Ended
 
@@ -42,12 +37,10 @@ _AHEAD = 4
 """Chunks for each worker that are handed out ahead, the one it works on included."""
 _WAITING = 8
 """Chunks for each worker whose results may wait to be taken."""
-_SPLIT = frozenset({"WorkerLost", "Timeout", "PayloadTooLarge"})
-"""Failures of a chunk that may be those of one of its items."""
+_RECOGNISED = 64
+"""Recorded chunks that are gone through at a time."""
 _TELLING = 3
 """Values that tell a mean from a sum; fewer do not."""
-_LOST_ALONE = 2
-"""Workers that an item is given when it is alone, whatever the retry says."""
 
 
 class Stopped(Exception):
@@ -94,6 +87,8 @@ class Driver:
         """The error that the run is to end with, and where it came from."""
         self._problem: BaseException | None = None
         """Why the run cannot go on now."""
+        self._patience: asyncio.TimerHandle | None = None
+        """Ends the wait for what is under way."""
         self._cancellation: str | None = None
         """The message that asked for it; empty if it was not asked for by one."""
         self._committed_at = 0.0
@@ -119,8 +114,10 @@ class Driver:
                 await self._gather()
                 self._wake.clear()
                 result, end = await self._turn()
+                await asyncio.sleep(0)  # a turn that writes nothing waits for nothing
         finally:
             listening.cancel()
+            self._problem = self._problem or Stopped()  # whoever takes results now starts nothing
             self._withdraw()
             self._feed.close()
         if end.status == "failed":
@@ -164,8 +161,12 @@ class Driver:
         limit = wanted if wanted is not None and wanted < parallel else _AHEAD * parallel
         if len(self._works) >= limit:
             return False
+        if self._feed.has_returned:  # it comes before all that waits, which may wait for it
+            return True
+        if self._combining is not None:
+            return len(self._settled) < _RECOGNISED
         waiting = len(self._outbox) + len(self._settled) + len(self._chunks)
-        return self._combining is not None or waiting < _WAITING * parallel
+        return waiting < _WAITING * parallel
 
     def _submit(self, work: Work) -> None:
         self._works[work.key] = work
@@ -189,13 +190,21 @@ class Driver:
         """Go no further, for a reason; what is under way is recorded first, if it ends soon."""
         if self._problem is None:
             self._problem = problem
-            asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._withdraw)
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(DRAIN_SECONDS, self._withdraw)
+            if self._combining is not None:
+                self._combining.stop()
         self._wake.set()
 
     def _withdraw(self) -> None:
-        for key in [*self._works, *(self._combining.keys if self._combining else ())]:
+        """Take back all that workers have, for good."""
+        if self._patience is not None:
+            self._patience.cancel()
+        for key in self._works:
             self._executor.withdraw(self._ledger.id, key)
         self._works.clear()
+        if self._combining is not None:
+            self._combining.withdraw()
         self._wake.set()
 
     # --- taking in ----------------------------------------------------------------------------
@@ -245,27 +254,15 @@ class Driver:
         if name == "SpillFailed":
             remedy = "free some space; the same call with the run's id goes on"
             self._halt(Unavailable(error["message"], help=remedy))
-        elif name in _SPLIT and work.size > 1:
-            self._feed.give_back(work.split(-(-work.size // PARTS)))
-        elif name in _SPLIT and self._tries_again(work, error):
-            work.attempt += 1
-            self._feed.give_back([work])
-        elif name in _SPLIT:
+        elif name not in SPLIT:
+            self._fail(error, work.key)
+        elif again := done_again(work, error, self._options):
+            self._feed.give_back(again)
+        else:
             keeps_list = self._combining is None
             counted = self._tally.is_counted
             chunk = work.failed(error, trace, keeps_list=keeps_list, counted=counted)
             self._chunks.append(chunk)
-        else:
-            self._fail(error, work.key)
-
-    def _tries_again(self, work: Work, error: dict[str, Json]) -> bool:
-        """Whether an item that is alone is given to another worker."""
-        retry = self._options.retry
-        wanted = retry is not None and ("*" in retry.on or error["name"] in retry.on)
-        attempts = retry.max_attempts if retry is not None and wanted else 1
-        if error["name"] == "WorkerLost":  # it may have been the machine, or who killed it
-            attempts = max(attempts, _LOST_ALONE)
-        return work.attempt < attempts and error["name"] != "PayloadTooLarge"
 
     def _fail(self, error: dict[str, Json], origin: str | None) -> None:
         self._doom = self._doom or (error, origin)
@@ -297,8 +294,7 @@ class Driver:
             nodes, self._combining.done = self._combining.done, []
         for chunk in chunks:
             self._tally.done(chunk)
-        end = self._unhappy_end()
-        result = None
+        end, result = self._unhappy_end(), None
         if end is None and self._combining is not None and nodes:
             key, last = nodes[-1]
             if self._combining.is_final(key):
@@ -381,11 +377,11 @@ class Driver:
     def _unhappy_end(self) -> Ended | None:
         if self._cancellation is not None:
             return Ended(time.time(), "cancelled")
-        doom = self._doom or self._tally.verdict(self._options, is_over=False)
-        if doom is None:
+        self._doom = self._doom or self._tally.verdict(self._options, is_over=False)
+        if self._doom is None:
             return None
         self._withdraw()
-        error, origin = doom
+        error, origin = self._doom
         return Ended(time.time(), "failed", error=error, origin=origin)
 
     async def _listen(self) -> None:

@@ -10,7 +10,8 @@ import asyncio
 import bisect
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agentflow.errors import Conflict
@@ -18,6 +19,7 @@ from agentflow.runtime.batch.history import Done, History, chunk_key
 from agentflow.runtime.batch.sizing import Sizing
 from agentflow.runtime.batch.sources import Source
 from agentflow.runtime.batch.work import Work
+from agentflow.runtime.executors.threads import Threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Recognised:
 class Feed:
     """The next things to do, in the order of the items. Used in one event loop.
 
-    A source that may take long has a thread of its own, which is one piece ahead.
+    A source that may take long has a thread of its own, which is one piece ahead. It may block for
+    good without keeping the process from its end.
     """
 
     def __init__(
@@ -50,8 +53,8 @@ class Feed:
         self._only_failed = only_failed
         self._on_ready = on_ready
         self._again: deque[Work] = deque()
-        self._thread = ThreadPoolExecutor(1, "agentflow-items") if source.blocks else None
-        self._ahead: asyncio.Future[Work | Recognised | None] | None = None
+        self._threads = Threads(1) if source.blocks else None
+        self._ahead: Future[Work | Recognised | None] | None = None
         self.is_over = False
         """Whether the source has no more."""
 
@@ -59,6 +62,11 @@ class Feed:
     def is_empty(self) -> bool:
         """Whether there is nothing more to do."""
         return self.is_over and not self._again
+
+    @property
+    def has_returned(self) -> bool:
+        """Whether there is work that was given back."""
+        return bool(self._again)
 
     def give_back(self, work: list[Work]) -> None:
         """Have work done before anything else, in this order."""
@@ -76,17 +84,17 @@ class Feed:
             return self._again.popleft()
         if self.is_over:
             return None
-        found = self._advance() if self._thread is None else self._from_thread(self._thread)
+        found = self._advance() if self._threads is None else self._from(self._threads)
         if found is None and self._ahead is None:
             self.is_over = True
         return found
 
     def close(self) -> None:
         """Ask the source for nothing more."""
-        if self._thread is not None:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._threads is not None:
+            self._threads.close()
 
-    def _from_thread(self, thread: ThreadPoolExecutor) -> Work | Recognised | None:
+    def _from(self, threads: Threads) -> Work | Recognised | None:
         found = None
         if self._ahead is not None:
             if not self._ahead.done():
@@ -95,9 +103,19 @@ class Feed:
             found = ahead.result()
             if found is None:
                 return None
+        self._ahead = ahead = Future()
         loop = asyncio.get_running_loop()
-        self._ahead = loop.run_in_executor(thread, self._advance)
-        self._ahead.add_done_callback(lambda _: self._on_ready())
+
+        def read() -> bool:
+            try:
+                ahead.set_result(self._advance())
+            except BaseException as error:  # noqa: BLE001  # the caller's iterable may raise anything
+                ahead.set_exception(_passable(error))
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(self._on_ready)
+            return True
+
+        threads.put(read)
         return found
 
     def _advance(self) -> Work | Recognised | None:
@@ -142,3 +160,10 @@ class Feed:
             "other items",
             help="give it the items it was begun with, or choose another id",
         )
+
+
+def _passable(error: BaseException) -> Exception:
+    """The error in a form that can leave an event loop."""
+    if isinstance(error, Exception):
+        return error
+    return RuntimeError(f"the items raised {type(error).__name__}: {error}")

@@ -91,6 +91,11 @@ class Ledger:
         folder = self._journal.blobs.folder
         return None if folder is None else str(folder)
 
+    @property
+    def is_owned(self) -> bool:
+        """Whether the run may be written to."""
+        return self._epoch > 0
+
     async def open(
         self, description: Description, parallel: int, *, only_failed: bool
     ) -> tuple[History, StoredExecution]:
@@ -131,6 +136,7 @@ class Ledger:
         self, stored: StoredExecution, *, only_failed: bool
     ) -> tuple[History, StoredExecution]:
         is_over = stored.status in ENDED
+        self._epoch = 0
         if not is_over or only_failed:
             self._epoch = await self._store.write(self._journal.claim, self.id, self._store.owner)
         records = await self._store.read(self._journal.history, self.id)

@@ -10,13 +10,13 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from agentflow.errors import UsageError
+from agentflow.errors import AgentFlowError, Conflict, UsageError
 from agentflow.runtime.batch.store import Store
 from agentflow.runtime.executors.protocol import Executor, Report
 from agentflow.runtime.settings import load_settings
@@ -40,21 +40,24 @@ class Crew:
         self.kept = kept
         """Whether it stays when no run needs it."""
         self.takers: dict[str, Taker | None] = {}
-        self.starting = asyncio.Lock()
+        self._starting: asyncio.Task[None] | None = None
         self.is_started = False
 
     async def start(self) -> None:
-        """Start the executor, once.
+        """Start the executor, once; whoever gives up waiting does not keep others from it.
 
         Raises:
             Unavailable: it cannot be started.
         """
-        async with self.starting:
-            if not self.is_started:
-                await self.executor.start(self._take)
-                self.is_started = True
-                # A Ray that somebody else started may end before we do.
-                self.kept = self.kept and getattr(self.executor, "owns_ray", False)
+        if self._starting is None:
+            self._starting = asyncio.get_running_loop().create_task(self._start())
+        await asyncio.shield(self._starting)
+
+    async def _start(self) -> None:
+        await self.executor.start(self._take)
+        self.is_started = True
+        # A Ray that somebody else started may end before we do.
+        self.kept = self.kept and getattr(self.executor, "owns_ray", False)
 
     def _take(self, reports: Sequence[Report]) -> None:
         by_run: dict[str, list[Report]] = {}
@@ -73,6 +76,8 @@ class Session:
         self.loop = asyncio.new_event_loop()
         self._crews: dict[object, Crew] = {}
         self._stores: dict[object, Store] = {}
+        self._runs: set[tuple[Store, str]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
         self._thread = threading.Thread(target=self._serve, name="agentflow-batch", daemon=True)
         self._thread.start()
@@ -98,6 +103,11 @@ class Session:
         crew.takers[run] = None
         try:
             await crew.start()
+        except asyncio.CancelledError:
+            leaving = self.loop.create_task(self._leave_when_started(crew, run))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            raise
         except BaseException:
             crew.takers.pop(run, None)
             self._crews.pop(key, None)
@@ -112,6 +122,11 @@ class Session:
                 del self._crews[key]
             await crew.executor.close()
 
+    async def _leave_when_started(self, crew: Crew, run: str) -> None:
+        with suppress(AgentFlowError):
+            await crew.start()
+            await self.leave(crew, run)
+
     async def store(self, url: str | None, root: Path) -> Store:
         """An open journal.
 
@@ -124,6 +139,24 @@ class Session:
             if key not in self._stores:
                 self._stores[key] = await asyncio.to_thread(Store, url, root)
             return self._stores[key]
+
+    @contextmanager
+    def only(self, store: Store, run: str) -> Iterator[None]:
+        """Be the only one who runs this run in this process.
+
+        Raises:
+            Conflict: somebody does.
+        """
+        if (store, run) in self._runs:
+            raise Conflict(
+                f"batch run {run} is under way in this process",
+                help="wait for its end, stop it, or choose another id",
+            )
+        self._runs.add((store, run))
+        try:
+            yield
+        finally:
+            self._runs.remove((store, run))
 
     def close(self) -> None:
         """End everything. Closing twice is harmless."""

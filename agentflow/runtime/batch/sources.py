@@ -32,7 +32,7 @@ _STRICTLY = (
 ITEM_BYTES = 512 * 1024 * 1024
 """The largest item."""
 _GATHER_SECONDS = 0.05
-"""How long a source that gives its items slowly is waited for, once it has given one."""
+"""How long a source that gives its items slowly is waited for."""
 
 
 class Piece(Protocol):
@@ -279,11 +279,11 @@ class Stream:
     def _gathered(self, count: int, *, exactly: bool) -> list[Any]:
         if exactly:
             return list(itertools.islice(self._items, count))
+        until = time.monotonic() + _GATHER_SECONDS
         found = list(itertools.islice(self._items, 1))
         if found and not self._weight:
             self._weight = _weight(found[0], self.position)
         count = min(count, int(PIECE_BYTES / max(1.0, self._weight)))
-        until = time.monotonic() + _GATHER_SECONDS
         step = 1
         while found and len(found) < count and time.monotonic() < until:
             more = list(itertools.islice(self._items, min(step, count - len(found))))

@@ -16,8 +16,6 @@ from agentflow.runtime.executors.protocol import Task
 
 RUN = "agentflow.functions.chunks.run"
 COMBINE = "agentflow.functions.chunks.combine"
-PARTS = 8
-"""Into how many pieces a chunk is split whose worker was lost."""
 _MARGIN = 0.5
 """Seconds that a worker has for ending an item itself before it is ended for it."""
 
