@@ -10,7 +10,7 @@ import pytest_asyncio
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Task
 from agentflow.runtime.executors.ray import RayExecutor
-from tests.executors.executor_bench import Bench
+from tests.executors.executor_bench import Bench, started
 
 PROJECT = str(Path(__file__).parent / "project")
 
@@ -35,20 +35,14 @@ def ask(
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def inline_bench() -> AsyncIterator[Bench]:
-    executor = InlineExecutor(parallel=2)
-    bench = Bench(executor)
-    await executor.start(bench.take)
-    yield bench
-    await executor.close()
+    async with started(InlineExecutor(parallel=2)) as bench:
+        yield bench
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="package")
 async def ray_bench() -> AsyncIterator[Bench]:
-    executor = RayExecutor(parallel=1)
-    bench = Bench(executor)
-    await executor.start(bench.take)
-    yield bench
-    await executor.close()
+    async with started(RayExecutor(parallel=1)) as bench:
+        yield bench
 
 
 @pytest.fixture(params=["inline", pytest.param("ray", marks=pytest.mark.slow)])

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -358,7 +357,7 @@ def test_retry_goes_on_after_a_cancellation(engine: Engine, spec: Spec, project:
     ids=["the workflow's own error", "an undone saga"],
 )
 def test_retry_refuses_what_it_cannot_do(engine: Engine, spec: Spec, steps: str, why: str) -> None:
-    execution = engine.start(spec(textwrap.dedent(steps) if False else steps))
+    execution = engine.start(spec(steps))
     with pytest.raises(ExecutionFailed):
         execution.result()
     with pytest.raises(Conflict, match=why):

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.ray import RayExecutor
-from tests.executors.executor_bench import Bench, PoolExecutor
+from tests.executors.executor_bench import Bench, PoolExecutor, started
 
 os.environ["TRIALS_SECRET"] = "hush"
 os.environ["AGENTFLOW_TRIALS"] = str(os.getpid())
@@ -17,31 +17,22 @@ os.environ["AGENTFLOW_TRIALS"] = str(os.getpid())
 @pytest_asyncio.fixture(loop_scope="session")
 async def inline() -> AsyncIterator[Bench]:
     """An inline executor of two threads."""
-    executor = InlineExecutor(parallel=2)
-    bench = Bench(executor)
-    await executor.start(bench.take)
-    yield bench
-    await executor.close()
+    async with started(InlineExecutor(parallel=2)) as bench:
+        yield bench
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def pool() -> AsyncIterator[Bench]:
     """A pool of two worker processes, without Ray."""
-    executor = PoolExecutor(parallel=2)
-    bench = Bench(executor)
-    await executor.start(bench.take)
-    yield bench
-    await executor.close()
+    async with started(PoolExecutor(parallel=2)) as bench:
+        yield bench
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
 async def started_ray() -> AsyncIterator[Bench]:
     """A Ray executor of two workers, for all tests."""
-    executor = RayExecutor(parallel=2)
-    bench = Bench(executor)
-    await executor.start(bench.take)
-    yield bench
-    await executor.close()
+    async with started(RayExecutor(parallel=2)) as bench:
+        yield bench
 
 
 @pytest.fixture

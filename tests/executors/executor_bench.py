@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,15 @@ class Bench:
 
     async def outcome(self, task: Task) -> Report:
         return (await self.run(task))[task.key]
+
+
+@asynccontextmanager
+async def started(executor: Executor) -> AsyncIterator[Bench]:
+    """A bench with an executor that has started, until it is closed."""
+    bench = Bench(executor)
+    await executor.start(bench.take)
+    yield bench
+    await executor.close()
 
 
 class PoolExecutor:

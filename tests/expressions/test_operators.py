@@ -19,7 +19,6 @@ VALUES = {
     "object": {"k": 1},
 }
 NUMBERS = {"integer", "float"}
-SAME = {(kind, kind) for kind in VALUES}
 NUMERIC = set(itertools.product(NUMBERS, NUMBERS))
 ALL = set(itertools.product(VALUES, VALUES))
 

@@ -16,7 +16,6 @@ from agentflow.spec.expressions.types import (
     Type,
     members,
     overlap,
-    phrase,
     union,
 )
 from agentflow.spec.expressions.unparse import unparse
@@ -69,11 +68,6 @@ def item(kind: Type, index: Type) -> Type | None:
             return kind.value() if overlap(index, STRING) else None
         case _:
             return None
-
-
-def these(left: Type, right: Type) -> str:
-    """Two types in words, for the end of a message."""
-    return f"these are {phrase(left)} and {phrase(right)}"
 
 
 def as_text(tree: Binary, left: Type, right: Type) -> str:
