@@ -14,8 +14,8 @@ from agentflow.runtime.executors.agents_wire import RETURNED, asked_for, packed,
 from agentflow.runtime.executors.calls import lost_error
 from agentflow.runtime.executors.protocol import Memory, Report, Task
 from agentflow.runtime.executors.ray_agents import host_of
-from agentflow.runtime.executors.ray_host import HEARTBEAT
-from agentflow.runtime.executors.ray_link import SILENT_BEATS, said
+from agentflow.runtime.executors.ray_exchange import said
+from agentflow.runtime.executors.ray_socket import HEARTBEAT, SILENT_BEATS
 
 _PAUSE = 0.1
 """Seconds until the name of an actor that is ending is asked for again."""

@@ -24,8 +24,10 @@ from agentflow.runtime.executors.agents import NoMemory, is_agent
 from agentflow.runtime.executors.agents_ray import RayAgents
 from agentflow.runtime.executors.calls import lost_error
 from agentflow.runtime.executors.protocol import Memory, Report, Reporter, Task
+from agentflow.runtime.executors.ray_exchange import said
 from agentflow.runtime.executors.ray_host import alone_function, host_class
-from agentflow.runtime.executors.ray_link import Given, Link, died, said
+from agentflow.runtime.executors.ray_link import Given, Link, died
+from agentflow.runtime.executors.ray_nodes import missing, nodes, shares
 from agentflow.runtime.executors.ray_start import RaySession
 from agentflow.runtime.executors.reports import job_of, joined, report_of
 from agentflow.runtime.executors.wire import Shape, frames
@@ -33,7 +35,6 @@ from agentflow.spec.model import Resources
 
 _LOSSES = 3
 """Hosts that may be lost with a call until it is not given to another one."""
-_RESOURCES = {"num_cpus": "CPU", "num_gpus": "GPU", "memory": "memory"}
 _STARTS = 3
 """Hosts that may die on a node while they start, until Ray counts as unable to."""
 _AHEAD = 32
@@ -81,6 +82,17 @@ class RayExecutor:
         """Where the project is below the working directory of Ray's workers."""
         return self._session.inside
 
+    def begin(self) -> None:
+        """Begin to start Ray, from any thread, while nothing else is ready for it.
+
+        Whoever has begun calls `abandon` if it comes to no `start`.
+        """
+        self._session.open()
+
+    def abandon(self) -> None:
+        """End what has begun; waits for that."""
+        self._session.close()
+
     async def start(self, report: Reporter) -> None:
         """Connect to Ray and start the workers.
 
@@ -90,17 +102,17 @@ class RayExecutor:
         self._report = report
         self._loop = asyncio.get_running_loop()
         await asyncio.wrap_future(self._session.open())
-        self._nodes = _nodes()
-        shares = _shares(self._nodes, self._wanted)
-        self.parallel = sum(size for _, size in shares)
+        self._nodes = nodes()
+        parts = shares(self._nodes, self._wanted)
+        self.parallel = sum(size for _, size in parts)
         try:
-            self._links = list(await asyncio.gather(*(self._started(*share) for share in shares)))
+            await asyncio.gather(*(self._start_host(*share) for share in parts))
         except Exception as error:
             await self.close()
             raise _unable(error) from error
 
-    async def _started(self, node: str, size: int) -> Link:
-        """A host on a node that answers; one that dies while it starts is replaced, a few times.
+    async def _start_host(self, node: str, size: int) -> None:
+        """Have a host on a node; one that dies while it starts is replaced, a few times.
 
         Raises:
             Exception: whatever Ray raises when it cannot be started at all.
@@ -113,8 +125,8 @@ class RayExecutor:
                 if last or not died(error):
                     raise
             else:
-                return link
-        raise AssertionError  # the last one was returned or raised
+                self._links.append(link)
+                return
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Take tasks; return at once."""
@@ -135,6 +147,8 @@ class RayExecutor:
             else:
                 self._where[id] = Alone(self, given)
         self._distribute()
+        for link in self._links:
+            link.send()
 
     def withdraw(self, execution: str, key: str) -> None:
         """Stop a task for good."""
@@ -204,7 +218,7 @@ class RayExecutor:
         return Link(
             actor,
             size,
-            on_reports=self.tell,
+            on_reports=self._hear,
             on_returned=self._take_back,
             on_loss=self._lose,
         )
@@ -218,16 +232,24 @@ class RayExecutor:
 
     def tell(self, reports: Sequence[Report]) -> None:
         """Pass reports on at the end of this turn of the loop."""
+        if not self._reports:
+            self._loop.call_soon(self._flush)
+        self._note(reports)
+
+    def _hear(self, reports: Sequence[Report]) -> None:
+        """Pass on at once what a host says; it may take more tasks now."""
+        self._note(reports)
+        self._distribute()
+        self._flush()
+
+    def _note(self, reports: Sequence[Report]) -> None:
         for report in reports:
             if report.kind not in {"yielded", "printed"}:
                 id = self._tasks.pop((report.execution, report.key), 0)
                 where = self._where.pop(id, None)
                 if where in self._own:
                     self._loop.create_task(self._close_own(where))
-        if not self._reports:
-            self._loop.call_soon(self._flush)
         self._reports.extend(reports)
-        self._distribute()
 
     def _flush(self) -> None:
         reports, self._reports = self._reports, []
@@ -273,14 +295,7 @@ class RayExecutor:
 
     def _missing(self, asked: Resources) -> str:
         """What no node of a Ray of our own has, in words; a cluster may still grow."""
-        if not self._session.is_own:
-            return ""
-        for name, resource in _RESOURCES.items():
-            wanted = getattr(asked, name) or 0
-            most = max(node.get(resource, 0.0) for _, node in self._nodes)
-            if wanted > most:
-                return f"the call asks for {name} {wanted:g}, and this machine has {most:g}"
-        return ""
+        return missing(asked, self._nodes) if self._session.is_own else ""
 
 
 class Alone:
@@ -330,39 +345,6 @@ def resource_options(task: Task) -> dict[str, Any]:
         "runtime_env": asked.runtime_env,
     }
     return {name: value for name, value in options.items() if value is not None}
-
-
-def _nodes() -> list[tuple[str, dict[str, float]]]:
-    """The ids of nodes with CPUs, and what they have."""
-    import ray
-
-    nodes = [
-        (node["NodeID"], node["Resources"])
-        for node in ray.nodes()  # type: ignore[no-untyped-call]  # ray has no types here
-        if node["Alive"] and node["Resources"].get("CPU", 0) >= 1
-    ]
-    if not nodes:
-        raise Unavailable("Ray has no CPUs", help="add a node to the cluster")
-    return nodes
-
-
-def _shares(
-    nodes: Sequence[tuple[str, dict[str, float]]], wanted: int | None
-) -> list[tuple[str, int]]:
-    """How many workers each node gets, in proportion to its CPUs."""
-    cpus = [(id, int(resources["CPU"])) for id, resources in nodes]
-    if wanted is None:
-        return cpus
-    total = sum(own for _, own in cpus)
-    shares: list[tuple[str, int]] = []
-    given = seen = 0
-    for id, own in cpus:
-        seen += own
-        share = round(wanted * seen / total) - given
-        given += share
-        if share:
-            shares.append((id, share))
-    return shares
 
 
 def _unable(error: Exception) -> Unavailable:

@@ -13,15 +13,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from agentflow.runtime.executors.pool import WorkerPool
-from agentflow.runtime.executors.wire import COUNT, Job, Kind, frame, frames
+from agentflow.runtime.executors.ray_socket import HEARTBEAT, Door
+from agentflow.runtime.executors.wire import COUNT, Frame, Job, Kind, frame, frames
 from agentflow.runtime.executors.worker import WORKER_ROOT
 
-HEARTBEAT = 5.0
-"""Seconds after which an exchange is answered even if there is nothing to say."""
 _GATHER = 0.001
 """Seconds to wait for more results while other calls run, so that one answer carries many."""
 _ANSWER_BYTES = 32 * 1024 * 1024
@@ -29,7 +29,7 @@ _ANSWER_BYTES = 32 * 1024 * 1024
 
 
 class Host:
-    """A worker pool that is reached by exchanges: commands in, frames out.
+    """A worker pool that is reached through a door, or by exchanges: commands in, frames out.
 
     Exchanges are numbered, because Ray does not keep the order of calls to an async actor. One
     waits here at a time; a newer one sends the one before it home, with all there is to say by
@@ -40,19 +40,21 @@ class Host:
         self._size = size
         self._inside = inside
         self._pool: WorkerPool | None = None
+        self._door = Door(self._obey, self._leave)
         self._expected = 0
         self._early: dict[int, asyncio.Future[None]] = {}
         self._outbox: deque[bytes] = deque()
         self._waiting: asyncio.Future[bytes] | None = None
         self._gathering = False
 
-    async def ready(self) -> None:
-        """Start the workers, unless they run."""
+    async def ready(self) -> bytes:
+        """Start the workers; gives the address of the door."""
         self._workers()
+        await self._door.open()
+        return self._door.address
 
     async def exchange(self, number: int, commands: bytes) -> bytes:
         """Carry out commands; answer when there are results, or after a while with nothing."""
-        pool = self._workers()
         if number != self._expected:
             self._early[number] = asyncio.get_running_loop().create_future()
             await self._early[number]
@@ -60,7 +62,7 @@ class Host:
         following = self._early.pop(self._expected, None)
         if following is not None:
             following.set_result(None)
-        self._obey(pool, commands)
+        self._obey(frames(commands))
         self._release()
         if self._outbox:
             return self._answer()
@@ -73,8 +75,13 @@ class Host:
 
     async def close(self) -> None:
         """Kill the workers."""
+        self._door.close()
         if self._pool is not None:
             await self._pool.close()
+
+    def _leave(self) -> None:
+        """The executor is gone, and Ray will end this process."""
+        self._ending = asyncio.get_running_loop().create_task(self.close())
 
     def _workers(self) -> WorkerPool:
         if self._pool is None:
@@ -82,8 +89,9 @@ class Host:
             self._pool.start()
         return self._pool
 
-    def _obey(self, pool: WorkerPool, commands: bytes) -> None:
-        for kind, id, payload in frames(commands):
+    def _obey(self, commands: Iterable[Frame]) -> None:
+        pool = self._workers()
+        for kind, id, payload in commands:
             match kind:
                 case Kind.SUBMIT:
                     pool.submit(Job.unpack(payload))
@@ -97,17 +105,24 @@ class Host:
 
     def _put(self, data: bytes) -> None:
         self._outbox.append(data)
-        if self._waiting is None or self._gathering:
+        if self._gathering or not (self._door.is_used or self._waiting is not None):
             return
-        if self._pool is not None and self._pool.outstanding:
-            self._gathering = True
-            asyncio.get_running_loop().call_later(_GATHER, self._release)
-        else:
+        if self._pool is None or not self._pool.outstanding:
             self._release()
+            return
+        self._gathering = True
+        loop = asyncio.get_running_loop()
+        if self._door.is_used:
+            loop.call_soon(self._release)
+        else:
+            loop.call_later(_GATHER, self._release)
 
     def _release(self) -> None:
         self._gathering = False
-        if self._waiting is not None and not self._waiting.done():
+        if self._door.is_used:
+            self._door.say(b"".join(self._outbox))
+            self._outbox.clear()
+        elif self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(self._answer())
         self._waiting = None
 

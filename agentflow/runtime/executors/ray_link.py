@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from agentflow.runtime.executors.protocol import Report, Task
-from agentflow.runtime.executors.ray_host import HEARTBEAT
+from agentflow.runtime.executors.ray_exchange import Exchanges, answered, said
+from agentflow.runtime.executors.ray_socket import HEARTBEAT, connect
 from agentflow.runtime.executors.reports import report_of
-from agentflow.runtime.executors.wire import COUNT, Job, Kind, frame, frames
+from agentflow.runtime.executors.wire import COUNT, Frame, Job, Kind, frame
 
-SILENT_BEATS = 6
-"""Heartbeats without an answer after which a host counts as lost."""
-_LONG_ANSWER = 1024 * 1024
-"""Bytes of an answer that are worth reading in another thread."""
-
-
+_LONG = 1024 * 1024
+"""Bytes of frames that are worth reading in another thread."""
 _LAST = frozenset({Kind.COMPLETED, Kind.FAILED, Kind.BATCH, Kind.RETURNED})
 """Kinds of frames after which a task is no longer with its host."""
+_NO_REPORT = frozenset({Kind.RETURNED, Kind.BEAT})
 
 
 class Given:
@@ -36,8 +33,24 @@ class Given:
         """How many hosts were lost with it."""
 
 
+Found: TypeAlias = tuple[Given | None, Kind, bytes]
+"""A frame with the task it is about, unless that was withdrawn."""
+
+
+class Way(Protocol):
+    """How commands reach a host."""
+
+    def send(self, commands: bytes) -> None:
+        """Have the host obey."""
+        ...
+
+    def close(self) -> None:
+        """Hear no more of it."""
+        ...
+
+
 class Link:
-    """A host and the exchanges with it: one per turn of the event loop, and one that waits."""
+    """A host, and the way to it: found when the first command is to be sent."""
 
     def __init__(
         self,
@@ -57,9 +70,8 @@ class Link:
         self._on_loss = on_loss
         self._loop = asyncio.get_running_loop()
         self._outbox: list[bytes] = []
-        self._answers: deque[Any] = deque()
-        self._number = 0
-        self._listener: asyncio.Task[None] | None = None
+        self._way: Way | None = None
+        self._opening: asyncio.Task[None] | None = None
 
     async def ready(self) -> None:
         """Wait until the host answers.
@@ -67,7 +79,7 @@ class Link:
         Raises:
             Exception: whatever Ray raises when it cannot be started.
         """
-        await self.actor.ready.remote()
+        await self._open(await self.actor.ready.remote())
 
     @property
     def load(self) -> float:
@@ -96,64 +108,75 @@ class Link:
         """End the host and its workers."""
         import ray
 
-        if self._listener is not None:
-            self._listener.cancel()
+        self._leave()
         self.given.clear()
         with suppress(Exception):  # it may be dead already
             await asyncio.wait_for(self.actor.close.remote(), HEARTBEAT)
         ray.kill(self.actor)
 
+    # --- saying ---
+
     def _say(self, command: bytes) -> None:
         if not self._outbox:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.send)
         self._outbox.append(command)
 
-    def _send(self) -> None:
-        if self._outbox:
-            self._exchange()
+    def send(self) -> None:
+        """Send now what else goes out at the end of this turn of the loop."""
+        if not self._outbox:
+            return
+        if self._way is not None:
+            commands = b"".join(self._outbox)
+            self._outbox.clear()
+            self._way.send(commands)
+        elif self._opening is None:
+            self._opening = self._loop.create_task(self._find_way())
 
-    def _exchange(self) -> None:
-        commands = b"".join(self._outbox)
-        self._outbox.clear()
-        self._answers.append(self.actor.exchange.remote(self._number, commands))
-        self._number += 1
-        if self._listener is None:
-            self._listener = self._loop.create_task(self._listen())
+    async def _find_way(self) -> None:
+        try:
+            await self._open(await answered(self.actor.ready.remote()))
+        except Exception as error:  # noqa: BLE001  # Ray raises whatever it raises
+            self._lose(said(error))
 
-    async def _listen(self) -> None:
-        """Read answers in the order of the exchanges, as long as something is outstanding."""
-        while self._answers:
-            try:
-                answer = await _answer(self._answers.popleft())
-            except Exception as error:  # noqa: BLE001  # Ray raises whatever it raises
-                self._lose(said(error))
-                return
-            if len(answer) >= _LONG_ANSWER and not self._answers:
-                self._exchange()  # the host need not wait until all this is read
-            await self._take(answer)
-            if self.given and not self._answers:
-                self._exchange()
-        self._listener = None
+    async def _open(self, address: bytes) -> None:
+        self._way = await connect(address, self._take, self._lose) or Exchanges(
+            self.actor, self._take, self._lose, is_waiting=lambda: bool(self.given)
+        )
+        self.send()
 
-    async def _take(self, answer: bytes) -> None:
-        found = [(self.given.get(id), kind, payload) for kind, id, payload in frames(answer)]
-        if len(answer) < _LONG_ANSWER:
-            reports = _reports(found)
-        else:
-            reports = await asyncio.to_thread(_reports, found)
-        returned = [given for given, kind, _ in found if given and kind is Kind.RETURNED]
+    def _leave(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+        if self._way is not None:
+            self._way.close()
+
+    # --- hearing ---
+
+    def _take(self, arrived: list[Frame]) -> Coroutine[Any, Any, None] | None:
+        found = [(self.given.get(id), kind, payload) for kind, id, payload in arrived]
+        if sum(len(payload) for _, _, payload in found) >= _LONG:
+            return self._take_long(found)
+        self._pass_on(found, _reports(found))
+        return None
+
+    async def _take_long(self, found: list[Found]) -> None:
+        self._pass_on(found, await asyncio.to_thread(_reports, found))
+
+    def _pass_on(self, found: list[Found], reports: list[tuple[Given, Report]]) -> None:
         # What was withdrawn meanwhile is not there any more, and reports nothing.
         wanted = [report for given, report in reports if given.id in self.given]
         for given, kind, _ in found:
             if given is not None and kind in _LAST:
                 self.given.pop(given.id, None)
         self._on_reports(wanted)
-        for given in returned:
-            self._on_returned(given)
+        for given, kind, _ in found:
+            if given is not None and kind is Kind.RETURNED:
+                self._on_returned(given)
 
     def _lose(self, reason: str) -> None:
         import ray
 
+        self._leave()
         with suppress(Exception):
             ray.kill(self.actor)
         self._on_loss(self, reason)
@@ -166,39 +189,9 @@ def died(error: Exception) -> bool:
     return isinstance(error, RayActorError) and not error.actor_init_failed
 
 
-def said(error: Exception) -> str:
-    """What Ray says about a failure of its own, in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:500]
-
-
-async def _answer(reference: Any) -> bytes:
-    """Wait for an exchange, several beats long.
-
-    Beats are waited for one by one, so that a process that was stopped itself (Ctrl-Z) does not
-    take its own pause for the host's.
-
-    Raises:
-        TimeoutError: the host is silent.
-    """
-    waiting = asyncio.ensure_future(_bytes(reference))
-    try:
-        for _ in range(SILENT_BEATS):
-            done, _ = await asyncio.wait({waiting}, timeout=HEARTBEAT + 1)
-            if done:
-                return waiting.result()
-    finally:
-        waiting.cancel()
-    raise TimeoutError(f"no answer for {SILENT_BEATS * HEARTBEAT:g} s")
-
-
-async def _bytes(reference: Any) -> bytes:
-    answer: bytes = await reference
-    return answer
-
-
-def _reports(found: list[tuple[Given | None, Kind, bytes]]) -> list[tuple[Given, Report]]:
+def _reports(found: list[Found]) -> list[tuple[Given, Report]]:
     return [
         (given, report_of(given.task, kind, payload))
         for given, kind, payload in found
-        if given is not None and kind is not Kind.RETURNED
+        if given is not None and kind not in _NO_REPORT
     ]

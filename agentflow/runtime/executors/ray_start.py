@@ -56,8 +56,12 @@ class RaySession:
         self._thread = threading.Thread(target=self._serve, name="agentflow-ray", daemon=True)
 
     def open(self) -> Future[None]:
-        """Begin; the future is done when Ray is ready, or fails with `Unavailable`."""
-        self._thread.start()
+        """Begin, if it has not begun; the future is done when Ray is ready.
+
+        It fails with `Unavailable`.
+        """
+        if self._thread.ident is None:
+            self._thread.start()
         return self._opened
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import TypeAlias
 
 _FRAME = struct.Struct("<BQI")
 _JOB = struct.Struct("<QBBdIII")
@@ -59,6 +60,13 @@ class Kind(IntEnum):
     RECALL = 23
     """Count: give back so many jobs that have not begun; answered by `RETURNED`."""
     RETURNED = 24
+    # from the host of a pool
+    BEAT = 30
+    """It is alive."""
+
+
+Frame: TypeAlias = tuple[Kind, int, bytes]
+"""What a frame says, of which job, and its payload."""
 
 
 class Shape(IntEnum):
@@ -135,7 +143,7 @@ def frame(kind: Kind, id: int, payload: bytes = b"") -> bytes:
     return _FRAME.pack(kind, id, len(payload)) + payload
 
 
-def frames(data: bytes) -> Iterator[tuple[Kind, int, bytes]]:
+def frames(data: bytes) -> Iterator[Frame]:
     """The frames in a piece of bytes that ends with a whole one."""
     at = 0
     while at < len(data):
@@ -151,7 +159,7 @@ class Frames:
     def __init__(self) -> None:
         self._data = bytearray()
 
-    def feed(self, piece: bytes) -> Iterator[tuple[Kind, int, bytes]]:
+    def feed(self, piece: bytes) -> Iterator[Frame]:
         """The frames that are whole with this piece."""
         self._data += piece
         at = 0
