@@ -129,7 +129,7 @@ def _called(
     from agentflow.adapters.aws.deploy.executions import call, handlers
 
     if handler is None:
-        found = handlers(cloud)
+        found = handlers(cloud, function)
         if not found:
             raise NotFound("no functions are deployed", help="agentflow deploy SPEC --target aws")
         if len(found) > 1:

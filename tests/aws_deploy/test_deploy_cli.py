@@ -98,6 +98,48 @@ def test_a_workflow_is_deployed_invoked_listed_and_retried(line: Line, aws: Acco
     assert (code, value["error"]["name"]) == (1, "InvalidInput")
 
 
+SEPARATE = """\
+workflow: separate
+input: {type: object}
+do:
+  - id: sum
+    call: shop.orders.total
+    with: {items: "${ input.items }"}
+  - id: text
+    call: shop.orders.large
+    with: {size: "${ sum }"}
+output: ${ text + str(sum / 2) }
+"""
+
+
+def test_each_function_runs_in_a_lambda_of_its_own_by_option(
+    line: Line, aws: Account, shop: Path
+) -> None:
+    spec = "specs/separate.yaml"
+    write(shop / spec, SEPARATE)
+    option = ("--option", "per_function=true")
+    code, done, _ = line("deploy", spec, *AWS, *option)
+    made = [each["name"] for each in done["changes"] if each["kind"] == "Lambda function"]
+    own = ["separate-functions-shop-orders-large", "separate-functions-shop-orders-total"]
+    assert (code, made) == (0, ["separate-functions", *own])  # one is for what JSONata cannot do
+    aws.invoked.clear()
+    code, ended, _ = line("invoke", spec, *AWS, "--data", '{"items": ["tea"]}')
+    assert (code, ended["output"]) == (0, "xxx1.5")
+    assert aws.invoked == [f"{own[1]}:1", f"{own[0]}:1", "separate-functions:1"]
+    code, value, _ = line("invoke", "shop.orders.large", *AWS, "--data", '{"size": 2}')
+    assert (code, value["output"]) == (0, "xx")
+    assert aws.invoked[-1].startswith(own[0])
+    code, again, _ = line("deploy", spec, *AWS, *option)
+    assert (code, again["changed"]) == (0, False)
+    code, shared, _ = line("deploy", spec, *AWS)
+    changed = [each["name"] for each in shared["changes"] if each["action"] != "keep"]
+    assert own[0] not in changed  # an older version may need it
+    aws.invoked.clear()
+    code, ended, _ = line("invoke", spec, *AWS, "--data", '{"items": ["tea"]}')
+    assert ended["output"] == "xxx1.5"
+    assert {each.partition(":")[0] for each in aws.invoked} == {"separate-functions"}
+
+
 APPROVAL = """\
 workflow: asking
 do:

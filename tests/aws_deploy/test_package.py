@@ -210,8 +210,16 @@ def test_terraform_has_the_resources_with_what_they_require(everything: Package)
             assert REQUIRED[kind] <= set(body), kind
 
 
-def test_terraform_refers_only_to_what_it_declares(everything: Package) -> None:
-    whole = written(everything)
+@pytest.fixture(params=[False, True], ids=["one Lambda", "a Lambda each"])
+def any_package(everything: Package, tmp_path: Path, request: pytest.FixtureRequest) -> Package:
+    if not request.param:
+        return everything
+    more = ', more: "${ str(sum / 3) }"'
+    return packed(tmp_path, more=more, per_function=True)
+
+
+def test_terraform_refers_only_to_what_it_declares(any_package: Package) -> None:
+    whole = written(any_package)
     resources = whole["resource"]
     found = 0
     for text in texts(whole):

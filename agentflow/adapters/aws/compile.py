@@ -104,8 +104,13 @@ def _machines(loaded: Loaded, options: Options, refusals: Refusals) -> Iterator[
 
 
 def _settings(workflow: Workflow, options: Options) -> Settings:
+    return settings(workflow.name, {**_chosen(workflow), **options.service})
+
+
+def _chosen(workflow: Workflow) -> dict[str, Json]:
+    """The settings in the spec."""
     targets = workflow.targets if isinstance(workflow.targets, dict) else {}
-    return settings(workflow.name, {**(targets.get("aws") or {}), **options.service})
+    return targets.get("aws") or {}
 
 
 def _lowered(workflow: Workflow, options: Options) -> Workflow:

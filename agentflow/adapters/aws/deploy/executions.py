@@ -200,16 +200,21 @@ def call(cloud: Cloud, function: str, payload: Json) -> Json:
     raise Fault(error["name"], error["message"], data=error["data"], cause=error["cause"])
 
 
-def handlers(cloud: Cloud) -> list[str]:
-    """The Lambdas that run functions of workflows, by name."""
+def handlers(cloud: Cloud, function: str) -> list[str]:
+    """The Lambdas that may run a function, by name: those that run no other, else shared ones."""
     with told("listing functions"):
         pages = cloud.functions.get_paginator("list_functions").paginate()
-        return sorted(
-            each["FunctionName"]
-            for page in pages
-            for each in page["Functions"]
-            if "AGENTFLOW_WORKFLOW" in each.get("Environment", {}).get("Variables", {})
-        )
+        every = [each for page in pages for each in page["Functions"]]
+    only: dict[str, str | None] = {}
+    for each in every:
+        variables = each.get("Environment", {}).get("Variables", {})
+        if "AGENTFLOW_WORKFLOW" in variables:
+            only[each["FunctionName"]] = variables.get("AGENTFLOW_FUNCTION")
+    for wanted in (function, None):
+        found = sorted(name for name, each in only.items() if each == wanted)
+        if found:
+            return found
+    return []
 
 
 def _deployed(cloud: Cloud) -> Iterator[str]:
