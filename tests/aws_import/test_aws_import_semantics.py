@@ -122,9 +122,13 @@ def ours(definition: Json, input: Json) -> tuple[Json, World]:
     ended = virtual.run(loaded, input, virtual.World(answer, {}, EPOCH))
     if ended.status == "succeeded":
         return ["succeeded", ended.output], world
-    name = ended.error["name"]
+    return ["failed", service_name(ended.error["name"])], world
+
+
+def service_name(name: str) -> str:
+    """What the service calls an error of ours."""
     known = {"Timeout": "States.Timeout", **dict.fromkeys(EVALUATION, "States.Runtime")}
-    return ["failed", known.get(name, name)], world
+    return known.get(name, name)
 
 
 def machine(**states: Json) -> Json:

@@ -16,7 +16,7 @@ from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.inputs import write_input
 from agentflow.adapters.aws.limits import check_limits
-from agentflow.adapters.aws.native import mixed
+from agentflow.adapters.aws.native import fused, mixed
 from agentflow.adapters.aws.record import with_spec
 from agentflow.adapters.aws.settings import GUARANTEES, Settings, settings
 from agentflow.adapters.aws.stored import why_not, with_stored
@@ -43,7 +43,7 @@ class Aws:
 
     def lower(self, workflow: Workflow) -> Workflow:
         """The workflow, of nothing but what the writers of `capabilities` take."""
-        return lowering.lower(workflow, CAPABILITIES)
+        return lowering.lower(fused(workflow), CAPABILITIES)
 
     def compile(self, loaded: Loaded, options: Options) -> Compiled:
         """See `Target.compile`."""

@@ -37,6 +37,8 @@ NATIVE: Final[Mapping[str, str]] = {
     f"{MODULE}.seconds": "Seconds of a Wait",
     f"{MODULE}.moment": "Timestamp of a Wait",
     f"{MODULE}.task": "a Task with this Resource and these Arguments",
+    f"{MODULE}.activity": "a Task with this Resource, together with the `listen` after it",
+    f"{MODULE}.evaluate": "an invocation of the bundle's helper",
 }
 """For the compiler: each function of this module, and what it means on the service."""
 
@@ -165,6 +167,21 @@ def task(resource: str, arguments: Json = None) -> Json:
         "machine with --functions MODULE that has one of this name",
         data={"resource": resource, "arguments": arguments},
     )
+
+
+def activity(resource: str, arguments: Json = None) -> None:
+    """Work that waits for whoever polls it on AWS; here there is nothing but the answer."""
+
+
+def evaluate(templates: dict[str, Json], names: dict[str, Json], context: Context) -> Json:
+    """Values of templates in our own language, which JSONata could not compute.
+
+    Raises:
+        Fault: as the expressions in them do.
+    """
+    from agentflow.adapters.bundle.helper import Helper
+
+    return Helper().answer({"evaluate": templates, "names": names}, context)
 
 
 def _chance(context: Context) -> random.Random:

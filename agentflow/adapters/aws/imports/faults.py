@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from agentflow.adapters.aws.asl.errors import (
     DATA_LIMIT,
@@ -55,32 +55,36 @@ def excludes_timeouts(error_equals: tuple[str, ...]) -> bool:
     return TASK_FAILED in error_equals and not {WILDCARD, *_TIMEOUTS} & {*error_equals}
 
 
-def error_output(bound: str, *, is_lambda: bool) -> str:
-    """The source of `{Error, Cause}` for an error that a handler has bound.
+Told: TypeAlias = Literal["message", "lambda", "value"]
+"""How a failure's `Cause` tells of it: by its message, in the JSON that Lambda makes of a
+function's exception, or as the JSON of its value, as functions of ours do on AWS."""
 
-    Lambda reports a failure of a function as JSON.
-    """
+
+def error_output(bound: str, told: Told) -> str:
+    """The source of `{Error, Cause}` for an error that a handler has bound."""
     theirs = f'{{"{OURS}": "{TIMEOUT}", "{_TOO_LARGE}": "{DATA_LIMIT}"}}'
     name = f"{theirs}.get({bound}.name, {bound}.name)"
-    return f'{{"Error": {name}, "Cause": {cause(bound, is_lambda=is_lambda)}}}'
+    return f'{{"Error": {name}, "Cause": {cause(bound, told)}}}'
 
 
-def cause(bound: str, *, is_lambda: bool) -> str:
+def cause(bound: str, told: Told) -> str:
     """The source of the `Cause` of an error that a handler has bound."""
-    told = f"{bound}.message"
-    if is_lambda:
-        report = f'json_encode({{"errorMessage": {told}, "errorType": {bound}.name}})'
-        told = f'{told} if {bound}.name == "{_TOO_LARGE}" else {report}'
-    return f'"" if {bound}.name == "{OURS}" else {told}'
+    if told == "value":
+        return f"json_encode({bound})"
+    text = f"{bound}.message"
+    if told == "lambda":
+        report = f'json_encode({{"errorMessage": {text}, "errorType": {bound}.name}})'
+        text = f'{text} if {bound}.name == "{_TOO_LARGE}" else {report}'
+    return f'"" if {bound}.name == "{OURS}" else {text}'
 
 
-def worth_retrying(retriers: tuple[Retrier, ...], *, is_lambda: bool) -> list[Retrier]:
+def worth_retrying(retriers: tuple[Retrier, ...], told: Told) -> list[Retrier]:
     """The retriers that can ever matter here.
 
     Failures of the Lambda service itself do not happen elsewhere, and compiling for AWS adds
     retries for them to every invocation.
     """
-    kept = [each for each in retriers if not is_lambda or {*each.error_equals} - {*_SERVICE}]
+    kept = [each for each in retriers if told == "message" or {*each.error_equals} - {*_SERVICE}]
     return [each for each in kept if each.max_attempts]
 
 

@@ -38,8 +38,8 @@ class Work:
     before: Steps = field(default_factory=list)
     after: Steps = field(default_factory=list)
     whole: bool = False
-    is_lambda: bool = False
-    """Whether a function's errors are reported as Lambda does."""
+    told: faults.Told = "message"
+    """How its errors are reported."""
     fatal: tuple[str, ...] = ()
     """Errors that can come out of it and must not be caught."""
 
@@ -81,7 +81,7 @@ def _together(w: Writing, body: Block, retry: Retry | None, catches: tuple[Catch
 
 
 def _retry(w: Writing, work: Work) -> Retry | None:
-    kept = faults.worth_retrying(w.state.retry, is_lambda=work.is_lambda)
+    kept = faults.worth_retrying(w.state.retry, work.told)
     if not kept:
         return None
     if len(kept) > 1:
@@ -114,7 +114,11 @@ def _handlers(w: Writing, work: Work) -> list[Handler]:
             on = (faults.OURS,)
             found.append(_again(w, on) if rest is None else _handler(w, work, rest, on))
         found.append(_handler(w, work, catcher, faults.names(catcher.error_equals)))
-    if work.is_lambda and w.scope.reports and not any(faults.is_all(each.on) for each in found):
+    if (
+        work.told == "lambda"
+        and w.scope.reports
+        and not any(faults.is_all(each.on) for each in found)
+    ):
         found.append(_reported(w))
     return found
 
@@ -136,7 +140,7 @@ def _reported(w: Writing) -> Handler:
     bound = w.book.namer.fresh(f"{w.state.name} fault")
     value = {
         "name": w.expression(f"{bound}.name"),
-        "message": w.expression(faults.cause(bound, is_lambda=True)),
+        "message": w.expression(faults.cause(bound, "lambda")),
     }
     raised = w.step(f"{w.state.name} report", Raise(value))
     return Handler(("*",), bound, (raised,), None, w.span)
@@ -145,7 +149,7 @@ def _reported(w: Writing) -> Handler:
 def _handler(w: Writing, work: Work, catcher: Catcher, on: tuple[str, ...]) -> Handler:
     own = Writing(w.book, w.scope, w.state)
     bound = w.book.namer.fresh(f"{w.state.name} error")
-    error = own.expression(faults.error_output(bound, is_lambda=work.is_lambda))
+    error = own.expression(faults.error_output(bound, work.told))
     if is_jsonata(w.state):
         sight = own.sight(w.scope.data, error=error.source)
         express(own, catcher.assign, catcher.output, error, sight)

@@ -12,7 +12,9 @@ from agentflow.adapters.aws.asl.jsonata import expression_in
 from agentflow.adapters.aws.asl.model import Reference, Setting, Task
 from agentflow.adapters.aws.asl.resources import Resource, function_name, parse
 from agentflow.adapters.aws.asl.values import Absent
+from agentflow.adapters.aws.imports import own
 from agentflow.adapters.aws.imports.expressions import Sight
+from agentflow.adapters.aws.imports.faults import Told
 from agentflow.adapters.aws.imports.handling import Work, guarded
 from agentflow.adapters.aws.imports.lowered import Lowered
 from agentflow.adapters.aws.imports.naming import identifier
@@ -71,8 +73,8 @@ def lower_task(w: Writing, lookup: Lookup) -> Lowered:
             before,
             after,
             whole=is_jsonata(state) and _can_fail(w, [*before, *after]),
-            is_lambda=request.is_lambda,
-            fatal=() if request.is_lambda else ("NotMapped",),
+            told=request.told,
+            fatal=() if request.told != "message" else ("NotMapped",),
         ),
     )
 
@@ -122,23 +124,27 @@ class _Request:
 
     call: Call
     result: Callable[[str], Sight]
-    is_lambda: bool
+    told: Told
 
 
 def _request(w: Writing, state: Task, resource: Resource, sight: Sight, lookup: Lookup) -> _Request:
     if resource.kind == "function":
         call = _invocation(w, function_name(resource.name), arguments(w, sight), lookup)
-        return _Request(call, w.sight, is_lambda=True)
+        return _Request(call, w.sight, "lambda")
+    if resource.is_invoke and (request := own.asked(state)) is not None:
+        made = own.called(w, request, sight)
+        if made is not None:
+            return _Request(made, _enveloped(w), "value")
     if resource.is_invoke and (given := _invoked(state)) is not None:
         name, payload = given
         event: Template = {}
         if payload is not None:
             event = _event(w, state, payload, sight)
-        return _Request(_invocation(w, name, event, lookup), _enveloped(w), is_lambda=True)
+        return _Request(_invocation(w, name, event, lookup), _enveloped(w), "lambda")
     given_arguments = arguments(w, sight)
     mapped = lookup(f"{resource.name} {resource.action}") if resource.action else None
     if mapped is not None:
-        return _Request(_call(w, mapped, given_arguments), w.sight, is_lambda=False)
+        return _Request(_call(w, mapped, given_arguments), w.sight, "message")
     call = Call(
         f"{foreign.MODULE}.task",
         {"resource": state.resource, "arguments": given_arguments},
@@ -148,7 +154,7 @@ def _request(w: Writing, state: Task, resource: Resource, sight: Sight, lookup: 
         f"`{state.name}` needs {state.resource}, which only AWS has: it fails elsewhere until a "
         "function is mapped"
     )
-    return _Request(call, w.sight, is_lambda=False)
+    return _Request(call, w.sight, "message")
 
 
 def _invoked(state: Task) -> tuple[str, Json] | None:
@@ -224,18 +230,42 @@ def _are_named(event: Template, names: tuple[str, ...]) -> bool:
 
 def _awaited(w: Writing, state: Task, resource: Resource, lookup: Lookup) -> Lowered:
     """A task that somebody completes: a request with a token, and a message that answers it."""
+    if (ours := _listened(w, state, resource)) is not None:
+        return ours
     token = w.book.namer.fresh(f"{state.name} token")
     w.add(f"{state.name} set token", Set({token: w.expression("uuid()")}))
     w.token = token
     sight = effective(w)
+    limit = _limit(w, state.timeout_seconds, sight)
     if resource.kind == "service":
         request = _request(w, state, resource, sight, lookup)
         w.add(f"{state.name} request", request.call)
-    limit = _limit(w, state.timeout_seconds, sight)
+    else:
+        given = {"resource": state.resource, "arguments": arguments(w, sight)}
+        call = Call(f"{foreign.MODULE}.activity", given, w.span)
+        w.add(f"{state.name} request", call)
     w.token = None
     before, w.steps = w.steps, []
     name = resource.name if resource.kind == "activity" else ANSWER
-    listen = Listen(name, w.expression(token))
+    return _answered(w, state, Listen(name, w.expression(token)), before, limit)
+
+
+def _listened(w: Writing, state: Task, resource: Resource) -> Lowered | None:
+    """A step of ours that listens, as it was before it was compiled."""
+    request = own.asked(state) if resource.is_invoke else None
+    sight = effective(w)
+    listen = None if request is None else own.listened(w, request, sight)
+    if listen is None:
+        return None
+    limit = _limit(w, state.timeout_seconds, sight)
+    before, w.steps = w.steps, []
+    return _answered(w, state, listen, before, limit)
+
+
+def _answered(
+    w: Writing, state: Task, listen: Listen, before: list[Step], limit: Duration | None
+) -> Lowered:
+    sight = w.sight(w.scope.data)
     step = replace(w.step(state.name, listen), timeout=limit)
     result = w.sight(step.id)
     seen = replace(result, data=sight.data, result=result.data) if is_jsonata(state) else result

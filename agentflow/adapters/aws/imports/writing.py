@@ -20,6 +20,7 @@ from agentflow.spec.model import Action, Call, Set, Step
 
 Refused: TypeAlias = "list[Diagnostic]"
 _CODE: Final = "AF611"
+_LONGEST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,9 @@ class Writing:
         if not (isinstance(output, Expression) and output.source == self.scope.data):
             names[self.scope.data] = output
         if not isinstance(assigned, Absent) and self.scope.variables is not None and assigned != {}:
-            variables = self.scope.variables
-            names[variables] = self.expression(f"merge({variables}, {source_of(assigned)})")
+            variables, source = self.scope.variables, source_of(assigned)
+            if len(source) > _LONGEST:  # an expression is bounded, a template is not
+                source = self.bind("assigned", assigned)
+            names[variables] = self.expression(f"merge({variables}, {source})")
         if names:
             self.add(f"{self.state.name} output", Set(names))

@@ -88,16 +88,20 @@ def moment(value: str, language: str) -> str:
     """A time in UTC with milliseconds, from one with a date, a `T` and a zone."""
     fault = _fault(language, "this is no time with a date, a `T` and a zone")
     part = "function($s, $d) { $type($s) = 'string' and $s != '' ? $s : $d }"
+    plain = "function($digits) { $number('1' & $digits) - $power(10, $length($digits)) }"
     whole = (
         "$g_[0] & 'T' & $g_[3] & $part_($g_[5], ':00') & "
         "$substring($part_($g_[6], '.') & '000', 0, 4) & $g_[7]"
     )
-    day = "$g_[0] & 'T00:00:00.000Z'"
+    last = (
+        "$month_ in [4, 6, 9, 11] ? 30 : $month_ != 2 ? 31 : $year_ % 4 = 0 and "
+        "($year_ % 100 != 0 or $year_ % 400 = 0) ? 29 : 28"
+    )
     return (
-        f"($v_ := {value}; $part_ := {part}; "
+        f"($v_ := {value}; $part_ := {part}; $plain_ := {plain}; "
         f"$m_ := $type($v_) = 'string' ? $match($v_, {_TIME}) : null; $g_ := $m_.groups; "
-        f"$exists($g_) ? ($fromMillis($toMillis({day})) = ({day}) ? "
-        f"$fromMillis($toMillis({whole})) : {fault}) : {fault})"
+        "$exists($g_) ? ($year_ := $plain_($substring($g_[0], 0, 4)); $month_ := $plain_($g_[1]); "
+        f"$plain_($g_[2]) <= ({last}) ? $fromMillis($toMillis({whole})) : {fault}) : {fault})"
     )
 
 

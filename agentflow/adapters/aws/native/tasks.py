@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from agentflow.adapters.aws.asl.resources import refused_by_express
 from agentflow.adapters.aws.calls import policies, seconds
+from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import State
 from agentflow.adapters.aws.native.terms import literal
+from agentflow.adapters.aws.native.tokens import TOKEN
 from agentflow.adapters.aws.templates import can_fail
 from agentflow.adapters.aws.variables import Names
-from agentflow.adapters.aws.writer import Writer
+from agentflow.adapters.aws.writer import LAMBDA, Writer, transient
 from agentflow.errors import Json
+from agentflow.spec.expressions.template import Expression, walk_names
+from agentflow.spec.expressions.tree import Name
+from agentflow.spec.expressions.types import STRING
 from agentflow.spec.model import Call, Step
 
 
@@ -18,6 +23,7 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     """A Task with this Resource and these Arguments."""
     assert isinstance(step.action, Call)
     resource = str(literal(w, step, "resource"))
+    names = _with_token(w, step, resource, names)
     with w.templates(step, names) as templates:
         given = step.action.arguments.get("arguments")
         arguments: Json = {} if given is None else templates.value(given)
@@ -33,6 +39,51 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     if retries:
         state["Retry"] = retries
     w.add(w.name(), {**state, **w.ending(after, "{% $states.result %}"), **w.catch()})
+
+
+def _with_token(w: Writer, step: Step, resource: str, names: Names) -> Names:
+    """The names, of which the one that stood for the token is the service's own."""
+    assert isinstance(step.action, Call)
+    token = step.action.arguments.get(TOKEN)
+    waits = resource.endswith(".waitForTaskToken")
+    if not isinstance(token, Expression) or not isinstance(token.tree, Name):
+        if waits or step.action.function.endswith(".activity"):
+            _refuse(w, step, "no step right after it listens for its token")
+        return names
+    read = {name for name, _ in walk_names(step.action.arguments.get("arguments"))}
+    if waits and token.tree.name not in read:
+        _refuse(w, step, "its token is read in a step before it")
+    inner = names.inner()
+    inner.own[token.tree.name] = Reference("$states.context.Task.Token", STRING)
+    return inner
+
+
+def _refuse(w: Writer, step: Step, reason: str) -> None:
+    w.refusals.refuse(
+        "AF602",
+        f"`{step.id}` waits for a token that it cannot be given",
+        step.span,
+        reason,
+        "keep `call` and `listen` together, and the token among the arguments",
+    )
+
+
+def write_evaluate(w: Writer, step: Step, names: Names, after: After) -> None:
+    """The helper's answer, asked for as `Writer` does for an expression."""
+    assert isinstance(step.action, Call)
+    templates_given = literal(w, step, "templates")
+    with w.templates(step, names) as templates:
+        given = templates.value(step.action.arguments.get("names", {}))
+    w.needs_helper = w.renames = True
+    w.use("function", w.settings.handler, "lambda:InvokeFunction")
+    payload: State = {"evaluate": templates_given, "names": given, **w.about()}
+    state: State = {
+        "Type": "Task",
+        "Resource": LAMBDA,
+        "Arguments": {"FunctionName": w.settings.handler, "Payload": payload},
+        "Retry": [transient(), *policies(w, step.retry, faulty=can_fail(given))],
+    }
+    w.add(w.name(), {**state, **w.ending(after, "{% $states.result.Payload %}"), **w.catch()})
 
 
 def _refuse_where_express_does(w: Writer, step: Step, resource: str) -> None:

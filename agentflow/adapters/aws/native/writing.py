@@ -10,7 +10,7 @@ from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.native import paths, queries
 from agentflow.adapters.aws.native.languages import JSONPATH
-from agentflow.adapters.aws.native.tasks import write_task
+from agentflow.adapters.aws.native.tasks import write_evaluate, write_task
 from agentflow.adapters.aws.native.terms import literal
 from agentflow.adapters.aws.templates import can_fail, query
 from agentflow.adapters.aws.variables import Names
@@ -35,9 +35,12 @@ def write_native(w: Writer, step: Step, names: Names, after: After) -> None:
             "only what the service does itself is compiled",
             f"it has {', '.join(sorted(_WRITERS))}",
         )
+        w.done(None, after)
         return
     w.report.add(w.path.plain, "native", foreign.NATIVE[function], step.span)
-    if name != "task" and (step.retry is not None or step.timeout is not None):
+    if name not in ("task", "activity", "evaluate") and (
+        step.retry is not None or step.timeout is not None
+    ):
         w.refusals.refuse(
             "AF602",
             f"`{step.id}` retries or bounds `foreign.{name}`",
@@ -208,4 +211,6 @@ _WRITERS: Final[Mapping[str, _WriteCall]] = {
     "seconds": _write_time(queries.seconds),
     "moment": _write_time(queries.moment),
     "task": write_task,
+    "activity": write_task,
+    "evaluate": write_evaluate,
 }

@@ -1,0 +1,345 @@
+"""Calls of `foreign`, compiled: states of the service's own, with the same outcome."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agentflow.adapters.aws.asl.read import read
+from agentflow.adapters.aws.asl.simulate import TaskCall, simulate
+from agentflow.adapters.aws.compile import TARGET, definition
+from agentflow.adapters.aws.imports import import_machine
+from agentflow.adapters.refusals import CannotExpress
+from agentflow.adapters.target import Options
+from agentflow.errors import Json
+from agentflow.spec.load import Loaded, loads
+from agentflow.spec.write import to_yaml
+from tests.aws_import.cases import EPOCH
+from tests.aws_import.test_aws_import_semantics import catch, machine
+
+QUEUE = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
+FOREIGN = "agentflow.adapters.aws.foreign"
+ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:paint"
+
+
+def passing(**fields: Json) -> Json:
+    return {"Type": "Pass", "End": True, **fields}
+
+
+def jsonata(**states: Json) -> Json:
+    return {"QueryLanguage": "JSONata", **machine(**states)}
+
+
+def imported(given: Json) -> Loaded:
+    return loads(to_yaml(import_machine(read(given), "made").workflow))
+
+
+def ending(given: Json, input: Json, handle: Any = None) -> Json:
+    done = simulate(given, input, handle, started_at=EPOCH, name="execution")
+    return [done.status, done.output, done.error]
+
+
+def states_of(given: Json) -> list[dict[str, Any]]:
+    """Every state of a definition, those inside others too."""
+    found: list[dict[str, Any]] = []
+    for state in given["States"].values():
+        found.append(state)
+        for inner in (*state.get("Branches", ()), state.get("ItemProcessor")):
+            found += [] if inner is None else states_of(inner)
+    return found
+
+
+SAME: dict[str, tuple[Json, Json]] = {
+    "JSONata over the input": (
+        jsonata(A=passing(Output={"sum": "{% $sum($states.input.xs) %}", "as": "it is"})),
+        {"xs": [1, 2, 3.5]},
+    ),
+    "JSONata with variables, one called as ours is": (
+        jsonata(
+            A={"Type": "Pass", "Assign": {"data": [3], "vars": 4, "count": 5}, "Next": "B"},
+            B=passing(Output="{% [$data[0] + $vars + $count, $count($states.input.xs)] %}"),
+        ),
+        {"xs": [1, 2]},
+    ),
+    "JSONata that binds names of its own": (
+        jsonata(
+            A=passing(Output="{% ($f := function($states) { $states.x + 1 }; $f($states.input)) %}")
+        ),
+        {"x": 1},
+    ),
+    "JSONata that says `$states` in texts and comments": (
+        jsonata(A=passing(Output="{% '$states' /* $states */ & $states.input.x %}")),
+        {"x": "!"},
+    ),
+    "JSONata that fails": (
+        jsonata(A=passing(Output="{% $states.input.x + 1 %}")),
+        {"x": "text"},
+    ),
+    "JSONata that gives nothing": (jsonata(A=passing(Output="{% $states.input.y %}")), {}),
+    "conditions of JSONata": (
+        jsonata(
+            A={
+                "Type": "Choice",
+                "Choices": [
+                    {"Condition": "{% $states.input.x > 2 %}", "Next": "B"},
+                    {"Condition": "{% $states.input.x > 1 %}", "Next": "C"},
+                ],
+                "Default": "C",
+            },
+            B=passing(Output="b"),
+            C=passing(Output="c"),
+        ),
+        {"x": 3},
+    ),
+    "a condition that is no boolean": (
+        jsonata(
+            A={
+                "Type": "Choice",
+                "Choices": [{"Condition": "{% $states.input.x %}", "Next": "B"}],
+                "Default": "B",
+            },
+            B=passing(),
+        ),
+        {"x": 3},
+    ),
+    "an intrinsic function": (
+        machine(
+            A=passing(Parameters={"text.$": "States.Format('{} $.x of {}', $.x, $$.State.Name)"})
+        ),
+        {"x": 1},
+    ),
+    "paths with many results, of variables too": (
+        machine(
+            A={"Type": "Pass", "Assign": {"all.$": "$.xs"}, "Next": "B"},
+            B=passing(Parameters={"a.$": "$all[*].n", "b.$": "$.xs[?(@.n > $.least)].n"}),
+        ),
+        {"xs": [{"n": 1}, {"n": 2}], "least": 1},
+    ),
+    "a path that leads nowhere, inside a list": (
+        machine(A=passing(Parameters={"a.$": "States.ArrayLength($.nowhere)"})),
+        {},
+    ),
+    "a result put into a list": (
+        machine(A=passing(Result="new", ResultPath="$.xs[1].name")),
+        {"xs": [{}, {"name": "old", "kept": True}]},
+    ),
+    "rules that JSONPath alone decides": (
+        machine(
+            A={
+                "Type": "Choice",
+                "Choices": [
+                    {"Variable": "$.when", "TimestampLessThan": "2024-01-01T00:00:00Z", "Next": "B"}
+                ],
+                "Default": "C",
+            },
+            B=passing(Result="before"),
+            C=passing(Result="after"),
+        ),
+        {"when": "2023-05-05T00:00:00Z"},
+    ),
+    "two languages inside a map": (
+        machine(
+            A={
+                "Type": "Map",
+                "ItemProcessor": machine(
+                    I={"Type": "Pass", "Parameters": {"l.$": "States.ArrayLength($)"}, "Next": "J"},
+                    J={
+                        "Type": "Pass",
+                        "QueryLanguage": "JSONata",
+                        "Output": "{% $string($states.input.l) %}",
+                        "End": True,
+                    },
+                ),
+                "End": True,
+            }
+        ),
+        [[1, 2], []],
+    ),
+    "seconds and times from the data": (
+        machine(
+            A={"Type": "Wait", "SecondsPath": "$.s", "Next": "B"},
+            B={"Type": "Wait", "TimestampPath": "$.t", "End": True},
+        ),
+        {"s": 2, "t": "2024-02-29T12:30:00.123456+02:00"},
+    ),
+    "seconds that are none": (
+        machine(A={"Type": "Wait", "SecondsPath": "$.s", "End": True}),
+        {"s": 1.5},
+    ),
+    "a day that is none": (
+        machine(A={"Type": "Wait", "TimestampPath": "$.t", "End": True}),
+        {"t": "2023-02-30T12:30:00Z"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_foreign_expression_means_the_same_compiled(name: str) -> None:
+    given, data = SAME[name]
+    there = definition(imported(given))
+    assert "Task" not in {state["Type"] for state in states_of(there)}
+    assert ending(there, data) == ending(given, data)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_foreign_expression_comes_back_as_it_went(name: str) -> None:
+    first = imported(SAME[name][0])
+    there = definition(first)
+    second = imported(there)
+    assert second.text == first.text
+    assert definition(second) == there
+
+
+def test_a_failing_expression_is_caught_where_the_workflow_says_so() -> None:
+    spec = """
+workflow: caught
+do:
+  - id: sum
+    call: agentflow.adapters.aws.foreign.jsonata
+    with: {template: "{% $sum($states.input) %}", states: {input: "${ input }"}}
+    catch:
+      - on: States.QueryEvaluationError
+        do:
+          - id: none
+            return: nothing
+output: ${ sum }
+"""
+    there = definition(loads(spec))
+    assert ending(there, [1, 2])[:2] == ["SUCCEEDED", 3]
+    assert ending(there, ["a"])[:2] == ["SUCCEEDED", "nothing"]
+
+
+# --- tasks -----------------------------------------------------------------------------------------
+
+
+def test_work_of_another_service_is_written_as_it_was() -> None:
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:s3:headObject",
+        "Parameters": {"Bucket": "b", "Key.$": "$.key"},
+        "TimeoutSeconds": 9,
+        "Retry": [{"ErrorEquals": ["S3.Busy"], "MaxAttempts": 2}],
+        "Catch": [catch("States.ALL", to="B")],
+        "End": True,
+    }
+    there = definition(imported(machine(A=task, B=passing(Result="caught"))))
+    (written,) = [state for state in states_of(there) if state["Type"] == "Task"]
+    assert written["Resource"] == task["Resource"]
+    assert written["Arguments"]["Bucket"] == "b"
+    assert written["TimeoutSeconds"] == 9
+    assert [each["ErrorEquals"] for each in written["Retry"]] == [["S3.Busy"]]
+
+    def handle(call: TaskCall) -> Json:
+        return {"ETag": call.arguments["Key"]}
+
+    assert ending(there, {"key": "k"}, handle)[:2] == ["SUCCEEDED", {"ETag": "k"}]
+
+
+@pytest.mark.parametrize(
+    ("resource", "arguments"),
+    [
+        pytest.param(QUEUE, {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}, id="queue"),
+        pytest.param(ACTIVITY, {"colour.$": "$.colour"}, id="activity"),
+    ],
+)
+def test_a_task_that_waits_is_one_task_again(resource: str, arguments: Json) -> None:
+    task = {"Type": "Task", "Resource": resource, "Parameters": arguments, "TimeoutSeconds": 60}
+    there = definition(imported(machine(A={**task, "End": True})))
+    (written,) = [state for state in states_of(there) if state["Type"] == "Task"]
+    assert written["Resource"] == resource
+    assert written["TimeoutSeconds"] == 60
+    if resource == QUEUE:
+        assert written["Arguments"]["MessageBody"] == {"t": "{% $states.context.Task.Token %}"}
+
+    def handle(call: TaskCall) -> None:
+        assert call.callback is not None
+        call.callback.succeed({"painted": True})
+
+    assert ending(there, {"colour": "red"}, handle)[:2] == ["SUCCEEDED", {"painted": True}]
+
+
+REFUSED = {
+    "a template that is computed": (
+        "call: agentflow.adapters.aws.foreign.jsonata\n    with: {template: '${ input }'}",
+        "`template` of `a` is computed",
+    ),
+    "a retry of an expression": (
+        f"retry: {{max_attempts: 2}}\n    call: {FOREIGN}.jsonata\n    with: {{template: 1}}",
+        "`a` retries or bounds `foreign.jsonata`",
+    ),
+    "a function that is not there": (
+        "call: agentflow.adapters.aws.foreign.nothing",
+        "there is no `agentflow.adapters.aws.foreign.nothing`",
+    ),
+    "an item's own call": (
+        "map: [1]\n    call: agentflow.adapters.aws.foreign.jsonata\n    with: {template: 1}",
+        "`agentflow.adapters.aws.foreign.jsonata` stands where only a function of yours can",
+    ),
+    "a token that nobody listens for": (
+        f"call: agentflow.adapters.aws.foreign.task\n    with: {{resource: '{QUEUE}'}}",
+        "`a` waits for a token that it cannot be given",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_state_can_mean_is_refused(name: str) -> None:
+    step, message = REFUSED[name]
+    with pytest.raises(CannotExpress) as caught:
+        definition(loads(f"workflow: refused\ndo:\n  - id: a\n    {step}\n"))
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.message == message
+    assert diagnostic.help
+    assert diagnostic.span.line > 2
+
+
+def test_express_workflows_wait_for_nobody() -> None:
+    resource = "arn:aws:states:::glue:startJobRun.sync"
+    task = {"Type": "Task", "Resource": resource, "Parameters": {"JobName": "j"}, "End": True}
+    with pytest.raises(CannotExpress) as caught:
+        TARGET.compile(imported(machine(A=task)), Options(service={"kind": "express"}))
+    assert {each.code for each in caught.value.diagnostics} == {"AF604"}
+
+
+# --- read back -------------------------------------------------------------------------------------
+
+OWN = """
+workflow: own
+do:
+  - id: price
+    call: shop.price
+    with: {item: "${ input.item }", currency: EUR}
+    retry: {on: [Busy], max_attempts: 3}
+  - id: words
+    set: {sentence: "${ str(input.item) + \\" costs \\" + str(price) }"}
+  - id: answer
+    listen: answered
+    correlation: ${ input.item }
+output: {said: "${ sentence }", answer: "${ answer }"}
+targets: {aws: {keep_spec: %s}}
+"""
+
+
+def test_a_compiled_workflow_comes_back_as_it_was() -> None:
+    there = definition(loads(OWN % "true"))
+    assert imported(there).text == to_yaml(loads(OWN % "true").workflow)
+    deployed = json.loads(json.dumps(there).replace('"own-functions"', '"arn:of:a:version:7"'))
+    assert imported(deployed).text == to_yaml(loads(OWN % "true").workflow)
+
+
+def test_a_compiled_workflow_that_was_changed_is_read_by_its_states() -> None:
+    there = definition(loads(OWN % "true"))
+    there["TimeoutSeconds"] = 77
+    made = import_machine(read(there), "own")
+    assert "it was changed since" in made.notes[0]
+    text = to_yaml(made.workflow)
+    assert "timeout: 77s" in text or "timeout: 1m17s" in text
+    assert "call: shop.price" in text
+    assert "listen: answered" in text
+    assert "call: agentflow.adapters.aws.foreign.evaluate" in text
+
+
+def test_without_the_setting_a_definition_holds_no_spec() -> None:
+    assert definition(loads(OWN % "false"))["Comment"] == "own 1.0.0"
