@@ -37,3 +37,20 @@ def job_url(ray: str | None, executor: ExecutorName | None) -> str | None:
 
     checked_address(ray)
     return None
+
+
+def journal_url(ray: str | None, target: str | None = None) -> str | None:
+    """The dashboard of the cluster whose journal is asked; `None` if it is the one here.
+
+    Raises:
+        UsageError: there is no way to ask at such an address, or another option contradicts.
+    """
+    if ray is not None and target is not None:
+        raise UsageError("--ray and --target contradict each other", help="leave one of them out")
+    url = job_url(ray, None)
+    if ray is not None and url is None:
+        raise UsageError(
+            f"--ray {ray} joins a cluster, and this verb runs nothing",
+            help=f"a journal on a cluster is asked by a job: --ray {_JOB}{_USUAL}",
+        )
+    return url

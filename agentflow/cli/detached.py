@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflow.cli import exits, outcome, session, stores, terminal
+from agentflow.errors import UsageError
 from agentflow.runtime.journal.protocol import ENDED
-from agentflow.runtime.settings import load_settings
+from agentflow.runtime.settings import job_folder, load_settings
 from agentflow.spec.signatures import find_root
 
 if TYPE_CHECKING:
@@ -20,9 +21,19 @@ if TYPE_CHECKING:
 
 
 def start(loaded: Loaded, data: Json, execution: str, manner: Manner) -> int:
-    """Record an execution, let a process of its own carry it, and print its id."""
+    """Record an execution, let a process of its own carry it, and print its id.
+
+    Raises:
+        UsageError: this is a Ray job.
+    """
     from agentflow.runtime.engine import Engine
 
+    if job_folder() is not None:
+        raise UsageError(
+            "--detach has no meaning in a Ray job: all of it ends with its command",
+            help="detach from the job: ray job submit --no-wait, or agentflow run … --ray job:URL "
+            "--detach",
+        )
     store = load_settings().database_url
     with Engine(executor="inline", root=loaded.root, store=store) as engine:
         record = engine.create(loaded, data, id=execution).record()

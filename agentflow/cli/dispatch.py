@@ -39,7 +39,7 @@ def dispatch(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
     wants_json = "--json" in arguments[: [*arguments, "--"].index("--")]
     try:
-        in_job.settle()
+        in_job.settle(arguments[0])
         _check_verb(arguments[0])
         code = application()(arguments)
     except CycloptsError as error:

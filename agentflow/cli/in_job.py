@@ -1,37 +1,61 @@
-"""The command line inside a Ray job: where it keeps the journal."""
+"""The command line inside a Ray job: where the journal is, and what leads there from outside."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import shlex
+from typing import TYPE_CHECKING
 
 from agentflow.cli import terminal
 from agentflow.errors import Unavailable
+from agentflow.runtime.settings import job_folder
 
-_IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Ray sets it for a job's command, and for nothing else."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_DOOR = "AGENTFLOW_JOB_DOOR"
+"""The variable that tells a job which `--ray` it came by."""
+_COPY = "_ray_pkg_"
+"""What the name of a folder begins with that Ray makes for a job."""
+_CARRYING = frozenset({"run", "resume", "retry", "fork"})
+"""Verbs after which it matters where the journal is."""
 
 
-def settle() -> None:
-    """Put the journal where it outlives the job, unless the environment says where it is.
-
-    The project is a copy there, in a folder that Ray removes.
+def settle(verb: str) -> None:
+    """See to it that there is a place for the journal, and say which, unless the user chose it.
 
     Raises:
         Unavailable: the home of the job's user cannot be written.
     """
-    if not os.environ.get(_IN_JOB) or os.environ.get("DATABASE_URL"):
+    folder = job_folder()
+    if folder is None or os.environ.get("DATABASE_URL"):
         return
-    file = Path.home() / ".agentflow" / "journal.db"
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Unavailable(
-            f"the journal cannot be kept in {file.parent}: {error.strerror}",
+            f"the journal cannot be kept in {folder}: {error.strerror}",
             help="set DATABASE_URL to a PostgreSQL, or to a SQLite file on lasting storage",
         ) from error
-    os.environ["DATABASE_URL"] = f"sqlite:///{file}"
-    terminal.note(
-        f"The journal is {file} on this node of the cluster. It is as lasting as that folder: "
-        "mount a volume there, or set DATABASE_URL."
-    )
+    if verb in _CARRYING:
+        terminal.note(
+            f"The journal is {folder / 'journal.db'} on this node of the cluster. It is as lasting "
+            "as that folder: mount a volume there, or set DATABASE_URL."
+        )
+
+
+def is_copy(root: Path) -> bool:
+    """Whether a project's root is a copy that Ray made for a job."""
+    return any(part.startswith(_COPY) for part in root.parts)
+
+
+def came_by(door: str) -> Mapping[str, str]:
+    """The environment of a job that is submitted by a `--ray`."""
+    return {_DOOR: door}
+
+
+def suffix() -> str:
+    """What commands end with that lead to this job's journal from where it was submitted."""
+    door = os.environ.get(_DOOR)
+    return "" if door is None else f" --ray {shlex.quote(door)}"

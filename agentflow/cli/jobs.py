@@ -11,15 +11,16 @@ import hashlib
 import json
 import os
 import shlex
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentflow.cli import exits, terminal
-from agentflow.errors import Unavailable
+from agentflow.cli import exits, in_job, outcome, terminal
+from agentflow.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from agentflow.cli.session import Manner
     from agentflow.errors import Json
@@ -30,6 +31,8 @@ _HERE = frozenset({"AGENTFLOW_EXECUTOR", "AGENTFLOW_WORKER_ROOT"})
 """Settings that are about this machine."""
 _INLINE = 64 * 1024
 """Bytes of an input that fit into a command line."""
+_GRACE = 3.0
+"""Seconds in which a second Ctrl-C is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,39 @@ class Request:
     words: tuple[str, ...]
     """The verb and its arguments, without those about manner."""
     data: Json = ...
-    """The input; `...` if the verb is given none."""
+    """What `option` gives; `...` if the verb is given none."""
+    option: str = "--input"
+
+    @property
+    def verb(self) -> str:
+        """What is done."""
+        return self.words[0]
+
+    @property
+    def name(self) -> str:
+        """What the job goes by; a run goes by its execution alone."""
+        words = (self.verb, self.execution)
+        return self.execution if self.verb == "run" else "-".join(filter(None, words))
+
+    @property
+    def document(self) -> str | None:
+        """The data as JSON."""
+        return None if self.data is ... else json.dumps(self.data)
+
+    @property
+    def digest(self) -> str:
+        """Of all that is asked for."""
+        return hashlib.sha256(repr((self.words, self.document)).encode()).hexdigest()[:16]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the execution that is carried is known by name, before the job has told it."""
+        return self.verb in {"run", "resume", "retry"} and not self.execution.startswith("@")
+
+    @property
+    def again(self) -> str:
+        """The command that goes on, in words; it is the same one."""
+        return f"the same command with --id {self.execution}" if self.verb == "run" else "repeat it"
 
 
 def carry(url: str, request: Request, manner: Manner, *, detach: bool = False) -> int:
@@ -55,48 +90,84 @@ def carry(url: str, request: Request, manner: Manner, *, detach: bool = False) -
     from agentflow.runtime.executors.ray_jobs import Jobs
 
     jobs = Jobs(url)
-    job = _job(jobs, request, manner)
-    if detach:
-        if manner.as_json:
-            terminal.result_json({"id": request.execution, "job": job, "status": "running"})
-        else:
-            terminal.result(request.execution)
-        return exits.OK
+    job: str | None = None
     written: list[str] = []
     try:
+        job = _carrying(jobs, request)
+        if job is not None:
+            _note(manner, f"job {job} at {url} carries {request.execution} already")
+        else:
+            job = _submit(jobs, request, _flags(manner))
+            _note(manner, f"job {job} at {url}  execution {request.execution}")
+            _warn_of_file(manner)
+        if detach:
+            return _detached(job, request, manner)
         ended = jobs.follow(job, written.append, terminal.note)
     except KeyboardInterrupt:
-        return _interrupted(jobs, job, request, manner)
+        return _leave(jobs, job, request, manner)
     return _report(ended, "".join(written), job, request, manner)
 
 
-def _job(jobs: Jobs, request: Request, manner: Manner) -> str:
+def ask(url: str, request: Request, *, as_json: bool) -> int:
+    """Have a verb look into a cluster's journal, and print what it prints; the exit code.
+
+    Raises:
+        Unavailable: the cluster cannot be reached, or lost the job.
+    """
+    from agentflow.runtime.executors.ray_jobs import Jobs
+
+    jobs = Jobs(url)
+    job = _submit(jobs, request, ("--json",) if as_json else ())
+    terminal.note(f"job {job} at {url}")
+    written: list[str] = []
+    ended = jobs.follow(job, written.append, terminal.note)
+    code = _code(ended, job, request)
+    if written:
+        terminal.result("".join(written).removesuffix("\n"))
+    if code == exits.MISSING:
+        for coming in jobs.open(request.execution):
+            terminal.note(f"job {coming.id} carries {request.execution}; it has yet to begin it")
+    return code
+
+
+def _carrying(jobs: Jobs, request: Request) -> str | None:
+    """The job that does already what is asked for."""
+    match request.verb:
+        case "run":
+            for job in jobs.open(request.name):
+                if job.digest != request.digest:
+                    raise Conflict(
+                        f"job {job.id} carries {request.name} with another workflow or input",
+                        help="choose another id",
+                    )
+                return job.id
+        case "resume":  # whoever carries it: to resume it is to see it through
+            verbs = ("resume", "retry")
+            for job in jobs.open(
+                request.execution, *(f"{verb}-{request.execution}" for verb in verbs)
+            ):
+                return job.id
+        case _:
+            for job in jobs.open(request.name):
+                if job.digest == request.digest:
+                    return job.id
+    return None
+
+
+def _submit(jobs: Jobs, request: Request, flags: Sequence[str]) -> str:
+    """Submit a request as a job of its own; gives the job's id."""
     from agentflow.runtime.executors.ray_jobs import SENT, Command
 
-    document = None if request.data is ... else json.dumps(request.data)
-    digest = hashlib.sha256(repr((request.words, document)).encode()).hexdigest()[:16]
-    name = request.execution if _is_run(request) else f"{request.words[0]}-{request.execution}"
-    job = jobs.open(name, digest)
-    if job is not None:
-        _note(manner, f"job {job} at {jobs.url} carries {request.execution} already")
-        return job
-    variables, files = _variables(os.environ), {}
-    if variables.get("DATABASE_URL", "").startswith("sqlite"):
-        _note(
-            manner,
-            "DATABASE_URL is a SQLite file: it will be on the cluster's node, under the path it "
-            "names, and must be on lasting storage there.",
-        )
-    words = ["python", "-m", "agentflow.cli.job_driver", *request.words, *_manner(manner)]
+    words = ["python", "-m", "agentflow.cli.job_driver", *request.words, *flags]
+    document, files = request.document, {}
     if document is not None and len(document) > _INLINE:
-        file = f"{SENT}{digest}/input.json"
+        file = f"{SENT}{request.digest}/input.json"
         files[file], document = document, f"@{file}"
     if document is not None:
-        words += ["--input", document]
+        words += [request.option, document]
+    variables = {**_variables(os.environ), **in_job.came_by(f"job:{jobs.url}")}
     line = shlex.join(words)
-    job = jobs.submit(Command(line, name, digest, request.root, variables, files))
-    _note(manner, f"job {job} at {jobs.url}  execution {request.execution}")
-    return job
+    return jobs.submit(Command(line, request.name, request.digest, request.root, variables, files))
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, str]:
@@ -108,7 +179,16 @@ def _variables(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _manner(manner: Manner) -> list[str]:
+def _warn_of_file(manner: Manner) -> None:
+    if os.environ.get("DATABASE_URL", "").startswith("sqlite"):
+        _note(
+            manner,
+            "DATABASE_URL is a SQLite file: it will be on the cluster's node, under the path it "
+            "names, and must be on lasting storage there.",
+        )
+
+
+def _flags(manner: Manner) -> list[str]:
     words = ["--json"]  # how the result is printed is decided here
     if manner.verbose:
         words.append("--verbose")
@@ -117,14 +197,27 @@ def _manner(manner: Manner) -> list[str]:
     return words
 
 
+def _detached(job: str, request: Request, manner: Manner) -> int:
+    if manner.as_json:
+        terminal.result_json({"id": request.execution, "job": job, "status": "running"})
+    else:
+        terminal.result(request.execution)
+    return exits.OK
+
+
 def _report(ended: Ended, written: str, job: str, request: Request, manner: Manner) -> int:
     """Print what the job gave as its result, and give its exit code."""
-    if ended.exit_code is None or ended.exit_code not in exits.MEANINGS:
-        raise Unavailable(_loss(ended, job), help=f"go on: {_again(request)}")
+    code = _code(ended, job, request)
     if manner.as_json:
         terminal.result(written.strip())
-    elif ended.exit_code == exits.OK:
-        terminal.output(json.loads(written)["output"])
+    elif code == exits.OK and (record := json.loads(written))["status"] == "succeeded":
+        terminal.output(record["output"])
+    return code
+
+
+def _code(ended: Ended, job: str, request: Request) -> int:
+    if ended.exit_code is None or ended.exit_code not in exits.MEANINGS:
+        raise Unavailable(_loss(ended, job), help=f"go on: {request.again}")
     return ended.exit_code
 
 
@@ -136,26 +229,57 @@ def _loss(ended: Ended, job: str) -> str:
     return f"job {job} failed: {' '.join(ended.message.split())[:400] or ended.status}"
 
 
-def _again(request: Request) -> str:
-    """The command that goes on, in words; it is the same one."""
-    return f"the same command with --id {request.execution}" if _is_run(request) else "repeat it"
+# --- Ctrl-C ---------------------------------------------------------------------------------------
 
 
-def _interrupted(jobs: Jobs, job: str, request: Request, manner: Manner) -> int:
-    """Say that the job goes on, and how to come back to it or stop it."""
-    lines = [
-        f"\nNot followed any longer; job {job} goes on.",
-        f"  {_again(request)}   follow it again",
-        f"  ray job stop --address {jobs.url} {job}   stop it; what is done is kept",
-    ]
-    terminal.note("\n".join(lines))
+def _leave(jobs: Jobs, job: str | None, request: Request, manner: Manner) -> int:
+    """Leave a job to itself, and say how to come back to it; cancel it after another Ctrl-C."""
+    interrupted: Json = {"error": exits.error_json("AF130", "interrupted")}
+    try:
+        if job is None:
+            terminal.note(
+                f"\nInterrupted while the job was submitted; {request.again} finds out "
+                "whether it was."
+            )
+        elif not request.is_known:
+            terminal.note(f"\nNot followed any longer; job {job} goes on.")
+            terminal.note(f"  {request.again} to follow it again")
+        else:
+            _say_how_to_return(jobs, job, request)
+            time.sleep(_GRACE)
+    except KeyboardInterrupt:
+        interrupted = _cancelled(jobs, job, request, manner) or interrupted
     if manner.as_json:
-        terminal.result_json({"error": exits.error_json("AF130", "interrupted")})
+        terminal.result_json(interrupted)
     return exits.INTERRUPTED
 
 
-def _is_run(request: Request) -> bool:
-    return request.words[0] == "run"
+def _say_how_to_return(jobs: Jobs, job: str, request: Request) -> None:
+    about = f"{request.execution} --ray job:{jobs.url}"
+    lines = [(f"agentflow resume {about}", "follow it"), (f"agentflow cancel {about}", "stop it")]
+    terminal.note(
+        f"\nNot followed any longer; job {job} goes on. "
+        f"Ctrl-C again within {_GRACE:.0f} s cancels {request.execution}."
+    )
+    terminal.note("\n".join(outcome.commands(lines)))
+
+
+def _cancelled(jobs: Jobs, job: str | None, request: Request, manner: Manner) -> Json:
+    """Have an execution cancelled; gives how it ended, or `None` if that is not known."""
+    if job is None or not request.is_known:
+        return None
+    execution = request.execution
+    words = ("cancel", execution, "--reason", "Ctrl-C")
+    written: list[str] = []
+    terminal.note(f"Cancelling {execution}; Ctrl-C leaves that to the cluster.")
+    try:
+        other = _submit(jobs, Request(request.root, execution, words), _flags(manner))
+        code = jobs.follow(other, written.append, terminal.note).exit_code
+        if code == exits.MISSING:  # it has not begun, or ended just now
+            jobs.stop(job)
+        return json.loads("".join(written)) if code == exits.OK else None
+    except KeyboardInterrupt:
+        return None
 
 
 def _note(manner: Manner, words: str) -> None:

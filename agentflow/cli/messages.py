@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from agentflow.cli import exits, inputs, places, stores, terminal
+from agentflow.cli import cluster, exits, inputs, jobs, places, stores, terminal
 from agentflow.cli.options import (
     AsJson,
     Cloud,
+    Dashboard,
     Data,
     Endpoint,
     Reference,
@@ -39,6 +40,7 @@ def signal(
     /,
     *,
     data: Data = None,
+    ray: Dashboard = None,
     target: Cloud = None,
     region: Region = None,
     endpoint_url: Endpoint = None,
@@ -50,6 +52,9 @@ def signal(
     wait.
     """
     content = None if data is None else inputs.read(data, of="--data")
+    if url := cluster.journal_url(ray, target):
+        request = _request(data, content, "signal", execution, name)
+        return jobs.ask(url, request, as_json=as_json)
     if target is not None:
         from agentflow.cli import deploying
 
@@ -68,6 +73,7 @@ def approve(
     /,
     *,
     data: Data = None,
+    ray: Dashboard = None,
     target: Cloud = None,
     region: Region = None,
     endpoint_url: Endpoint = None,
@@ -78,6 +84,9 @@ def approve(
     The answer is checked against the step's form before it is sent.
     """
     content = None if data is None else inputs.read(data, of="--data")
+    if url := cluster.journal_url(ray, target):
+        request = _request(data, content, "approve", execution, step)
+        return jobs.ask(url, request, as_json=as_json)
     if target is not None:
         from agentflow.cli import deploying
 
@@ -87,6 +96,12 @@ def approve(
         account = _open(journal, execution)
         _check(journal, account, step, content)
         return _send(journal, account, step, content, as_json=as_json)
+
+
+def _request(data: str | None, content: Json, *words: str) -> jobs.Request:
+    """What a job sends, beside the journal of a cluster."""
+    given = ... if data is None else content
+    return jobs.Request(stores.project_root(), words[1], words, given, "--data")
 
 
 def _open(journal: Journal, reference: str) -> Account:

@@ -85,6 +85,16 @@ Ray = Annotated[
     ),
 ]
 
+Dashboard = Annotated[
+    str | None,
+    Parameter(
+        name="--ray",
+        metavar="job:URL",
+        show_default=False,
+        help="Ask the journal on the Ray cluster with this dashboard, instead of the one here.",
+    ),
+]
+
 From = Annotated[
     str | None,
     Parameter(

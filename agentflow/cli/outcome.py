@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentflow.cli import failure, replaying, rows, terminal, text
+from agentflow.cli import failure, in_job, replaying, rows, terminal, text
 from agentflow.errors import AgentFlowError, Conflict
 from agentflow.runtime.catalog import restored
 from agentflow.runtime.journal import owner
@@ -145,9 +145,11 @@ def commands(lines: Sequence[tuple[str, str]]) -> list[str]:
 
 def command(verb: str, record: StoredExecution, *arguments: str) -> str:
     """A command about an execution, as it works from where the user stands."""
+    words = " ".join(["agentflow", verb, record.id, *map(shlex.quote, arguments)])
     root = Path(record.root)
-    there = "" if find_root(Path.cwd()) == root else f"cd {shlex.quote(str(root))} && "
-    return there + " ".join(["agentflow", verb, record.id, *map(shlex.quote, arguments)])
+    if in_job.is_copy(root) or not root.is_dir():  # nobody can go there
+        return words + in_job.suffix()
+    return words if find_root(Path.cwd()) == root else f"cd {shlex.quote(str(root))} && {words}"
 
 
 def _answer(message: AwaitMessage, record: StoredExecution) -> tuple[str, StoredExecution, str]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from agentflow.cli import exits, outcome, stores, terminal, text
+from agentflow.cli import cluster, exits, in_job, jobs, outcome, stores, terminal, text
 from agentflow.cli.options import (
     AsJson,
     Cloud,
+    Dashboard,
     Endpoint,
     Reference,
     Region,
@@ -18,6 +19,8 @@ from agentflow.cli.options import (
 )
 from agentflow.errors import UsageError
 from agentflow.runtime.live import REFUSED
+from agentflow.runtime.logs import log_folder
+from agentflow.runtime.settings import job_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +38,7 @@ def executions(
         str | None, Parameter(metavar="NAME", help="Only executions of this workflow.")
     ] = None,
     limit: Annotated[int, Parameter(metavar="N", help="At most so many.")] = 20,
+    ray: Dashboard = None,
     target: Cloud = None,
     region: Region = None,
     endpoint_url: Endpoint = None,
@@ -43,6 +47,11 @@ def executions(
     """List executions, newest first."""
     if limit < 1:
         raise UsageError(f"--limit must be at least 1, not {limit}")
+    if url := cluster.journal_url(ray, target):
+        words = ["executions", "--limit", str(limit)]
+        words += ["--status", status] if status else []
+        words += ["--workflow", workflow] if workflow else []
+        return jobs.ask(url, _request("", *words), as_json=as_json)
     if target is not None:
         from agentflow.cli import deploying
 
@@ -62,8 +71,10 @@ def executions(
     return exits.OK
 
 
-def show(execution: Reference, /, *, as_json: AsJson = False) -> int:
+def show(execution: Reference, /, *, ray: Dashboard = None, as_json: AsJson = False) -> int:
     """Show an execution: its steps, and its output or why it failed."""
+    if url := cluster.journal_url(ray):
+        return jobs.ask(url, _request(execution, "show", execution), as_json=as_json)
     with stores.open_journal() as journal:
         found = journal.execution(journal.resolve(execution))
         if as_json:
@@ -73,8 +84,10 @@ def show(execution: Reference, /, *, as_json: AsJson = False) -> int:
     return exits.OK
 
 
-def history(execution: Reference, /, *, as_json: AsJson = False) -> int:
+def history(execution: Reference, /, *, ray: Dashboard = None, as_json: AsJson = False) -> int:
     """List the events of an execution, in the order in which they were recorded."""
+    if url := cluster.journal_url(ray):
+        return jobs.ask(url, _request(execution, "history", execution), as_json=as_json)
     with stores.open_journal() as journal:
         found = journal.resolve(execution)
         events = journal.history(found)
@@ -96,20 +109,25 @@ def logs(
     ] = None,
     /,
     *,
+    ray: Dashboard = None,
     as_json: AsJson = False,
 ) -> int:
     """Show what an execution's functions printed.
 
-    What functions print is kept in files beside the journal, in `.agentflow/logs/`.
+    What functions print is kept in files where the execution runs, in `.agentflow/logs/`.
     """
+    if url := cluster.journal_url(ray):
+        words = ("logs", execution) if step is None else ("logs", execution, step)
+        return jobs.ask(url, _request(execution, *words), as_json=as_json)
     with stores.open_journal() as journal:
         found = journal.resolve(execution)
         root = Path(journal.execution(found).root)
-    lines = [line for line in _printed(root, found) if _within(line["step"], step)]
+    file = log_folder(root) / f"{found}.log"
+    lines = [line for line in _printed(file) if _within(line["step"], step)]
     if as_json:
         terminal.result_json({"id": found, "lines": lines})
     elif not lines:
-        terminal.note("Nothing was printed.")
+        terminal.note(_nothing_printed(root, file))
     else:
         width = max(len(line["step"]) for line in lines)
         rows = (f"{line['at']} {line['step']:<{width}} │ {line['line']}" for line in lines)
@@ -117,12 +135,26 @@ def logs(
     return exits.OK
 
 
-def _printed(root: Path, execution: str) -> Iterator[dict[str, str]]:
+def _request(execution: str, *words: str) -> jobs.Request:
+    return jobs.Request(stores.project_root(), execution, words)
+
+
+def _nothing_printed(root: Path, file: Path) -> str:
+    """Why there are no lines: none were printed, or they are somewhere else."""
+    is_of_job = in_job.is_copy(root)
+    is_here = job_folder() is not None or (root.is_dir() and not is_of_job)
+    if is_here or file.exists():
+        return "Nothing was printed."
+    where = "as a job of a Ray cluster" if is_of_job else f"in {root} on another machine"
+    advice = "\nAsk there: agentflow logs ID --ray job:URL" if is_of_job else ""
+    return f"It ran {where}, and what its functions printed is there.{advice}"
+
+
+def _printed(file: Path) -> Iterator[dict[str, str]]:
     """The lines of an execution's log: `{"at", "step", "line"}`."""
-    path = root / ".agentflow" / "logs" / f"{execution}.log"
-    if path.exists():
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for entry in file:
+    if file.exists():
+        with file.open(encoding="utf-8", errors="replace") as entries:
+            for entry in entries:
                 at, _, rest = entry.rstrip("\n").partition(" ")
                 step, _, line = rest.partition(" ")
                 yield {"at": at, "step": step, "line": line}

@@ -23,7 +23,7 @@ from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.host import Held, Host
 from agentflow.runtime.ids import checked_id
 from agentflow.runtime.journal.store import Journal
-from agentflow.runtime.logs import LogBook
+from agentflow.runtime.logs import LogBook, log_folder
 from agentflow.runtime.notices import Notice, Watcher
 from agentflow.runtime.settings import load_settings
 from agentflow.spec.inputs import check_input
@@ -69,7 +69,7 @@ class Engine:
         settings = load_settings()
         self.journal = Journal.open(store or settings.database_url, self.root)
         self._bus = self._make_bus(settings.redis_url)
-        self._logs = LogBook(self.root / ".agentflow" / "logs", self._watch)
+        self._logs = LogBook(log_folder(self.root), self._watch)
         self._host: Host
         self._error: Exception | None = None
         self._loop = asyncio.new_event_loop()

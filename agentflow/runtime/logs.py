@@ -9,6 +9,12 @@ from pathlib import Path
 from agentflow.runtime.live import Live
 from agentflow.runtime.notices import Notice, Printed
 from agentflow.runtime.redaction import redact, secret_values
+from agentflow.runtime.settings import job_folder
+
+
+def log_folder(root: Path) -> Path:
+    """Where the log files of a project's executions are; those of a Ray job outlive it."""
+    return (job_folder() or root / ".agentflow") / "logs"
 
 
 class LogBook:

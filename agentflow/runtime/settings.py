@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -10,6 +12,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from agentflow.errors import UsageError
 
 _PREFIX = "AGENTFLOW_"
+IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Ray sets it for a job's command, and for nothing else; it holds how the job was submitted."""
+
+
+def job_folder() -> Path | None:
+    """Where a Ray job keeps what must outlive it; `None` if this process is no job.
+
+    The project is a copy there, in a folder that Ray removes.
+    """
+    return Path.home() / ".agentflow" if os.environ.get(IN_JOB) else None
+
+
+def _store_of_job() -> str | None:
+    folder = job_folder()
+    return None if folder is None else f"sqlite:///{folder / 'journal.db'}"
 
 
 class Settings(BaseSettings):
@@ -19,8 +36,11 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL", repr=False)
-    """Where the journal is; by default `.agentflow/journal.db` in the project root."""
+    database_url: str | None = Field(
+        default_factory=_store_of_job, validation_alias="DATABASE_URL", repr=False
+    )
+    """Where the journal is; by default `.agentflow/journal.db` in the project root, or in the
+    user's home if this is a Ray job."""
 
     redis_url: str | None = Field(default=None, validation_alias="REDIS_URL", repr=False)
     """A Redis that carries hints between processes; without one they notice news a little later."""

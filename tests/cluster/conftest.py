@@ -9,6 +9,7 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -219,6 +220,16 @@ class Commands:
         """Run a command to its end."""
         return self.end(self.begin(*words, **variables))
 
+    def read(self, process: subprocess.Popen[str], words: str) -> None:
+        """Wait until a command has said something on stderr."""
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if words in line:
+                return
+        raise AssertionError(f"it has ended, and said: {''.join(said)}")
+
     def end(self, process: subprocess.Popen[str]) -> Done:
         out, err = process.communicate(timeout=PATIENCE)
         return Done(process.returncode, out, err)
@@ -236,6 +247,17 @@ def command(head: Head, project: Path) -> Iterator[Commands]:
     commands = Commands(head, project)
     yield commands
     commands.close()
+
+
+def status(head: Head, execution: str) -> str | None:
+    """How an execution stands in the journal that jobs have on the head; `None`: it is not there."""
+    file = head.home / ".agentflow" / "journal.db"
+    if not file.exists():
+        return None
+    with contextlib.closing(sqlite3.connect(file)) as journal, contextlib.suppress(sqlite3.Error):
+        row = journal.execute("select status from executions where id = ?", (execution,)).fetchone()
+        return None if row is None else str(row[0])
+    return None  # its tables are about to be made
 
 
 def descendants(of: Path) -> Iterator[tuple[int, str]]:

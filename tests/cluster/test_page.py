@@ -12,6 +12,7 @@ import pytest
 import agentflow
 from agentflow.cli import cluster
 from agentflow.cli.dispatch import application
+from agentflow.errors import UsageError
 from tests.conftest import ROOT
 from tests.house.pages import blocks
 
@@ -35,11 +36,28 @@ def test_a_command_of_the_page_is_understood(words: list[str]) -> None:
         assert words[3:6] == ["--working-dir", ".", "--"]
         words = words[6:]
     _, bound, _ = application().parse_args(words[1:], exit_on_error=False, print_error=False)
-    spec, given = words[2], words[words.index("--input") + 1]
-    assert agentflow.load(ROOT / spec).workflow.name == "wordcount"
-    assert (ROOT / given.removeprefix("@")).is_file()
+    if words[1] == "run":
+        spec, given = words[2], words[words.index("--input") + 1]
+        assert agentflow.load(ROOT / spec).workflow.name == "wordcount"
+        assert (ROOT / given.removeprefix("@")).is_file()
     ray = bound.kwargs.get("ray")
     assert ray is None or cluster.job_url(ray, None) == "http://127.0.0.1:8265"
+
+
+@pytest.mark.parametrize(
+    ("ray", "target", "said"),
+    [
+        ("head:6379", None, "--ray job:http://127.0.0.1:8265"),
+        ("auto", None, "--ray job:http://127.0.0.1:8265"),
+        ("job:", "aws", "leave one of them out"),
+    ],
+)
+def test_a_journal_on_a_cluster_is_asked_by_a_job_alone(
+    ray: str, target: str | None, said: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        cluster.journal_url(ray, target)
+    assert said in refused.value.help
 
 
 @pytest.mark.parametrize(

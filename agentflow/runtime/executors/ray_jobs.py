@@ -21,7 +21,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
+from agentflow.errors import AgentFlowError, Json, Unavailable
 from agentflow.runtime.executors.ray_attach import said_by_ray
 from agentflow.runtime.executors.ray_shipment import project
 from agentflow.runtime.executors.ray_start import environment
@@ -41,6 +41,8 @@ _RECONNECTS = 5
 _POLL = 0.5
 _NOT_READY = "No available agent"
 """What a dashboard says whose agents have not reported yet."""
+_TAKEN = "already exists"
+"""What it says of an id that another job has."""
 _STARTS = 60.0
 """Seconds a head may take until it can start jobs."""
 _SETTLE = 30.0
@@ -56,13 +58,22 @@ class Command:
     name: str
     """What it is about, such as an execution's id."""
     digest: str
-    """Of what was asked for; the same id with another one is a conflict."""
+    """Of what was asked for."""
     root: Path
     """The project that is copied to the cluster, where the command begins."""
     variables: Mapping[str, str]
     """Added to its environment."""
     files: Mapping[str, str]
     """Further files, by `FOLDER/NAME`; the folders are on the command's `sys.path`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A job that has not ended."""
+
+    id: str
+    digest: str
+    """Of what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +102,17 @@ class Jobs:
                 logging.getLogger(name).setLevel(logging.ERROR)
             self._client: Any = JobSubmissionClient(url)
 
-    def open(self, name: str, digest: str) -> str | None:
-        """The job of this name that has not ended.
-
-        Raises:
-            Conflict: it was asked for something else.
-        """
+    def open(self, *names: str) -> list[Open]:
+        """The jobs of these names that have not ended."""
         with self._clear():
-            for job in self._client.list_jobs():
-                about = job.metadata or {}
-                if about.get(_KEY) != name or job.status.is_terminal():
-                    continue
-                if about.get(_DIGEST) != digest:
-                    raise Conflict(
-                        f"job {job.submission_id} carries {name} with another workflow or input",
-                        help="choose another id",
-                    )
-                return str(job.submission_id)
-        return None
+            every = [job for job in self._client.list_jobs() if not job.status.is_terminal()]
+        about = [(str(job.submission_id), job.metadata or {}) for job in every]
+        return [Open(id, data.get(_DIGEST, "")) for id, data in about if data.get(_KEY) in names]
+
+    def stop(self, job: str) -> None:
+        """Have a job's command told to end; what it has recorded is kept."""
+        with self._clear():
+            self._client.stop_job(job)
 
     def submit(self, command: Command) -> str:
         """Submit a command; gives the job's id.
@@ -118,29 +122,42 @@ class Jobs:
         """
         with self._clear(), tempfile.TemporaryDirectory() as folder:
             taken = {job.submission_id for job in self._client.list_jobs()}
-            id = next(id for id in _ids(command.name) if id not in taken)
-            self._when_ready(
-                entrypoint=command.line,
-                submission_id=id,
-                metadata={_KEY: command.name, _DIGEST: command.digest},
-                runtime_env={
-                    **project(command.root),
-                    "py_modules": [str(wheel()), *_written(command.files, Path(folder))],
-                    "env_vars": {**command.variables, MARK: mark(id)},
-                },
-            )
-        return id
+            packages = {
+                **project(command.root),
+                "py_modules": [str(wheel()), *_written(command.files, Path(folder))],
+            }
 
-    def _when_ready(self, **job: Any) -> None:
-        """Submit a job; a head that has just started cannot take one for some seconds."""
-        for attempt in Retrying(
+            def submitted(id: str) -> bool:
+                return self._submitted(
+                    entrypoint=command.line,
+                    submission_id=id,
+                    metadata={_KEY: command.name, _DIGEST: command.digest},
+                    runtime_env={
+                        **packages,
+                        "env_vars": {**command.variables, MARK: mark(id)},
+                    },
+                )
+
+            return next(id for id in _ids(command.name) if id not in taken and submitted(id))
+
+    def _submitted(self, **job: Any) -> bool:
+        """Submit a job; false if somebody else was faster to use its id.
+
+        A head that has just started cannot take one for some seconds.
+        """
+        retrying = Retrying(
             retry=retry_if_exception(lambda error: _NOT_READY in str(error)),
             stop=stop_after_delay(_STARTS),
             wait=wait_fixed(_POLL),
             reraise=True,
-        ):
-            with attempt:
-                self._client.submit_job(**job)
+        )
+        try:
+            retrying(self._client.submit_job, **job)
+        except RuntimeError as error:
+            if _TAKEN not in str(error):
+                raise
+            return False
+        return True
 
     def follow(self, job: str, out: Callable[[str], None], note: Callable[[str], None]) -> Ended:
         """Pass on what a job prints until it ends: its stdout to `out`, everything else to `note`.

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from agentflow.errors import Unavailable
 from agentflow.runtime.executors.ray_wheel import wheel
+from agentflow.runtime.settings import IN_JOB
 
 EXCLUDES = (
     ".git", ".hg", ".svn", ".agentflow", ".venv", "venv", "node_modules", "__pycache__", "*.pyc",
@@ -25,8 +26,6 @@ EXCLUDES = (
 )  # fmt: skip
 """What no function needs, in the words of .gitignore; Ray honours .gitignore and .rayignore too."""
 
-_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Ray's own variable, in which a job's driver finds how it was submitted."""
 _MIB = 1024 * 1024
 
 
@@ -42,7 +41,7 @@ class Shipment:
 
 def job_environment() -> dict[str, Any] | None:
     """The runtime environment of the Ray job that this process drives; `None` if it is none."""
-    given = os.environ.get(_JOB)
+    given = os.environ.get(IN_JOB)
     if not given:
         return None
     environment: dict[str, Any] = json.loads(given).get("runtime_env") or {}
