@@ -12,6 +12,11 @@ MAX_BYTES: Final = 262_144
 
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html (2026-08).
 """
+MAX_VARIABLES: Final = 10 * 2**20
+"""Bytes of UTF-8 that all variables of an execution may have; those of one `Assign`, `MAX_BYTES`.
+
+Source: the same page.
+"""
 
 
 class Absent:

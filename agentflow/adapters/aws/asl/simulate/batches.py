@@ -123,15 +123,26 @@ def _parsed(reader: ItemReader, value: Json) -> list[Json]:
 
 
 def _from_json(reader: ItemReader, written: str) -> list[Json]:
-    found = json.loads(written)
-    pointer = str(reader.config.get("ItemsPointer", ""))
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        found = found[int(name)] if isinstance(found, list) else dict(found).get(name)
+    found = _at(str(reader.config.get("ItemsPointer", "")), json.loads(written))
     if isinstance(found, dict):
         return pairs(found)
     if not isinstance(found, list):
         raise ValueError("Attempting to map over non-iterable node.")  # noqa: TRY004 -- see caller
+    return found
+
+
+def _at(pointer: str, found: Json) -> Json:
+    """What a JSON pointer names."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        try:
+            found = found[int(name) if isinstance(found, list) else name]
+        except (LookupError, TypeError, ValueError):
+            raise EvaluationError(
+                "The provided ReaderConfig.ItemsPointer does not match any valid path in the JSON "
+                "structure.",
+                ITEM_READER,
+            ) from None
     return found
 
 
@@ -224,7 +235,8 @@ def write_results(
         ]
     if writer.resource is None:
         return succeeded
-    bucket, prefix = str(given.get("Bucket", "")), str(given.get("Prefix", ""))
+    place = given if isinstance(given, dict) else {}
+    bucket, prefix = str(place.get("Bucket", "")), str(place.get("Prefix", ""))
     folder = "/".join(part for part in (prefix.strip("/"), run_arn.rsplit(":", 1)[-1]) if part)
     failed = [row for row in rows if row["Status"] == "FAILED"]
     files = {"SUCCEEDED_0.json": succeeded, "FAILED_0.json": failed}

@@ -7,10 +7,9 @@ In real time the same executions wait like on the service.
 from __future__ import annotations
 
 import asyncio
-import gzip
 import heapq
 import time as clocks
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 from uuid import uuid4
@@ -50,12 +49,10 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Submitted,
     WriteItems,
 )
-from agentflow.adapters.aws.asl.values import shown
+from agentflow.adapters.aws.asl.simulate.stored import Objects, UnreadableError, fetch
 from agentflow.errors import Json
 
 Time: TypeAlias = Literal["virtual", "real"]
-Objects: TypeAlias = MutableMapping[str, str | bytes]
-"""Stored objects by `bucket/key`."""
 Watch: TypeAlias = Callable[[HistoryEvent], None]
 
 
@@ -302,26 +299,10 @@ class _Driver:
     # --- objects ---------------------------------------------------------------------------
 
     def _read(self, key: str, arguments: Json) -> Event:
-        objects = self._world.objects
-        given = arguments if isinstance(arguments, dict) else {}
-        bucket = str(given.get("Bucket", ""))
-        if "Key" not in given:
-            prefix = f"{bucket}/{given.get('Prefix', '')}"
-            names = sorted(name for name in objects if name.startswith(prefix))
-            return Completed(self._now, key, [_listed(name, objects[name]) for name in names])
-        name = f"{bucket}/{given['Key']}"
-        if name not in objects:
-            cause = f"The specified key does not exist: {shown(given['Key'])} in {bucket}"
-            return Failed(self._now, key, RUNTIME, cause)
-        content = objects[name]
-        if isinstance(content, bytes):
-            content = (gzip.decompress(content) if name.endswith(".gz") else content).decode()
-        return Completed(self._now, key, content)
-
-
-def _listed(name: str, content: str | bytes) -> Json:
-    size = len(content.encode() if isinstance(content, str) else content)
-    return {"Key": name.split("/", 1)[1], "Size": size, "StorageClass": "STANDARD"}
+        try:
+            return Completed(self._now, key, fetch(self._world.objects, arguments))
+        except UnreadableError as error:
+            return Failed(self._now, key, RUNTIME, str(error))
 
 
 class _Answer:

@@ -40,7 +40,7 @@ from agentflow.adapters.aws.asl.simulate import settings
 from agentflow.adapters.aws.asl.simulate.execution import Bodies, Place, Visit
 from agentflow.adapters.aws.asl.simulate.protocol import StartTimer
 from agentflow.adapters.aws.asl.simulate.strands import Await, Gather, Work
-from agentflow.adapters.aws.asl.values import MAX_BYTES, Absent, shown, size
+from agentflow.adapters.aws.asl.values import MAX_BYTES, MAX_VARIABLES, Absent, shown, size
 from agentflow.errors import Json
 
 
@@ -161,28 +161,24 @@ def _caught(state: State, failure: StateError, visit: Visit) -> Left:
         visit.execution.record(
             f"{type(state).__name__}StateFailed", error=failure.name, cause=failure.cause
         )
-    for catcher in state.catch:
+    for index, catcher in enumerate(state.catch):
         if _matches(catcher.error_equals, failure):
-            return _recover(state, catcher, failure, visit)
+            return _recover(state, catcher, index, failure, visit)
     raise failure
 
 
-def _recover(state: State, catcher: Catcher, failure: StateError, visit: Visit) -> Left:
+def _recover(state: State, catcher: Catcher, index: int, failure: StateError, visit: Visit) -> Left:
     error = {"Error": failure.name or "", "Cause": failure.cause or ""}
     visit.token = None
     if state.query_language == "JSONata":
         scope = visit.scope(errorOutput=error)
-        assigned = _resolved(catcher.assign, scope, "Assign")
-        output = error
-        if not isinstance(catcher.output, Absent):
-            output = template.resolve(catcher.output, scope, "Output")
-    else:
-        assigned = _paid(catcher.assign, visit, error)
-        output = visit.input
-        if catcher.result_path is not None:
-            output = jsonpath.put(catcher.result_path, error, visit.input)
+        return _left(catcher, visit, error, scope, within=f"Catch[{index}]/")
+    assigned = _paid(catcher.assign, visit, error)
+    output = visit.input
+    if catcher.result_path is not None:
+        output = jsonpath.put(catcher.result_path, error, visit.input)
     limit(output, visit.name)
-    visit.place.variables.update(assigned)
+    _assign(assigned, visit)
     return Left(output, catcher.next)
 
 
@@ -214,7 +210,7 @@ def settle(state: Common, visit: Visit, result: Json) -> Left:
     """
     visit.token = None
     if state.query_language == "JSONata":
-        return _left(state, visit, result, visit.scope(result=result), state.next)
+        return _left(state, visit, result, visit.scope(result=result))
     assigned = _paid(state.assign, visit, result)
     if not isinstance(state.result_selector, Absent):
         chance = visit.execution.chance
@@ -223,28 +219,31 @@ def settle(state: Common, visit: Visit, result: Json) -> Left:
     if state.result_path is not None:
         combined = jsonpath.put(state.result_path, result, visit.input)
     output = _output(state, visit, combined)
-    visit.place.variables.update(assigned)
+    _assign(assigned, visit)
     return Left(output, state.next)
 
 
 def _pass_on(state: Common, visit: Visit, effective: Json) -> Left:
     """Leave a state that did no work."""
     if state.query_language == "JSONata":
-        return _left(state, visit, visit.input, visit.scope(), state.next)
+        return _left(state, visit, visit.input, visit.scope())
     assigned = _paid(state.assign, visit, effective)
     output = _output(state, visit, effective)
-    visit.place.variables.update(assigned)
+    _assign(assigned, visit)
     return Left(output, state.next)
 
 
-def _left(state: Common | Rule, visit: Visit, default: Json, scope: Any, next: str | None) -> Left:
-    assigned = _resolved(state.assign, scope, "Assign")
+def _left(
+    way: Common | Rule | Catcher, visit: Visit, default: Json, scope: Any, within: str = ""
+) -> Left:
+    """Leave by a way out of the state; `within` is where in the state it is written."""
+    assigned = _resolved(way.assign, scope, f"{within}Assign")
     output = default
-    if not isinstance(state.output, Absent):
-        output = template.resolve(state.output, scope, "Output")
+    if not isinstance(way.output, Absent):
+        output = template.resolve(way.output, scope, f"{within}Output")
     limit(output, visit.name)
-    visit.place.variables.update(assigned)
-    return Left(output, next)
+    _assign(assigned, visit)
+    return Left(output, way.next)
 
 
 def _output(state: Common, visit: Visit, combined: Json) -> Json:
@@ -269,17 +268,26 @@ def _resolved(assign: Json | Absent, scope: Any, field: str) -> dict[str, Json]:
     return found
 
 
-def limit(value: Json, name: str) -> None:
-    """Check the size of a result.
+def _assign(assigned: dict[str, Json], visit: Visit) -> None:
+    """Set variables; what they hold in all has a limit of its own."""
+    limit(assigned, visit.name, "assigned variables")
+    variables = visit.place.variables
+    variables.update(assigned)
+    if len(variables) * MAX_BYTES > MAX_VARIABLES:  # fewer cannot hold so much
+        limit(variables, visit.name, "assigned variables", MAX_VARIABLES)
+
+
+def limit(value: Json, name: str, did: str = "returned a result", most: int = MAX_BYTES) -> None:
+    """Check the size of data.
 
     Raises:
-        StateError: it is too large; `name` is the state or the task whose result it is.
+        StateError: it is too large; `name` is the state or the task that `did` give it.
     """
-    if size(value) > MAX_BYTES:
+    if size(value) > most:
         raise StateError(
             DATA_LIMIT,
-            f"The state/task '{name}' returned a result with a size exceeding the maximum number "
-            "of bytes service limit.",
+            f"The state/task '{name}' {did} with a size exceeding the maximum number of bytes "
+            "service limit.",
         )
 
 
@@ -345,10 +353,10 @@ def _choice(state: Choice, visit: Visit) -> Left:
         if not (_condition(rule, index, visit) if jsonata else choice.holds(rule.test, data)):
             continue
         if jsonata:
-            return _left(rule, visit, visit.input, visit.scope(), rule.next)
+            return _left(rule, visit, visit.input, visit.scope(), f"Choices[{index}]/")
         assigned = _paid(rule.assign, visit, effective)
         output = _output(state, visit, effective)
-        visit.place.variables.update(assigned)
+        _assign(assigned, visit)
         return Left(output, rule.next)
     if state.default is None:
         raise EvaluationError(

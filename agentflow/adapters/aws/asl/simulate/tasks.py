@@ -44,6 +44,7 @@ def run_task(state: Task, visit: Visit) -> Leaving:
     if resource.kind == "service":
         visit.token = token
     given = arguments(state, visit, effective)
+    limit(given, state.name, "provided parameters")
     timeout = settings.whole(state.timeout_seconds, visit, "TimeoutSeconds", effective)
     if timeout is None and token is not None:
         timeout = LONGEST

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import io
+import json
+from typing import Any
+
+import pytest
+
+from agentflow.adapters.aws.asl.simulate import simulate
+from tests.asl.machines import distributed, machine, passing
+
+
+def test_a_distributed_map_takes_the_entries_of_an_object() -> None:
+    outcome = simulate(machine(distributed(passing({}), ItemsPath="$.o")), {"o": {"a": 1}})
+
+    assert outcome.output == [{"Key": "a", "Value": 1}]
+
+
+ODD = {
+    "StartAt": "C",
+    "States": {
+        "C": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$", "NumericGreaterThan": 1, "Next": "F"}],
+            "Default": "P",
+        },
+        "P": {"Type": "Pass", "End": True},
+        "F": {"Type": "Fail", "Error": "Big", "Cause": "too big"},
+    },
+}
+FAILED = {"Status": "FAILED", "Error": "Big", "Cause": "too big"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "result"),
+    [
+        pytest.param({"ToleratedFailureCount": 1}, [1, FAILED, 0], id="a count"),
+        pytest.param({"ToleratedFailurePercentage": 34}, [1, FAILED, 0], id="a percentage"),
+        pytest.param({"ToleratedFailurePercentage": 33}, None, id="too small a percentage"),
+        pytest.param({"ToleratedFailureCount": 0}, None, id="zero counts as unset"),
+        pytest.param({}, None, id="nothing is tolerated"),
+    ],
+)
+def test_a_distributed_map_tolerates_failures(fields: Any, result: Any) -> None:
+    outcome = simulate(machine(distributed(ODD, **fields)), [1, 2, 0])
+
+    assert outcome.output == result
+    assert outcome.error == (None if result else "States.ExceedToleratedFailureThreshold")
+
+
+@pytest.mark.parametrize(
+    ("config", "content", "items"),
+    [
+        pytest.param({"InputType": "JSON"}, "[1, 2]", [1, 2], id="JSON"),
+        pytest.param(
+            {"InputType": "JSON", "ItemsPointer": "/a/b"}, '{"a":{"b":[3]}}', [3], id="pointer"
+        ),
+        pytest.param(
+            {"InputType": "JSONL"}, '{"a":1}\n{"a":2}\n', [{"a": 1}, {"a": 2}], id="JSONL"
+        ),
+        pytest.param(
+            {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            'a,b\n1,"x,y"\n',
+            [{"a": "1", "b": "x,y"}],
+            id="CSV",
+        ),
+        pytest.param(
+            {
+                "InputType": "CSV",
+                "CSVHeaderLocation": "GIVEN",
+                "CSVHeaders": ["p", "q"],
+                "CSVDelimiter": "PIPE",
+                "MaxItems": 1,
+            },
+            "1|2\n3|4\n",
+            [{"p": "1", "q": "2"}],
+            id="CSV with headers of its own",
+        ),
+    ],
+)
+def test_items_are_read_from_an_object(config: Any, content: str, items: Any) -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": config,
+        "Parameters": {"Bucket": "b", "Key.$": "$.key"},
+    }
+
+    outcome = simulate(
+        machine(distributed(passing({}), ItemReader=reader)), {"key": "k"}, objects={"b/k": content}
+    )
+
+    assert outcome.output == items
+
+
+@pytest.mark.parametrize(
+    ("config", "content", "cause"),
+    [
+        pytest.param({"InputType": "JSON"}, "5", "non-iterable", id="no list"),
+        pytest.param(
+            {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            "a,a\n",
+            "duplicates",
+            id="twice",
+        ),
+        pytest.param({"InputType": "JSON", "MaxItems": -1}, "[]", "positive", id="negative"),
+        pytest.param({"InputType": "JSON"}, None, "does not exist", id="no object"),
+        pytest.param({"InputType": "JSON"}, "[1", "Expecting", id="no JSON"),
+        pytest.param({"InputType": "JSON"}, b"\xff", "cannot be read", id="no text"),
+        pytest.param(
+            {"InputType": "PARQUET"},
+            b"PAR1",
+            "cannot be read",
+            id="no table",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"InputType": "JSON", "ItemsPointer": "/a/b"},
+            '{"a": 5}',
+            "ReaderConfig.ItemsPointer does not match any valid path",
+            id="a pointer that leads nowhere",
+        ),
+        pytest.param(
+            {"InputType": "JSON", "ItemsPointer": "/7"},
+            "[1]",
+            "ReaderConfig.ItemsPointer does not match any valid path",
+            id="a pointer beyond the list",
+        ),
+    ],
+)
+def test_items_that_cannot_be_read_fail_the_map(config: Any, content: Any, cause: str) -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": config,
+        "Parameters": {"Bucket": "b", "Key": "k"},
+    }
+    objects = {} if content is None else {"b/k": content}
+
+    outcome = simulate(machine(distributed(passing({}), ItemReader=reader)), {}, objects=objects)
+
+    assert outcome.error == "States.ItemReaderFailed"
+    assert cause in str(outcome.cause)
+
+
+@pytest.mark.slow
+def test_the_rows_of_a_parquet_file_are_items() -> None:
+    import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
+    from pyarrow import parquet
+
+    table = pa.table({"a": [1, 2], "day": [dt.date(2020, 1, 2), None]})
+    parquet.write_table(table, written := io.BytesIO())
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "PARQUET"},
+        "Parameters": {"Bucket": "b", "Key": "k"},
+    }
+
+    outcome = simulate(
+        machine(distributed(passing({}), ItemReader=reader)),
+        {},
+        objects={"b/k": written.getvalue()},
+    )
+
+    assert outcome.output == [{"a": 1, "day": "2020-01-02"}, {"a": 2, "day": None}]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        pytest.param(gzip.compress(b"[1]"), "SUCCEEDED", id="packed"),
+        pytest.param(b"[1]", "FAILED", id="not packed"),
+        pytest.param(gzip.compress(b"[1]")[:-4], "FAILED", id="cut off"),
+    ],
+)
+def test_what_is_packed_is_unpacked(content: bytes, status: str) -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": {"Bucket": "b", "Key": "k.gz"},
+    }
+
+    outcome = simulate(
+        machine(distributed(passing({}), ItemReader=reader)), {}, objects={"b/k.gz": content}
+    )
+
+    assert outcome.status == status
+    assert outcome.error == (None if status == "SUCCEEDED" else "States.ItemReaderFailed")
+
+
+def test_objects_of_a_bucket_are_listed() -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:listObjectsV2",
+        "Parameters": {"Bucket": "b", "Prefix": "in/"},
+    }
+    state = distributed(passing({"InputPath": "$.Key"}), ItemReader=reader)
+
+    outcome = simulate(machine(state), {}, objects={"b/in/1": "x", "b/in/2": "y", "b/out": "z"})
+
+    assert outcome.output == ["in/1", "in/2"]
+
+
+def test_the_files_of_an_inventory_are_read() -> None:
+    manifest = {
+        "destinationBucket": "arn:aws:s3:::b",
+        "fileSchema": "Bucket, Key",
+        "files": [{"key": "one.csv"}, {"key": "two.csv"}],
+    }
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "MANIFEST"},
+        "Parameters": {"Bucket": "b", "Key": "manifest.json"},
+    }
+    objects = {"b/manifest.json": json.dumps(manifest), "b/one.csv": "x,1\n", "b/two.csv": "x,2\n"}
+
+    outcome = simulate(
+        machine(distributed(passing({}), ItemReader=reader)), {}, objects={**objects}
+    )
+
+    assert outcome.output == [{"Bucket": "x", "Key": "1"}, {"Bucket": "x", "Key": "2"}]
+
+
+def test_items_are_put_together() -> None:
+    batcher = {"MaxItemsPerBatch": 2, "BatchInput": {"k.$": "$.k"}}
+    state = distributed(passing({}), ItemsPath="$.a", ItemBatcher=batcher)
+
+    outcome = simulate(machine(state), {"a": [1, 2, 3], "k": 9})
+
+    assert outcome.output == [
+        {"Items": [1, 2], "BatchInput": {"k": 9}},
+        {"Items": [3], "BatchInput": {"k": 9}},
+    ]
+
+
+def test_results_are_written() -> None:
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": "out", "Prefix": "p"},
+    }
+    objects: dict[str, str | bytes] = {}
+
+    outcome = simulate(
+        machine(distributed(passing({}), ResultWriter=writer)), [1, 2], objects=objects
+    )
+
+    details = outcome.output["ResultWriterDetails"]
+    manifest = json.loads(objects[f"{details['Bucket']}/{details['Key']}"])
+    [file] = manifest["ResultFiles"]["SUCCEEDED"]
+    rows = json.loads(objects[f"out/{file['Key']}"])
+    assert [row["Output"] for row in rows] == ["1", "2"]
