@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentflow.adapters.aws.deploy.deployment import Alias, Deployed
     from agentflow.adapters.aws.deploy.executions import Execution
     from agentflow.adapters.aws.deploy.ledger import Change, Ledger
+    from agentflow.adapters.report import Report
     from agentflow.errors import Json
 
 _MARKS = {"create": "+", "update": "~", "publish": "+", "shift": "~", "keep": "="}
@@ -250,10 +251,19 @@ def _deploy(
 
     loaded = specs.named(spec)
     options = Options(given)
-    package = assemble(loaded, find("aws").compile(loaded, options), options)
+    compiled = find("aws").compile(loaded, options)
+    _tell_promise(compiled.report)
+    package = assemble(loaded, compiled, options)
     region, endpoint_url = where
     cloud = account(region or package.settings.region, endpoint_url)
     return deployment.deploy(package, cloud, ledger, alias)
+
+
+def _tell_promise(report: Report) -> None:
+    """What the service promises, and what of the spec has no effect there."""
+    terminal.note(f"{report.workflow}: {report.guarantee}")
+    for note in report.notes:
+        terminal.note(f"  note: {note}")
 
 
 def _roll_back(spec: str, ledger: Ledger, alias: Alias, cloud: Cloud) -> None:

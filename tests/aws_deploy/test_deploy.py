@@ -314,6 +314,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
         "AWS_PROFILE",
         "AWS_REGION",
         "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL",
     ):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -333,6 +334,17 @@ def test_missing_credentials_are_told_with_the_remedy(
 def test_a_missing_region_is_told_with_the_remedy(bare: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="region"):
         connect()
+
+
+def test_the_region_and_the_endpoint_may_come_from_the_environment(
+    bare: pytest.MonkeyPatch, aws: Account
+) -> None:
+    bare.setenv("AWS_REGION", "eu-north-1")
+    bare.setenv("AWS_ENDPOINT_URL", aws.url)
+    bare.setenv("AWS_ACCESS_KEY_ID", "x")
+    bare.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    assert connect().arns.region == "eu-north-1"
+    assert connect("eu-west-1").arns.region == "eu-west-1"
 
 
 def test_a_missing_profile_is_told(bare: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,6 +57,9 @@ class Cloud:
 def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud:
     """The account that the environment's credentials are for.
 
+    Without a region or an endpoint, `AWS_REGION` and `AWS_ENDPOINT_URL` say which; boto3 itself
+    knows only `AWS_DEFAULT_REGION` and the profile.
+
     Raises:
         Unavailable: boto3 is not installed, or AWS cannot be reached.
         UsageError: no region is known.
@@ -69,8 +73,9 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
             "deploying to AWS needs boto3, which is not installed",
             help="pip install 'inferloop-agentflow[aws]'",
         ) from None
+    endpoint_url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
     with told("connecting"):
-        session = boto3.Session(region_name=region)
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
         if session.region_name is None:
             raise UsageError(
                 "no AWS region is chosen",
