@@ -351,3 +351,13 @@ def test_settings_that_maps_cannot_have_are_refused(settings: dict[str, Any]) ->
     loaded = loads("workflow: x\ndo: [{id: a, call: f.x}]\n")
     with pytest.raises(UsageError):
         definitions(loaded, Options(settings))
+
+
+def test_the_report_counts_what_is_in_the_executions_own_history() -> None:
+    text = "- {id: a, map: '${ range(9) }', as: x, call: f.double, with: {x: '${ x }'}}"
+    for settings, history, how in ((DISTRIBUTED, 5, "distributed"), ({}, None, "inline")):
+        limits = {
+            each.name: each for each in TARGET.compile(spec(text), Options(settings)).report.limits
+        }
+        assert limits["history, events"].used == history
+        assert f"items of a map at once, {how}" in limits

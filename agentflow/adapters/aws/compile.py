@@ -137,7 +137,7 @@ def _machine(
     written = _write(writer, workflow)
     if chosen.keep_spec:
         written = with_spec(written, workflow, chosen)
-    check_limits(writer, json.dumps(written, ensure_ascii=False, separators=(",", ":")))
+    check_limits(writer, workflow, json.dumps(written, ensure_ascii=False, separators=(",", ":")))
     return _Machine(writer, written)
 
 

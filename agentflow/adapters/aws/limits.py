@@ -5,10 +5,14 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from agentflow.adapters.aws.distributed import INLINE_CONCURRENCY, is_distributed
+from agentflow.adapters.aws.settings import Settings
 from agentflow.adapters.aws.writer import Writer
 from agentflow.adapters.report import Limit
-from agentflow.spec.model import Fork, Loop, Map, States
-from agentflow.spec.survey import steps
+from agentflow.spec.model import Block, Fork, Loop, Map, Pipeline, States, Step, Workflow
+from agentflow.spec.survey import inner_blocks, steps
 
 DEFINITION = 1_048_576
 """Characters of a definition."""
@@ -16,17 +20,23 @@ PAYLOAD = 262_144
 """Bytes of an input, output or variable."""
 HISTORY = 25_000
 """Events of a Standard execution."""
+WIDE = 10_000
+"""Child executions of a Distributed Map at once."""
 PER_TASK = 5
 """Events of one Lambda task: entered, scheduled, started, succeeded, exited."""
 
 
-def check_limits(w: Writer, text: str) -> None:
-    """Note the limits, and refuse what is surely over one; `text` is without blanks and breaks."""
+def check_limits(w: Writer, workflow: Workflow, text: str) -> None:
+    """Note the limits, and refuse what is surely over one.
+
+    `workflow` is as its author wrote it, `text` the definition without blanks and breaks.
+    """
     size = len(text)
     w.report.limits += [
         Limit("definition, characters", size, DEFINITION, "as it is deployed, without blanks"),
         Limit("input, output or variable, bytes", None, PAYLOAD, "each value"),
-        _history(w),
+        _history(w, workflow),
+        *_concurrency(w),
     ]
     if size > DEFINITION:
         w.refusals.refuse(
@@ -39,15 +49,43 @@ def check_limits(w: Writer, text: str) -> None:
         )
 
 
-def _history(w: Writer) -> Limit:
+def _history(w: Writer, workflow: Workflow) -> Limit:
     if w.settings.kind == "express":
         return Limit("duration, seconds", None, 300, "an Express execution")
-    every = list(steps(w.workflow.do))
+    every = list(_own_steps(w.workflow.do, w.settings))
     at_least = PER_TASK * len(every)
-    repeats = [each.id for each in every if isinstance(each.action, Loop | Map | States)]
+    written = _own_steps(workflow.do, w.settings)
+    repeats = [each.id for each in written if _repeats(each, w.settings)]
     forks = sum(isinstance(each.action, Fork) for each in every)
     if repeats:
         shown = ", ".join(dict.fromkeys(repeats[:3]))
         note = f"about {PER_TASK} for each step and round; `{shown}` repeat with the data"
         return Limit("history, events", None, HISTORY, note)
     return Limit("history, events", at_least + 2 * forks, HISTORY, "about, without retries")
+
+
+def _own_steps(block: Block, settings: Settings) -> Iterator[Step]:
+    """The steps whose events are in this history: not those of child executions."""
+    for step in block.steps:
+        yield step
+        if not (isinstance(step.action, Map) and is_distributed(step.action, settings)):
+            for inner in inner_blocks(step):
+                yield from _own_steps(inner.block, settings)
+
+
+def _repeats(step: Step, settings: Settings) -> bool:
+    if isinstance(step.action, Map):
+        return not is_distributed(step.action, settings)
+    return isinstance(step.action, Loop | Pipeline | States)
+
+
+def _concurrency(w: Writer) -> Iterator[Limit]:
+    """How many items run at once in the widest map of each kind."""
+    maps = [each.action for each in steps(w.workflow.do) if isinstance(each.action, Map)]
+    kinds = ((False, INLINE_CONCURRENCY, "inline"), (True, WIDE, "distributed"))
+    for is_wide, allowed, how in kinds:
+        found = [each.concurrency for each in maps if is_distributed(each, w.settings) == is_wide]
+        if found:
+            known = [each for each in found if each is not None]
+            used = min(max(known), allowed) if len(known) == len(found) else None
+            yield Limit(f"items of a map at once, {how}", used, allowed)
