@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
+
+import pytest
 
 from agentflow.errors import Json
 from agentflow.spec import load, loads
@@ -98,22 +101,22 @@ def compiled(root: Path, source: str, name: str = "flow") -> Loaded:
     return load(f"{file}:{name}")
 
 
-def compiled_body(root: Path, body: str) -> Loaded:
-    """The workflow of a function with the parameters `n`, `xs` and `m`."""
-    head = "@workflow\ndef flow(n: int, xs: list[int], m: dict = {'k': [1]}):\n"
-    return compiled(root, head + textwrap.indent(body, "    ") + "\n")
+def constructs(rows: Mapping[str, tuple[str, str]]) -> pytest.MarkDecorator:
+    """Runs a test with the `body` of each function in a table, and what is `expected` of it."""
+    return pytest.mark.parametrize(("body", "expected"), rows.values(), ids=rows.keys())
 
 
 def assert_becomes(root: Path, body: str, expected: str) -> None:
-    """Check that a function's body becomes the `do` and `output` that `expected` is the YAML of."""
-    found: Json = to_data(compiled_body(root, body).workflow)
+    """Check that a function becomes the `do` and `output` in `expected`, and survives as YAML.
+
+    Its parameters are `n`, `xs` and `m`.
+    """
+    head = "@workflow\ndef flow(n: int, xs: list[int], m: dict = {'k': [1]}):\n"
+    loaded = compiled(root, head + textwrap.indent(body, "    ") + "\n")
+    found: Json = to_data(loaded.workflow)
     wanted = plain(read(textwrap.dedent(expected), "wanted.yaml", []))
     assert {key: found[key] for key in ("do", "output") if key in found} == wanted
 
-
-def assert_survives(root: Path, body: str) -> None:
-    """Check that the YAML of a function's workflow is the same workflow."""
-    loaded = compiled_body(root, body)
     again = loads(to_yaml(loaded.workflow), children=loaded.children).workflow
     assert again.digest == loaded.workflow.digest
     assert placeless(again) == placeless(loaded.workflow)

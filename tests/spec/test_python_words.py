@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from tests.spec.python_flows import assert_becomes, assert_survives
+from tests.spec.python_flows import assert_becomes, constructs
 
 ROWS = {
     "parallel by name": (
@@ -59,11 +57,6 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_a_construct_becomes_its_steps(name: str, tmp_path: Path) -> None:
-    assert_becomes(tmp_path, *ROWS[name])
-
-
-@pytest.mark.parametrize("name", ROWS)
-def test_its_text_means_the_same(name: str, tmp_path: Path) -> None:
-    assert_survives(tmp_path, ROWS[name][0])
+@constructs(ROWS)
+def test_a_construct_becomes_its_steps(body: str, expected: str, tmp_path: Path) -> None:
+    assert_becomes(tmp_path, body, expected)
