@@ -9,6 +9,7 @@ import pytest
 
 from agentflow.errors import NotFound
 from agentflow.runtime.journal.errors import Corrupt
+from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.journal.store import Journal
 from tests.journal.journal_examples import begin, completed, started
 
@@ -23,7 +24,7 @@ def long(journal: Journal) -> Journal:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 def test_pages_put_together_are_the_history(long: Journal, limit: int) -> None:
-    read = []
+    read: list[Record] = []
     while page := long.page("e", len(read), limit):
         assert len(page) <= limit
         read += page

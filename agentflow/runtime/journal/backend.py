@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine
+from sqlalchemy import Connection, Engine
 
 from agentflow.errors import AgentFlowError
 
@@ -57,10 +57,6 @@ class Backend(Protocol):
 
         Those that share do not exclude each other.
         """
-        ...
-
-    def now(self) -> ColumnElement[float]:
-        """The store's clock in Unix seconds, as SQL."""
         ...
 
     def patiently(self, attempt: Callable[[], T]) -> T:

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Row
 
 from agentflow.errors import Json
+from agentflow.runtime.journal.columns import ExecutionColumns
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.protocol import ENDED, Record
 from agentflow.runtime.journal.values import Values, same
@@ -28,7 +29,7 @@ from agentflow.runtime.journal.values import Values, same
 _OLD_GENESIS = bytes(32)
 """What stands before the first event where the first version of the journal wrote it."""
 
-_STARTED_WITH = (
+_STARTED_WITH = attrgetter(
     "id",
     "workflow",
     "version",
@@ -86,9 +87,9 @@ def seal(*columns: Json) -> bytes:
     return hashlib.blake2b(orjson.dumps(columns), digest_size=32).digest()
 
 
-def genesis(row: dict[str, Any]) -> bytes:
+def genesis(row: ExecutionColumns) -> bytes:
     """What stands before the first event of the execution with these columns."""
-    return seal(*(row[name] for name in _STARTED_WITH))
+    return seal(*_STARTED_WITH(row))
 
 
 def link(previous: bytes, execution: str, event: tuple[Json, ...], data: str) -> bytes:
@@ -97,7 +98,7 @@ def link(previous: bytes, execution: str, event: tuple[Json, ...], data: str) ->
     return hashlib.blake2b(previous + head + data.encode(), digest_size=32).digest()
 
 
-def verified(row: Row[Any], events: Sequence[StoredEvent], values: Values) -> list[Record]:
+def verified(row: ExecutionColumns, events: Sequence[StoredEvent], values: Values) -> list[Record]:
     """The records of a whole history, after every link was checked.
 
     Raises:
@@ -124,7 +125,7 @@ def verified(row: Row[Any], events: Sequence[StoredEvent], values: Values) -> li
 
 
 def verified_part(
-    row: Row[Any], after: int, events: Sequence[StoredEvent], values: Values
+    row: ExecutionColumns, after: int, events: Sequence[StoredEvent], values: Values
 ) -> list[Record]:
     """The records behind event number `after`; `events` begins with that event, if there is one.
 
@@ -142,10 +143,12 @@ def verified_part(
         if event.hash != _link(previous, row.id, event):
             raise _corrupt(row.id, event.seq, _CHANGED)
         previous = event.hash
+    if new and new[-1].seq == row.head and previous != row.head_hash:
+        raise _corrupt(row.id, row.head, "was not written by AgentFlow")
     return _records(row.id, new, values)
 
 
-def verify_end(row: Row[Any], last: Sequence[StoredEvent], values: Values) -> None:
+def verify_end(row: ExecutionColumns, last: Sequence[StoredEvent], values: Values) -> None:
     """Check that a row says what its last event says; `last` holds that and the one before it.
 
     Raises:
@@ -161,7 +164,7 @@ def verify_end(row: Row[Any], last: Sequence[StoredEvent], values: Values) -> No
     _compare_end(row, record, values)
 
 
-def verify_open(row: Row[Any]) -> None:
+def verify_open(row: ExecutionColumns) -> None:
     """Check that the row of an execution that has not ended tells of no end.
 
     Raises:
@@ -171,7 +174,7 @@ def verify_open(row: Row[Any]) -> None:
         raise _contradiction(row.id, f"is {row.status}, and has a result")
 
 
-def _compare_end(row: Row[Any], last: Record, values: Values) -> None:
+def _compare_end(row: ExecutionColumns, last: Record, values: Values) -> None:
     if (row.status in ENDED) != (last.type == LAST):
         raise _contradiction(row.id, f"is {row.status}, and its last event is {last.type}")
     if row.status not in ENDED:
@@ -187,10 +190,10 @@ def _compare_end(row: Row[Any], last: Record, values: Values) -> None:
             raise _contradiction(row.id, f"has another {name} than its last event")
 
 
-def _origin(row: Row[Any], first: Sequence[StoredEvent]) -> bytes:
+def _origin(row: ExecutionColumns, first: Sequence[StoredEvent]) -> bytes:
     """What stands before the first event: by now, or as the first version wrote it."""
     try:
-        origin = genesis(row._asdict())
+        origin = genesis(row)
     except TypeError:  # a column holds a value of another type
         return b""
     if first and first[0].hash == _link(_OLD_GENESIS, row.id, first[0]):

@@ -9,49 +9,64 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import (
-    Connection,
-    Executable,
-    Row,
-    bindparam,
-    delete,
-    insert,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import Connection, bindparam, delete, insert, literal, select, update
 
 from agentflow.errors import AgentFlowError, NotFound
 from agentflow.runtime.journal.chain import LAST
+from agentflow.runtime.journal.columns import EventColumns
 from agentflow.runtime.journal.errors import AlreadyRecorded, Corrupt, Fenced, HistoryFull
 from agentflow.runtime.journal.messages import concerns_execution, not_delivered
-from agentflow.runtime.journal.ownership import locked
-from agentflow.runtime.journal.protocol import CANCEL, Change, Record, Status
+from agentflow.runtime.journal.ownership import Standing, locked
+from agentflow.runtime.journal.protocol import CANCEL, ENDED, Change, Record, Status
 from agentflow.runtime.journal.reading import exists
 from agentflow.runtime.journal.rows import (
+    Changed,
+    NewEvent,
     chained,
-    change_row,
-    event_rows,
-    head_row,
+    changed,
+    new_event,
     size_of,
-    with_owner,
 )
+from agentflow.runtime.journal.statements import Statement
 from agentflow.runtime.journal.tables import DELIVERIES, EVENTS, EXECUTIONS, MESSAGES
 from agentflow.runtime.journal.values import Values
 
 OPEN: frozenset[Status] = frozenset({"running", "waiting"})
 
-# Statements that every commit runs are built once: that takes longer than running them.
-RECORD = insert(EVENTS)
-_DELIVER = insert(DELIVERIES)
-_UPDATE = update(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
-_ADVANCE = _UPDATE.values(
-    head=bindparam("new_head"),
-    head_hash=bindparam("new_hash"),
-    history_bytes=EXECUTIONS.c.history_bytes + bindparam("added_bytes"),
+RECORD = Statement(insert(EVENTS), *EventColumns._fields)
+_RECORDED = Statement(
+    select(*(EVENTS.c[name] for name in NewEvent._fields))
+    .where(
+        EVENTS.c.execution_id == bindparam("of"),
+        EVENTS.c.seq.between(bindparam("first"), bindparam("last")),
+    )
+    .order_by(EVENTS.c.seq),
+    "of",
+    "first",
+    "last",
+)
+_DELIVER = Statement(insert(DELIVERIES), "message_id", "execution_id", "key")
+_OF = EXECUTIONS.c.id == bindparam("of")
+_ADVANCE = Statement(
+    update(EXECUTIONS)
+    .where(_OF)
+    .values(
+        head=bindparam("new_head"),
+        head_hash=bindparam("new_hash"),
+        history_bytes=EXECUTIONS.c.history_bytes + bindparam("added_bytes"),
+    ),
+    "new_head",
+    "new_hash",
+    "added_bytes",
+    "of",
+)
+_CHANGED = (*Changed._fields[1:], "owner")
+_CHANGE = Statement(
+    update(EXECUTIONS).where(_OF).values({name: bindparam(f"new_{name}") for name in _CHANGED}),
+    "of",
+    *(f"new_{name}" for name in _CHANGED),
 )
 
 
@@ -85,40 +100,44 @@ class Commit:
         values: Values,
     ) -> None:
         self._epochs = epochs
-        self._events: dict[str, list[dict[str, Any]]] = {execution: [] for execution in epochs}
-        for row in event_rows(records, values):
-            self._events[row["execution_id"]].append(row)
-        self._changes = [change_row(change, values) for change in changes]
-        if not self._events.keys() >= {change["of"] for change in self._changes}:
+        self._events: dict[str, list[NewEvent]] = {execution: [] for execution in epochs}
+        for record in records:
+            self._events[record.execution].append(new_event(record, values))
+        self._written = {e: events for e, events in self._events.items() if events}
+        self._sizes = {e: size_of(events) for e, events in self._written.items()}
+        self._changes = [changed(change, values) for change in changes]
+        if not self._events.keys() >= {change.execution for change in self._changes}:
             raise KeyError("a change of an execution without an epoch")
-        self._deliveries = [
-            {"message_id": message, "execution_id": execution, "key": key}
-            for message, execution, key in consumed
-        ]
+        self._consumed = consumed
 
     @property
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows that hold values."""
-        return chain(self._changes, *self._events.values())
+    def texts(self) -> Iterator[str]:
+        """All values in it, as they will be stored."""
+        for events in self._written.values():
+            for event in events:
+                yield event.data
+        for change in self._changes:
+            yield change.output
+            yield change.error
 
-    def lock(self, connection: Connection) -> dict[str, Row[Any]]:
-        """The rows of its executions, kept from others until the end of the transaction."""
+    def lock(self, connection: Connection) -> dict[str, Standing]:
+        """Where its executions stand, kept from others until the end of the transaction."""
         return locked(connection, self._events)
 
-    def is_recorded(self, connection: Connection, rows: Mapping[str, Row[Any]]) -> bool:
+    def is_recorded(self, connection: Connection, found: Mapping[str, Standing]) -> bool:
         """Whether it was written already, by a commit whose answer was lost."""
-        written = {execution: events for execution, events in self._events.items() if events}
-        for execution, events in written.items():
-            row = rows.get(execution)
-            if row is None or row.epoch != self._epochs[execution]:
+        for execution, events in self._written.items():
+            standing = found.get(execution)
+            if standing is None or standing.epoch != self._epochs[execution]:
                 return False
-            if row.head < events[-1]["seq"]:
+            if standing.head < events[-1].seq:
                 return False
-        return bool(written) and all(
-            _are_recorded(connection, execution, events) for execution, events in written.items()
+        return bool(self._written) and all(
+            _RECORDED.rows(connection, execution, events[0].seq, events[-1].seq) == events
+            for execution, events in self._written.items()
         )
 
-    def require_owned(self, rows: Mapping[str, Row[Any]], allowed: frozenset[Status]) -> None:
+    def require_owned(self, found: Mapping[str, Standing], allowed: frozenset[Status]) -> None:
         """Refuse unless the owner writes the events that follow, in one of these states.
 
         Raises:
@@ -126,66 +145,65 @@ class Commit:
         """
         reasons = {}
         for execution, events in self._events.items():
-            row = rows.get(execution)
-            if row is None:
+            standing = found.get(execution)
+            if standing is None:
                 reasons[execution] = "does not exist"
-            elif row.epoch != self._epochs[execution]:
-                reasons[execution] = f"was taken over by {row.owner or 'another process'}"
-            elif row.status not in allowed:
-                reasons[execution] = f"is {row.status}"
-            elif any(event["seq"] != seq for seq, event in enumerate(events, row.head + 1)):
-                reasons[execution] = f"has {row.head} events, these do not follow"
+            elif standing.epoch != self._epochs[execution]:
+                reasons[execution] = f"was taken over by {standing.owner or 'another process'}"
+            elif standing.status not in allowed:
+                reasons[execution] = f"is {standing.status}"
+            elif any(event.seq != seq for seq, event in enumerate(events, standing.head + 1)):
+                reasons[execution] = f"has {standing.head} events, these do not follow"
         if reasons:
             raise Fenced(reasons)
 
-    def require_room(self, rows: Mapping[str, Row[Any]], limits: Limits) -> None:
+    def require_room(self, found: Mapping[str, Standing], limits: Limits) -> None:
         """Refuse what makes a history too long, unless it ends the execution.
 
         Raises:
             HistoryFull: it does.
         """
-        growing = {
-            execution: events
-            for execution, events in self._events.items()
-            if events and events[-1]["type"] != LAST
-        }
-        long = [e for e, events in growing.items() if rows[e].head + len(events) > limits.events]
+        long, large = [], []
+        for execution, events in self._written.items():
+            if events[-1].type == LAST:
+                continue
+            if found[execution].head + len(events) > limits.events:
+                long.append(execution)
+            if found[execution].history_bytes + self._sizes[execution] > limits.bytes:
+                large.append(execution)
         if long:
             raise HistoryFull(long, f"{limits.events:,} events")
-        large = [
-            execution
-            for execution, events in growing.items()
-            if rows[execution].history_bytes + size_of(events) > limits.bytes
-        ]
         if large:
             raise HistoryFull(large, f"{limits.bytes / 2**20:,.0f} MB of values in its rows")
 
-    def write(self, connection: Connection, rows: Mapping[str, Row[Any]]) -> list[Noted]:
+    def write(self, connection: Connection, found: Mapping[str, Standing]) -> list[Noted]:
         """Write it, after the other questions were asked, and give the new heads."""
-        chains = [
-            chained(events, rows[execution].head_hash)
-            for execution, events in self._events.items()
-            if events
-        ]
-        _execute(connection, RECORD, list(chain(*chains)))
-        _execute(connection, _DELIVER, self._deliveries)
-        _execute(connection, _ADVANCE, [head_row(events) for events in chains])
-        changes = [with_owner(change, rows[change["of"]].owner) for change in self._changes]
-        _execute(connection, _UPDATE, changes)
-        return [noted(events[-1]) for events in chains]
+        rows: list[EventColumns] = []
+        heads = []
+        for execution, events in self._written.items():
+            rows += chained(execution, events, found[execution].head_hash)
+            heads.append(noted(rows[-1]))
+        RECORD.run_all(connection, rows)
+        _DELIVER.run_all(connection, self._consumed)
+        _ADVANCE.run_all(
+            connection, [(h.seq, h.hash, self._sizes[h.execution], h.execution) for h in heads]
+        )
+        _CHANGE.run_all(
+            connection,
+            # Who has ended has no owner any more.
+            [(*c, None if c.status in ENDED else found[c.execution].owner) for c in self._changes],
+        )
+        return heads
 
     def refusal(self, connection: Connection) -> AgentFlowError:
         """Which of the tables' rules it breaks, looked up after it was undone."""
         seen: set[tuple[str, str]] = set()
-        for event in chain(*self._events.values()):
-            if event["completes"] is None:
-                continue
-            place = (event["execution_id"], event["completes"])
-            if place in seen or _is_completed(connection, *place):
-                return AlreadyRecorded(*place, "the completion")
-            seen.add(place)
-        for delivery in self._deliveries:
-            message, execution, key = delivery.values()
+        for execution, events in self._events.items():
+            for key in (event.completes for event in events if event.completes is not None):
+                if (execution, key) in seen or _is_completed(connection, execution, key):
+                    return AlreadyRecorded(execution, key, "the completion")
+                seen.add((execution, key))
+        for message, execution, key in self._consumed:
             if not exists(connection, MESSAGES.c.id == message):
                 return NotFound(f"there is no message '{message}'")
             if (message, execution) in seen or _is_delivered(connection, message, execution):
@@ -194,27 +212,9 @@ class Commit:
         return Corrupt("the store holds events beyond the end of a history")
 
 
-def noted(event: Mapping[str, Any]) -> Noted:
+def noted(last: EventColumns) -> Noted:
     """The head that an event's row makes."""
-    return Noted(event["execution_id"], event["seq"], event["hash"], event["at"])
-
-
-def _execute(connection: Connection, statement: Executable, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
-
-
-def _are_recorded(connection: Connection, execution: str, events: Sequence[dict[str, Any]]) -> bool:
-    columns = ("seq", "type", "step", "attempt", "at", "data")
-    found = connection.execute(
-        select(*(EVENTS.c[name] for name in columns))
-        .where(
-            EVENTS.c.execution_id == execution,
-            EVENTS.c.seq.between(events[0]["seq"], events[-1]["seq"]),
-        )
-        .order_by(EVENTS.c.seq)
-    )
-    return [tuple(row) for row in found] == [tuple(e[name] for name in columns) for e in events]
+    return Noted(last.execution_id, last.seq, last.hash, last.at)
 
 
 def _is_completed(connection: Connection, execution: str, key: str) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, make_url
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -28,6 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from agentflow.errors import Unavailable, UsageError
 from agentflow.runtime.journal.backend import Backend, Topic
+from agentflow.runtime.journal.statements import Statement
 
 T = TypeVar("T")
 
@@ -35,6 +36,14 @@ DEFAULT_STORE = Path(".agentflow/journal.db")
 """Where a project's journal is, from the project root."""
 
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
+
+_IDLE = 4
+"""Connections for reading that are kept at most; a burst may need more for a moment."""
+
+# Parts may be within parts: the name means the innermost one.
+_BEGIN_PART = Statement(text("SAVEPOINT part"))
+_UNDO_PART = Statement(text("ROLLBACK TO SAVEPOINT part"))
+_END_PART = Statement(text("RELEASE SAVEPOINT part"))
 
 
 class Database:
@@ -45,6 +54,7 @@ class Database:
         self._thread = threading.RLock()
         self._connection: Connection | None = None
         self._transaction: Connection | None = None
+        self._idle: list[Connection] = []
         self._afterwards: list[Callable[[], None]] = []
         self._is_closed = False
         self.in_doubt = False
@@ -67,20 +77,10 @@ class Database:
         """Where what belongs to the store and is not in it is kept."""
         return self._backend.folder
 
-    @property
-    def now(self) -> ColumnElement[float]:
-        """The store's clock in Unix seconds, as SQL."""
-        return self._backend.now()
-
     def read(self, work: Callable[[Connection], T]) -> T:
         """Do `work` with a connection that sees one snapshot; any number of threads may read."""
-
-        def attempt() -> T:
-            with self._backend.reader.connect() as connection:
-                return work(connection)
-
         with self._translated():
-            return self._backend.patiently(attempt)
+            return self._backend.patiently(lambda: self._look(work))
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Do `work` in a transaction: durable when this returns, undone if it raises.
@@ -92,7 +92,8 @@ class Database:
         with self._thread:
             if self._transaction is not None:
                 # Errors stay as they are: the outermost write decides whether to try again.
-                return self._nested(self._transaction, work)
+                with self._part(self._transaction) as connection:
+                    return work(connection)
             with self._translated(), self._without_doubt():
                 return self._backend.patiently(lambda: self._attempt(work))
 
@@ -104,7 +105,7 @@ class Database:
         """
         with self._thread:
             if self._transaction is not None:
-                with self._transaction.begin_nested():
+                with self._part(self._transaction):
                     yield
                 return
             with self._translated(), self._without_doubt():
@@ -127,20 +128,54 @@ class Database:
             if self._is_closed:
                 return
             self._is_closed = True
+            self._close_idle()
             self._backend.reader.dispose()
             with self._translated(), self._backend.exclusively():
                 self._disconnect()
                 self._backend.writer.dispose()
             self._backend.close()
 
-    def _nested(self, connection: Connection, work: Callable[[Connection], T]) -> T:
+    @contextlib.contextmanager
+    def _part(self, connection: Connection) -> Iterator[Connection]:
+        """A part of the transaction that is undone alone if the block raises."""
         so_far = len(self._afterwards)
+        _BEGIN_PART.run(connection)
         try:
-            with connection.begin_nested():
-                return work(connection)
+            yield connection
         except BaseException:
             del self._afterwards[so_far:]
+            try:
+                _UNDO_PART.run(connection)
+                _END_PART.run(connection)
+            except SQLAlchemyError:
+                connection.invalidate()  # all of it is gone: nobody may go on as if it were not
             raise
+        _END_PART.run(connection)
+
+    def _look(self, work: Callable[[Connection], T]) -> T:
+        """Read with a connection that is kept: taking one from the pool costs more than a row."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._backend.reader.connect()
+        try:
+            connection.begin()  # a `Statement` does not do so by itself
+            result = work(connection)
+            connection.rollback()
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, OperationalError | InterfaceError):
+                self._close_idle()  # the server may be gone
+            raise
+        self._idle.append(connection)
+        if self._is_closed or len(self._idle) > _IDLE:
+            self._close_idle()
+        return result
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            with contextlib.suppress(IndexError, SQLAlchemyError):
+                self._idle.pop().close()
 
     def _attempt(self, work: Callable[[Connection], T]) -> T:
         with self._begun() as connection:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from sqlalchemy import Connection, and_, func, insert, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from agentflow.runtime.journal.backend import Topic
+from agentflow.runtime.journal.columns import MessageColumns, columns
 from agentflow.runtime.journal.protocol import Message
-from agentflow.runtime.journal.reading import Reader, exists, unknown
+from agentflow.runtime.journal.reading import Reader, unknown
 from agentflow.runtime.journal.rows import message_of, message_row, readable
+from agentflow.runtime.journal.statements import Statement
 from agentflow.runtime.journal.tables import DELIVERIES, EXECUTIONS, MESSAGES
 from agentflow.runtime.journal.writing import Prepared, write_values
 
@@ -28,14 +27,13 @@ class Messages(Reader):
 
         def prepare() -> Prepared[bool]:
             row = message_row(message, self._values)
-            return [row], lambda connection: self._post(connection, message, row)
+            return [row.data], lambda connection: self._post(connection, message, row)
 
         return write_values(self._database, self._values, prepare)
 
     def cursor(self) -> int:
         """The position of the newest message, to begin reading `inbox` from."""
-        query = select(newest_message())
-        return self._database.read(lambda connection: connection.scalar(query)) or 0
+        return self._database.read(NEWEST.value) or 0
 
     def inbox(self, after: int, *, limit: int = 1000) -> list[tuple[int, Message]]:
         """The messages that arrived after a cursor, each with its own, oldest first.
@@ -45,12 +43,11 @@ class Messages(Reader):
         when somebody begins to listen. One that is damaged is left out, so that it does not keep
         the others from arriving; whoever waits for it learns of it by `messages_for`.
         """
-        query = select(MESSAGES).where(MESSAGES.c.cursor > after)
-        rows = self._all(query.order_by(MESSAGES.c.cursor).limit(limit))
+        rows = self._database.read(lambda connection: _ARRIVED.rows(connection, after, limit))
         return [
-            (row.cursor, message)
-            for row in rows
-            if (message := readable(row, self._values)) is not None
+            (cursor, message)
+            for cursor, *row in rows
+            if (message := readable(MessageColumns._make(row), self._values)) is not None
         ]
 
     def messages_for(self, execution_id: str, name: str) -> list[Message]:
@@ -59,24 +56,18 @@ class Messages(Reader):
         That is what was sent to it, and what was published to all since it was created, without
         what it took already. The correlation is left to the caller.
         """
-        query = (
-            select(MESSAGES)
-            .join(EXECUTIONS, EXECUTIONS.c.id == execution_id)
-            .where(MESSAGES.c.name == name, concerns_execution(), not_delivered())
-            .order_by(MESSAGES.c.cursor)
-        )
-        return [message_of(row, self._values) for row in self._all(query)]
+        rows = self._database.read(lambda connection: _WAITING.rows(connection, execution_id, name))
+        return [message_of(MessageColumns._make(row), self._values) for row in rows]
 
-    def _post(self, connection: Connection, message: Message, row: Mapping[str, Any]) -> bool:
+    def _post(self, connection: Connection, message: Message, row: MessageColumns) -> bool:
         self._database.order(connection, Topic.MESSAGES)
-        known = connection.execute(select(MESSAGES).where(MESSAGES.c.id == message.id)).first()
+        known = _KNOWN.first(connection, message.id)
         if known is not None:
-            return self._database.in_doubt and message_of(known, self._values) == message
-        if message.execution is not None:
-            addressee = EXECUTIONS.c.id == message.execution
-            if not exists(connection, addressee):
-                raise unknown(message.execution)
-        connection.execute(insert(MESSAGES), row)
+            found = MessageColumns._make(known)
+            return self._database.in_doubt and message_of(found, self._values) == message
+        if message.execution is not None and not _ADDRESSEE.first(connection, message.execution):
+            raise unknown(message.execution)
+        _KEEP.run(connection, *row)
         return True
 
 
@@ -103,3 +94,26 @@ def not_delivered() -> ColumnElement[bool]:
         )
         .exists()
     )
+
+
+NEWEST = Statement(select(newest_message()))
+_COLUMNS = columns(MESSAGES, MessageColumns)
+_ARRIVED = Statement(
+    select(MESSAGES.c.cursor, *_COLUMNS)
+    .where(MESSAGES.c.cursor > bindparam("after"))
+    .order_by(MESSAGES.c.cursor)
+    .limit(bindparam("most")),
+    "after",
+    "most",
+)
+_WAITING = Statement(
+    select(*_COLUMNS)
+    .join(EXECUTIONS, EXECUTIONS.c.id == bindparam("execution"))
+    .where(MESSAGES.c.name == bindparam("name"), concerns_execution(), not_delivered())
+    .order_by(MESSAGES.c.cursor),
+    "execution",
+    "name",
+)
+_KNOWN = Statement(select(*_COLUMNS).where(MESSAGES.c.id == bindparam("id")), "id")
+_ADDRESSEE = Statement(select(EXECUTIONS.c.id).where(EXECUTIONS.c.id == bindparam("id")), "id")
+_KEEP = Statement(insert(MESSAGES), *MessageColumns._fields)

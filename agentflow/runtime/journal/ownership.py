@@ -7,14 +7,14 @@ writes nothing any more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
-    ColumnElement,
+    BindParameter,
     Connection,
-    Row,
-    String,
+    Float,
+    Select,
     and_,
     bindparam,
     delete,
@@ -27,10 +27,12 @@ from sqlalchemy import (
 )
 
 from agentflow.errors import Conflict
+from agentflow.runtime.journal.clock import Now
 from agentflow.runtime.journal.messages import Messages
 from agentflow.runtime.journal.owner import Owner, has_died, is_alive
 from agentflow.runtime.journal.protocol import BATCH, StoredExecution
 from agentflow.runtime.journal.reading import unknown
+from agentflow.runtime.journal.statements import Listing, Statement
 from agentflow.runtime.journal.tables import EXECUTIONS, IS_OPEN, OWNERS
 
 T = TypeVar("T")
@@ -40,26 +42,95 @@ LEASE_SECONDS = 10.0
 
 _FORGOTTEN_SECONDS = 86_400
 
-_CHUNK = 1000
-"""Ids in one query; databases bound the number of parameters."""
 
-_COLUMNS = tuple(
-    EXECUTIONS.c[name]
-    for name in ("id", "owner", "epoch", "status", "head", "head_hash", "history_bytes")
-)
-# In one order for all, or two transactions wait for each other. A message may be posted meanwhile.
-_LOCK = (
-    select(*_COLUMNS)
-    .where(EXECUTIONS.c.id.in_(bindparam("ids", expanding=True, type_=String())))
-    .order_by(EXECUTIONS.c.id)
-    .with_for_update(key_share=True)
-)
-_LOCK_FREE = _LOCK.where(text(IS_OPEN)).with_for_update(key_share=True, skip_locked=True)
+class Standing(NamedTuple):
+    """Where an execution stands."""
 
-_TAKE = (
+    id: str
+    owner: str | None
+    epoch: int
+    status: str
+    head: int
+    head_hash: bytes
+    history_bytes: int
+
+
+def _standing(ids: list[BindParameter[Any]]) -> Select[Any]:
+    columns = (EXECUTIONS.c[name] for name in Standing._fields)
+    # In one order for all, or two transactions wait for each other.
+    return select(*columns).where(EXECUTIONS.c.id.in_(ids)).order_by(EXECUTIONS.c.id)
+
+
+# A message may be posted meanwhile.
+_LOCK = Listing(lambda ids: _standing(ids).with_for_update(key_share=True), EXECUTIONS.c.id.type)
+_LOCK_FREE = Listing(
+    lambda ids: (
+        _standing(ids).where(text(IS_OPEN)).with_for_update(key_share=True, skip_locked=True)
+    ),
+    EXECUTIONS.c.id.type,
+)
+
+_TAKE = Statement(
     update(EXECUTIONS)
     .where(EXECUTIONS.c.id == bindparam("of"))
-    .values(owner=bindparam("new_owner"), epoch=bindparam("new_epoch"))
+    .values(owner=bindparam("new_owner"), epoch=bindparam("new_epoch")),
+    "of",
+    "new_owner",
+    "new_epoch",
+)
+_IS_OPEN = text(IS_OPEN)
+_IS_MINE = EXECUTIONS.c.owner == bindparam("by")
+_FREE = Statement(
+    update(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"), _IS_MINE).values(owner=None),
+    "of",
+    "by",
+)
+_FREE_ALL = Statement(update(EXECUTIONS).where(_IS_OPEN, _IS_MINE).values(owner=None), "by")
+_OWNED = Statement(select(EXECUTIONS.c.id, EXECUTIONS.c.epoch).where(_IS_OPEN, _IS_MINE), "by")
+
+# A lease that ends too far ahead was given before the clock went back.
+_IS_VALID = and_(OWNERS.c.expires_at > Now(), OWNERS.c.expires_at <= Now() + 2 * OWNERS.c.seconds)
+_GIVEN = {"seconds": bindparam("for"), "expires_at": Now() + bindparam("for", type_=Float())}
+_EXTENDED = update(OWNERS).where(OWNERS.c.id == bindparam("of")).values(_GIVEN)
+_LEASE = Statement(_EXTENDED, "of", "for")
+_VALID_LEASE = Statement(_EXTENDED.where(_IS_VALID), "of", "for")
+_NEW_LEASE = Statement(insert(OWNERS).values(id=bindparam("of"), **_GIVEN), "of", "for")
+_END_LEASE = Statement(delete(OWNERS).where(OWNERS.c.id == bindparam("of")), "of")
+_LEASES = Listing(
+    lambda owners: select(OWNERS.c.id, _IS_VALID).where(OWNERS.c.id.in_(owners)),
+    OWNERS.c.id.type,
+)
+# Leases of engines that are long gone and own nothing.
+_FORGET = Statement(
+    delete(OWNERS).where(
+        OWNERS.c.expires_at < Now() - _FORGOTTEN_SECONDS,
+        ~exists().where(_IS_OPEN, EXECUTIONS.c.owner == OWNERS.c.id),
+    )
+)
+
+
+def _owners_of_open() -> Select[Any]:
+    """All owners of executions that run or wait, by stepping through the index.
+
+    `SELECT DISTINCT` would look at every such execution.
+    """
+    least = select(func.min(EXECUTIONS.c.owner).label("owner")).where(_IS_OPEN)
+    found = least.cte("found", recursive=True)
+    greater = least.where(EXECUTIONS.c.owner > found.c.owner).scalar_subquery()
+    found = found.union_all(select(greater).where(found.c.owner.is_not(None)))
+    return select(found.c.owner).where(found.c.owner.is_not(None))
+
+
+_OWNERS_OF_OPEN = Statement(_owners_of_open())
+_OLDEST = (
+    select(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
+    .where(_IS_OPEN, ~EXECUTIONS.c.digest.startswith(BATCH))
+    .order_by(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
+    .limit(bindparam("most"))
+)
+_FREE_EXECUTIONS = Statement(_OLDEST.where(EXECUTIONS.c.owner.is_(None)), "most")
+_LOST_EXECUTIONS = Listing(
+    lambda owners: _OLDEST.where(EXECUTIONS.c.owner.in_(owners)), EXECUTIONS.c.owner.type, "most"
 )
 
 
@@ -70,12 +141,9 @@ class Ownership(Messages):
         """Be known as alive for so many seconds, by the store's clock."""
 
         def write(connection: Connection) -> None:
-            now = self._database.now
-            connection.execute(_forget(now))
-            lease = {"expires_at": now + lease_seconds, "seconds": lease_seconds}
-            known = update(OWNERS).where(OWNERS.c.id == owner).values(lease)
-            if connection.execute(known).rowcount == 0:
-                connection.execute(insert(OWNERS).values(id=owner, **lease))
+            _FORGET.run(connection)
+            if _LEASE.run(connection, owner, lease_seconds) == 0:
+                _NEW_LEASE.run(connection, owner, lease_seconds)
 
         self._database.write(write)
 
@@ -85,22 +153,16 @@ class Ownership(Messages):
         Then its executions may have been taken over. It may `enlist` again and go on with those
         that were not: what it lost refuses its events.
         """
-
-        def write(connection: Connection) -> bool:
-            now = self._database.now
-            mine = update(OWNERS).where(OWNERS.c.id == owner, _is_valid(now))
-            lease = mine.values(expires_at=now + lease_seconds, seconds=lease_seconds)
-            return connection.execute(lease).rowcount == 1
-
-        return self._database.write(write)
+        return self._database.write(
+            lambda connection: _VALID_LEASE.run(connection, owner, lease_seconds) == 1
+        )
 
     def retire(self, owner: str) -> None:
         """Give everything up that `owner` has, and forget it."""
-        freed = update(EXECUTIONS).where(text(IS_OPEN), EXECUTIONS.c.owner == owner)
 
         def write(connection: Connection) -> None:
-            connection.execute(freed.values(owner=None))
-            connection.execute(delete(OWNERS).where(OWNERS.c.id == owner))
+            _FREE_ALL.run(connection, owner)
+            _END_LEASE.run(connection, owner)
 
         self._database.write(write)
 
@@ -135,23 +197,18 @@ class Ownership(Messages):
         """
 
         def write(connection: Connection) -> dict[str, int]:
-            rows = [row for ids in _chunks(execution_ids) for row in _ask(connection, ids)]
-            owners = {row.owner for row in rows} - {None, owner}
+            rows = [Standing._make(row) for row in _LOCK_FREE.rows(connection, execution_ids)]
+            owners = {row.owner for row in rows if row.owner not in (None, owner)}
             living = self._living(connection, owners)
             free = [row for row in rows if row.owner not in living]
             _take(connection, free, owner)
             return {row.id: row.epoch + 1 for row in free}
 
-        def _ask(connection: Connection, ids: Sequence[str]) -> Sequence[Row[Any]]:
-            return connection.execute(_LOCK_FREE, {"ids": ids}).all()
-
         return self._database.write(write)
 
     def release(self, execution_id: str, owner: str) -> None:
         """Give an execution up; nothing happens if `owner` does not have it."""
-        owned = (EXECUTIONS.c.id == execution_id) & (EXECUTIONS.c.owner == owner)
-        freed = update(EXECUTIONS).where(owned).values(owner=None)
-        self._database.write(lambda connection: connection.execute(freed))
+        self._database.write(lambda connection: _FREE.run(connection, execution_id, owner))
 
     def orphans(self, limit: int = 100) -> list[str]:
         """Executions that run or wait and that nobody alive owns, oldest first.
@@ -161,28 +218,19 @@ class Ownership(Messages):
         """
 
         def read(connection: Connection) -> list[str]:
-            owners = set(connection.scalars(_OWNERS_OF_OPEN))
+            owners = {owner for (owner,) in _OWNERS_OF_OPEN.rows(connection)}
             dead = owners - self._living(connection, owners)
-            oldest = (
-                select(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
-                .where(text(IS_OPEN), ~EXECUTIONS.c.digest.startswith(BATCH))
-                .order_by(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
-                .limit(limit)
-            )
             # Two queries: SQLite uses an index for each of these conditions, and for neither of
             # them when they are joined by OR.
-            free = connection.execute(oldest.where(EXECUTIONS.c.owner.is_(None)))
-            lost = connection.execute(oldest.where(EXECUTIONS.c.owner.in_(dead)))
-            return [row.id for row in sorted([*free, *lost], key=tuple)[:limit]]
+            free = _FREE_EXECUTIONS.rows(connection, limit)
+            lost = _LOST_EXECUTIONS.rows(connection, dead, limit)
+            return [id for _, id in sorted([*free, *lost])[:limit]]
 
         return self._database.read(read)
 
     def owned(self, owner: str) -> dict[str, int]:
         """The executions that run or wait and that `owner` has, with their epochs."""
-        query = select(EXECUTIONS.c.id, EXECUTIONS.c.epoch).where(
-            text(IS_OPEN), EXECUTIONS.c.owner == owner
-        )
-        return {row.id: row.epoch for row in self._all(query)}
+        return dict(self._database.read(lambda connection: _OWNED.rows(connection, owner)))
 
     def is_owned(self, execution: StoredExecution) -> bool:
         """Whether somebody runs it who may not be taken from."""
@@ -198,9 +246,7 @@ class Ownership(Messages):
         """
         if not owners:
             return set()
-        lease = select(OWNERS.c.id, _is_valid(self._database.now).label("is_valid"))
-        found = connection.execute(lease.where(OWNERS.c.id.in_(owners)))
-        leases = {row.id: bool(row.is_valid) for row in found}
+        leases = {owner: bool(is_valid) for owner, is_valid in _LEASES.rows(connection, owners)}
         return {
             owner
             for owner in owners
@@ -208,48 +254,13 @@ class Ownership(Messages):
         }
 
 
-def locked(connection: Connection, ids: Collection[str]) -> dict[str, Row[Any]]:
+def locked(connection: Connection, ids: Collection[str]) -> dict[str, Standing]:
     """Where executions stand; a server keeps the rows from others until the commit."""
-    return {
-        row.id: row for part in _chunks(ids) for row in connection.execute(_LOCK, {"ids": part})
-    }
+    return {row[0]: Standing._make(row) for row in _LOCK.rows(connection, ids)}
 
 
-def _take(connection: Connection, rows: Sequence[Row[Any]], owner: str) -> None:
-    values = [{"of": row.id, "new_owner": owner, "new_epoch": row.epoch + 1} for row in rows]
-    if values:
-        connection.execute(_TAKE, values)
-
-
-def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
-    ordered = sorted(ids)
-    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
-
-
-def _is_valid(now: ColumnElement[float]) -> ColumnElement[bool]:
-    """A lease has not run out. One that ends too far ahead was given before the clock went back."""
-    return and_(OWNERS.c.expires_at > now, OWNERS.c.expires_at <= now + 2 * OWNERS.c.seconds)
-
-
-def _forget(now: ColumnElement[float]) -> Any:
-    """Remove the leases of engines that are long gone and own nothing."""
-    owns = exists().where(text(IS_OPEN), EXECUTIONS.c.owner == OWNERS.c.id)
-    return delete(OWNERS).where(OWNERS.c.expires_at < now - _FORGOTTEN_SECONDS, ~owns)
-
-
-def _owners_of_open() -> Any:
-    """All owners of executions that run or wait, by stepping through the index.
-
-    `SELECT DISTINCT` would look at every such execution.
-    """
-    least = select(func.min(EXECUTIONS.c.owner).label("owner")).where(text(IS_OPEN))
-    found = least.cte("found", recursive=True)
-    greater = least.where(EXECUTIONS.c.owner > found.c.owner).scalar_subquery()
-    found = found.union_all(select(greater).where(found.c.owner.is_not(None)))
-    return select(found.c.owner).where(found.c.owner.is_not(None))
-
-
-_OWNERS_OF_OPEN = _owners_of_open()
+def _take(connection: Connection, rows: Sequence[Standing], owner: str) -> None:
+    _TAKE.run_all(connection, [(row.id, owner, row.epoch + 1) for row in rows])
 
 
 def _owned_elsewhere(execution_id: str, owner: Owner) -> Conflict:

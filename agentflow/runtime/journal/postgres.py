@@ -16,13 +16,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     URL,
-    ColumnElement,
     Connection,
     Engine,
     NullPool,
     create_engine,
     event,
-    func,
     text,
 )
 from sqlalchemy.exc import InterfaceError, NoSuchModuleError, OperationalError
@@ -30,6 +28,7 @@ from sqlalchemy.exc import InterfaceError, NoSuchModuleError, OperationalError
 from agentflow.errors import AgentFlowError, Unavailable, UsageError
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.errors import Corrupt
+from agentflow.runtime.journal.statements import Statement
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,8 +44,8 @@ _STOPPED_SECONDS = 5
 _READERS = 4
 
 _NAMESPACE = 0x4146  # of our advisory locks, which all users of a database share
-_ORDER = text("SELECT pg_advisory_xact_lock(:namespace, :topic)")
-_SHARE = text("SELECT pg_advisory_xact_lock_shared(:namespace, :topic)")
+_ORDER = Statement(text(f"SELECT pg_advisory_xact_lock({_NAMESPACE}, :topic)"), "topic")
+_SHARE = Statement(text(f"SELECT pg_advisory_xact_lock_shared({_NAMESPACE}, :topic)"), "topic")
 
 _PASSING = frozenset(
     {
@@ -92,11 +91,7 @@ class Postgres:
     def order(self, connection: Connection, topic: Topic, *, shared: bool = False) -> None:
         """Let the transactions of a topic commit one after the other."""
         statement = _SHARE if shared else _ORDER
-        connection.execute(statement, {"namespace": _NAMESPACE, "topic": topic.value})
-
-    def now(self) -> ColumnElement[float]:
-        """The server's clock: one for all machines."""
-        return func.date_part("epoch", func.clock_timestamp())
+        statement.rows(connection, topic.value)
 
     def patiently(self, attempt: Callable[[], T]) -> T:
         """Try until it succeeds, fails for good, or has failed for too long."""

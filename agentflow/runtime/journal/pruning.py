@@ -30,6 +30,7 @@ from sqlalchemy import (
 from agentflow.errors import UsageError
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.blobs import Blobs, Found
+from agentflow.runtime.journal.clock import Now
 from agentflow.runtime.journal.database import Database
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.protocol import ENDED, Pruned, Status
@@ -103,8 +104,7 @@ class Pruning:
         self._database = database
         self._blobs = blobs
         self._statuses = frozenset(statuses)
-        clock = select(database.now)
-        now = database.read(lambda connection: connection.execute(clock).scalar_one())
+        now = database.read(lambda connection: connection.execute(select(Now())).scalar_one())
         self._until = now - older_than_seconds
         self._sweep_until = now - grace_seconds
 

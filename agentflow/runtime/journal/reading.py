@@ -27,6 +27,7 @@ from agentflow.runtime.journal.chain import (
     verify_end,
     verify_open,
 )
+from agentflow.runtime.journal.columns import ExecutionColumns, SpecColumns, columns
 from agentflow.runtime.journal.database import Database
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.heads import Head, Heads, short
@@ -40,12 +41,8 @@ from agentflow.runtime.journal.protocol import (
     StoredSpec,
 )
 from agentflow.runtime.journal.rows import execution_of, listed, spec_of
-from agentflow.runtime.journal.tables import (
-    EVENTS,
-    EXECUTIONS,
-    SPECS,
-    STORE,
-)
+from agentflow.runtime.journal.statements import Statement
+from agentflow.runtime.journal.tables import EVENTS, EXECUTIONS, SPECS, STORE
 from agentflow.runtime.journal.values import Values
 
 LAST = "@last"
@@ -54,13 +51,31 @@ LAST_FAILED = "@last-failed"
 _CANDIDATES = 5
 """How many executions an error names."""
 
-_EVENT_COLUMNS = tuple(EVENTS.c[name] for name in StoredEvent._fields)
-# Built once: that takes longer than running them.
-_ROW = select(EXECUTIONS).where(EXECUTIONS.c.id == bindparam("of"))
-_EVENTS = (
-    select(*_EVENT_COLUMNS).where(EVENTS.c.execution_id == bindparam("of")).order_by(EVENTS.c.seq)
+_ROWS = select(*columns(EXECUTIONS, ExecutionColumns))
+_ROW = Statement(_ROWS.where(EXECUTIONS.c.id == bindparam("of")), "of")
+_ORDERED = (
+    select(*columns(EVENTS, StoredEvent))
+    .where(EVENTS.c.execution_id == bindparam("of"))
+    .order_by(EVENTS.c.seq)
 )
-_EVENTS_AFTER = _EVENTS.where(EVENTS.c.seq > bindparam("after"))
+_EVENTS = Statement(_ORDERED, "of")
+_AFTER = _ORDERED.where(EVENTS.c.seq > bindparam("after"))
+_EVENTS_AFTER = Statement(_AFTER, "of", "after")
+_SOME_EVENTS_AFTER = Statement(_AFTER.limit(bindparam("most")), "of", "after", "most")
+_HASH = Statement(
+    select(EVENTS.c.hash).where(
+        EVENTS.c.execution_id == bindparam("of"), EVENTS.c.seq == bindparam("seq")
+    ),
+    "of",
+    "seq",
+)
+_SPECS = select(*columns(SPECS, SpecColumns))
+_SPEC = Statement(_SPECS.where(SPECS.c.digest == bindparam("digest")), "digest")
+_NEWEST_SPEC = Statement(
+    _SPECS.where(SPECS.c.name == bindparam("of")).order_by(SPECS.c.rank.desc()).limit(1), "of"
+)
+_PRUNED_UNTIL = Statement(select(STORE.c.pruned_until))
+_TRUTH = {0: False, 1: True}
 _NEWEST_FIRST = (EXECUTIONS.c.started_at.desc(), EXECUTIONS.c.id.desc())
 
 
@@ -84,17 +99,15 @@ class Reader:
             NotFound: none is registered.
             Corrupt: its text is not what was registered.
         """
-        query = select(SPECS).where(SPECS.c.digest == digest)
-        row = self._database.read(lambda connection: connection.execute(query).first())
+        row = self._database.read(lambda connection: _SPEC.first(connection, digest))
         if row is None:
             raise NotFound(f"the journal holds no workflow with the digest {digest}")
-        return spec_of(row)
+        return spec_of(SpecColumns._make(row))
 
     def find_spec(self, name: str) -> StoredSpec | None:
         """The workflow of this name that was registered last."""
-        query = select(SPECS).where(SPECS.c.name == name).order_by(SPECS.c.rank.desc()).limit(1)
-        row = self._database.read(lambda connection: connection.execute(query).first())
-        return None if row is None else spec_of(row)
+        row = self._database.read(lambda connection: _NEWEST_SPEC.first(connection, name))
+        return None if row is None else spec_of(SpecColumns._make(row))
 
     def execution(self, execution_id: str) -> StoredExecution:
         """The execution with exactly this id; `resolve` takes abbreviations.
@@ -106,11 +119,11 @@ class Reader:
             Corrupt: it is not what was written, or was lost.
         """
 
-        def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
+        def read(connection: Connection) -> tuple[ExecutionColumns, list[StoredEvent]]:
             row = self._row(connection, execution_id, head)
             if row.status not in ENDED:
                 return row, []
-            return row, _events(connection, execution_id, _EVENTS_AFTER, after=row.head - 2)
+            return row, _events(connection, _EVENTS_AFTER, execution_id, row.head - 2)
 
         head = self._heads.known(execution_id)
         row, last = self._database.read(read)
@@ -137,21 +150,19 @@ class Reader:
 
         Of one that is damaged the values are missing, and its error says so.
         """
-        query = select(EXECUTIONS).order_by(*_NEWEST_FIRST).limit(limit)
+        query = _ROWS.order_by(*_NEWEST_FIRST).limit(limit)
         if status is not None:
             query = query.where(EXECUTIONS.c.status == status)
         if workflow is not None:
             query = query.where(EXECUTIONS.c.workflow == workflow)
-        return [listed(row, self._values) for row in self._all(query)]
+        return [listed(ExecutionColumns._make(row), self._values) for row in self._all(query)]
 
     def children(self, parent: str) -> list[StoredExecution]:
         """The executions that a `run` step of `parent` started, oldest first."""
-        query = (
-            select(EXECUTIONS)
-            .where(EXECUTIONS.c.parent == parent)
-            .order_by(EXECUTIONS.c.started_at, EXECUTIONS.c.id)
+        query = _ROWS.where(EXECUTIONS.c.parent == parent).order_by(
+            EXECUTIONS.c.started_at, EXECUTIONS.c.id
         )
-        return [listed(row, self._values) for row in self._all(query)]
+        return [listed(ExecutionColumns._make(row), self._values) for row in self._all(query)]
 
     def resolve(self, reference: str) -> str:
         """The id that `reference` means: an id, a unique prefix, `@last` or `@last-failed`.
@@ -192,11 +203,11 @@ class Reader:
             Corrupt: the history is not what was written.
         """
 
-        def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
+        def read(connection: Connection) -> tuple[ExecutionColumns, list[StoredEvent]]:
             row = self._row(connection, execution_id, head)
             if head is not None:
                 self._require_head(connection, head)
-            return row, _events(connection, execution_id)
+            return row, _events(connection, _EVENTS, execution_id)
 
         head = self._heads.known(execution_id)
         row, events = self._database.read(read)
@@ -205,17 +216,20 @@ class Reader:
     def page(self, execution_id: str, after: int, limit: int) -> list[Record]:
         """At most `limit` events behind event number `after`, each checked to follow the last.
 
-        It is for reading along; that nothing is missing at the end is what `history` checks.
+        It is for reading along. Whoever reads from the beginning up to the size of the history has
+        checked as much as `history` does, but for which events a retry has set aside.
 
         Raises:
             NotFound: there is no such execution.
             Corrupt: an event is not what was written.
         """
 
-        def read(connection: Connection) -> tuple[Row[Any], list[StoredEvent]]:
+        def read(connection: Connection) -> tuple[ExecutionColumns, list[StoredEvent]]:
             row = self._row(connection, execution_id, head)
-            query = _EVENTS_AFTER.limit(limit + (after > 0))
-            return row, _events(connection, execution_id, query, after=after - 1)
+            if head is not None and after == 0:
+                self._require_head(connection, head)
+            most = limit + (after > 0)
+            return row, _events(connection, _SOME_EVENTS_AFTER, execution_id, after - 1, most)
 
         head = self._heads.known(execution_id)
         row, events = self._database.read(read)
@@ -242,25 +256,26 @@ class Reader:
         """The events that still count: `history` without those a retry set aside."""
         return [record for record in self.history(execution_id) if not record.superseded]
 
-    def _row(self, connection: Connection, execution_id: str, head: Head | None) -> Row[Any]:
+    def _row(
+        self, connection: Connection, execution_id: str, head: Head | None
+    ) -> ExecutionColumns:
         """The row of an execution whose `head` was looked up before this transaction.
 
         Looked up later it could tell of what another process has acknowledged since.
         """
-        row = connection.execute(_ROW, {"of": execution_id}).first()
+        row = _ROW.first(connection, execution_id)
         if row is None:
             if head is not None:
                 self._require_pruned(connection, head)
             raise unknown(execution_id)
-        return row
+        return ExecutionColumns._make(row)
 
     def _require_head(self, connection: Connection, head: Head) -> None:
         """Refuse a history that has lost what was acknowledged, though it is whole in itself."""
-        place = (EVENTS.c.execution_id == head.execution) & (EVENTS.c.seq == head.seq)
-        found = connection.scalar(select(EVENTS.c.hash).where(place))
+        found = _HASH.value(connection, head.execution, head.seq)
         if found is not None and short(found) == head.hash:
             return
-        if connection.execute(_ROW, {"of": head.execution}).first() is None:
+        if _ROW.first(connection, head.execution) is None:
             self._require_pruned(connection, head)
         else:
             raise self._older(head)
@@ -272,7 +287,7 @@ class Reader:
 
     def _missing_since(self, connection: Connection, head: Head) -> Corrupt | None:
         """The error for an execution that is not there, unless it may have been pruned."""
-        is_pruned = head.at < (connection.scalar(select(STORE.c.pruned_until)) or 0)
+        is_pruned = head.at < (_PRUNED_UNTIL.value(connection) or 0)
         return None if is_pruned else self._older(head)
 
     def _older(self, head: Head) -> Corrupt:
@@ -316,8 +331,9 @@ def exists(connection: Connection, *conditions: ColumnElement[bool]) -> bool:
     return connection.scalar(select(literal(1)).where(*conditions).limit(1)) is not None
 
 
-def _events(
-    connection: Connection, execution_id: str, query: Select[Any] = _EVENTS, **values: Any
-) -> list[StoredEvent]:
-    rows = connection.execute(query, {"of": execution_id, **values})
-    return [StoredEvent._make(row) for row in rows]
+def _events(connection: Connection, query: Statement, *parameters: Any) -> list[StoredEvent]:
+    """Events; what is true or false is a number in SQLite, and may be damaged."""
+    return [
+        StoredEvent._make((*values, _TRUTH.get(superseded, superseded)))
+        for *values, superseded in query.rows(connection, *parameters)
+    ]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, get_args
-
-from sqlalchemy import Row
+from collections.abc import Sequence
+from typing import Any, NamedTuple, get_args
 
 from agentflow.errors import fault_value
 from agentflow.runtime.journal.chain import completes, link, seal
+from agentflow.runtime.journal.columns import (
+    EventColumns,
+    ExecutionColumns,
+    MessageColumns,
+    SpecColumns,
+)
 from agentflow.runtime.journal.errors import Corrupt
 from agentflow.runtime.journal.protocol import (
-    ENDED,
     Change,
     Message,
     Record,
@@ -24,62 +27,56 @@ from agentflow.runtime.journal.values import Values, decode_inline, encode_inlin
 
 log = logging.getLogger(__name__)
 
-_SPEC = ("digest", "name", "version", "text", "path", "children")
-_MESSAGE = ("id", "execution_id", "name", "correlation", "data", "at")
-
 _STATUSES = frozenset(get_args(Status))
 
 
-def spec_row(spec: StoredSpec) -> dict[str, Any]:
+def spec_row(spec: StoredSpec) -> SpecColumns:
     """The columns of a row of `specs` that the value gives."""
-    row = {
-        "digest": spec.digest,
-        "name": spec.name,
-        "version": spec.version,
-        "text": spec.text,
-        "path": spec.path,
-        "children": encode_inline(spec.children, of=f"the list of children of {spec.name}"),
-    }
-    return {**row, "seal": seal(*(row[name] for name in _SPEC))}
+    children = encode_inline(spec.children, of=f"the list of children of {spec.name}")
+    said = (spec.digest, spec.name, spec.version, spec.text, spec.path, children)
+    return SpecColumns(*said, seal(*said))
 
 
-def spec_of(row: Row[Any]) -> StoredSpec:
+def spec_of(row: SpecColumns) -> StoredSpec:
     """The value of a row of `specs`.
 
     Raises:
         Corrupt: it is not what was written.
     """
-    if not _is_sealed(row, _SPEC):
+    if not _is_sealed(row):
         raise Corrupt(f"the stored text of workflow {row.name} is damaged")
     children = decode_inline(row.children)
     return StoredSpec(row.digest, row.name, row.version, row.text, row.path, children)
 
 
-def execution_row(execution: StoredExecution, values: Values) -> dict[str, Any]:
-    """The columns of a row of `executions` that the value gives."""
-    return {
-        "id": execution.id,
-        "workflow": execution.workflow,
-        "version": execution.version,
-        "digest": execution.digest,
-        "root": execution.root,
-        "status": execution.status,
-        "input": values.encode(execution.input, of="the input"),
-        "output": values.encode(execution.output, of="the output"),
-        "error": values.encode(execution.error, of="the error"),
-        "origin": execution.origin,
-        "started_at": float(execution.started_at),
-        "ended_at": execution.ended_at,
-        "owner": execution.owner,
-        "epoch": execution.epoch,
-        "head": execution.head,
-        "parent": execution.parent,
-        "parent_key": execution.parent_key,
-        "labels": encode_inline(execution.labels, of="the labels"),
-    }
+def execution_row(execution: StoredExecution, values: Values) -> ExecutionColumns:
+    """The row of a new execution, but for what comes of its first event and of when that is."""
+    return ExecutionColumns(
+        id=execution.id,
+        workflow=execution.workflow,
+        version=execution.version,
+        digest=execution.digest,
+        root=execution.root,
+        status=execution.status,
+        input=values.encode(execution.input, of="the input"),
+        output=values.encode(execution.output, of="the output"),
+        error=values.encode(execution.error, of="the error"),
+        origin=execution.origin,
+        started_at=float(execution.started_at),
+        ended_at=execution.ended_at,
+        owner=execution.owner,
+        epoch=execution.epoch,
+        head=execution.head,
+        head_hash=b"",
+        history_bytes=0,
+        parent=execution.parent,
+        parent_key=execution.parent_key,
+        labels=encode_inline(execution.labels, of="the labels"),
+        deaf_until=0,
+    )
 
 
-def execution_of(row: Row[Any], values: Values) -> StoredExecution:
+def execution_of(row: ExecutionColumns, values: Values) -> StoredExecution:
     """The value of a row of `executions`.
 
     Raises:
@@ -96,7 +93,7 @@ def execution_of(row: Row[Any], values: Values) -> StoredExecution:
     return _execution(row, input=input, output=output, error=error, labels=labels)
 
 
-def listed(row: Row[Any], values: Values) -> StoredExecution:
+def listed(row: ExecutionColumns, values: Values) -> StoredExecution:
     """The value of a row of `executions`, with an error for what cannot be read of it.
 
     One that is damaged must not keep its neighbours from being listed.
@@ -107,7 +104,7 @@ def listed(row: Row[Any], values: Values) -> StoredExecution:
         return _execution(row, error=fault_value("Corrupt", damage.message))
 
 
-def _execution(row: Row[Any], **read: Any) -> StoredExecution:
+def _execution(row: ExecutionColumns, **read: Any) -> StoredExecution:
     values = {"input": None, "output": None, "error": None, "labels": {}, **read}
     return StoredExecution(
         id=row.id,
@@ -128,26 +125,26 @@ def _execution(row: Row[Any], **read: Any) -> StoredExecution:
     )
 
 
-def message_row(message: Message, values: Values) -> dict[str, Any]:
+def message_row(message: Message, values: Values) -> MessageColumns:
     """The columns of a row of `messages` that the value gives."""
-    row = {
-        "id": message.id,
-        "execution_id": message.execution,
-        "name": message.name,
-        "correlation": encode_inline(message.correlation, of="the correlation"),
-        "data": values.encode(message.data, of="the message"),
-        "at": float(message.at),
-    }
-    return {**row, "seal": seal(*(row[name] for name in _MESSAGE))}
+    said = (
+        message.id,
+        message.execution,
+        message.name,
+        encode_inline(message.correlation, of="the correlation"),
+        values.encode(message.data, of="the message"),
+        float(message.at),
+    )
+    return MessageColumns(*said, seal(*said))
 
 
-def message_of(row: Row[Any], values: Values) -> Message:
+def message_of(row: MessageColumns, values: Values) -> Message:
     """The value of a row of `messages`.
 
     Raises:
         Corrupt: it is not what was written.
     """
-    if not _is_sealed(row, _MESSAGE):
+    if not _is_sealed(row):
         raise Corrupt(f"message '{row.id}' is damaged")
     try:
         data, correlation = values.decode(row.data), decode_inline(row.correlation)
@@ -163,7 +160,7 @@ def message_of(row: Row[Any], values: Values) -> Message:
     )
 
 
-def readable(row: Row[Any], values: Values) -> Message | None:
+def readable(row: MessageColumns, values: Values) -> Message | None:
     """The value of a row of `messages`, `None` for one that is damaged."""
     try:
         return message_of(row, values)
@@ -172,74 +169,73 @@ def readable(row: Row[Any], values: Values) -> Message | None:
         return None
 
 
-def event_rows(records: Sequence[Record], values: Values) -> list[dict[str, Any]]:
-    """The rows of events, but for their hashes."""
-    return [
-        {
-            "execution_id": record.execution,
-            "seq": record.seq,
-            "type": record.type,
-            "step": record.step,
-            "attempt": record.attempt,
-            "at": float(record.at),  # an int would come back as a float, with another hash
-            "data": values.encode(
-                record.data, of=f"the value of event {record.type} of '{record.step or ''}'"
-            ),
-            "completes": completes(record),
-            "superseded": False,
-        }
-        for record in records
-    ]
+class NewEvent(NamedTuple):
+    """The row of an event that is to be written, but for its hash."""
+
+    seq: int
+    type: str
+    step: str | None
+    attempt: int | None
+    at: float
+    data: str
+    completes: str | None
 
 
-def chained(rows: Sequence[dict[str, Any]], previous: bytes) -> list[dict[str, Any]]:
+def new_event(record: Record, values: Values) -> NewEvent:
+    """The row of an event, but for its hash."""
+    return NewEvent(
+        record.seq,
+        record.type,
+        record.step,
+        record.attempt,
+        float(record.at),  # an int would come back as a float, with another hash
+        values.encode(record.data, of=f"the value of event {record.type} of '{record.step or ''}'"),
+        completes(record),
+    )
+
+
+def chained(execution: str, events: Sequence[NewEvent], previous: bytes) -> list[EventColumns]:
     """The rows of consecutive events of one execution; `previous` is the hash before them."""
-    chain = []
-    for row in rows:
-        columns = (row["seq"], row["type"], row["step"], row["attempt"], row["at"])
-        previous = link(previous, row["execution_id"], columns, row["data"])
-        chain.append({**row, "hash": previous})
-    return chain
+    rows = []
+    for event in events:
+        previous = link(previous, execution, event[:5], event.data)
+        rows.append(EventColumns(execution, *event[:6], previous, event.completes, False))
+    return rows
 
 
-def size_of(rows: Sequence[Mapping[str, Any]]) -> int:
+def size_of(events: Sequence[NewEvent]) -> int:
     """How many bytes the data of events takes in its rows."""
-    return sum(len(data) if (data := row["data"]).isascii() else len(data.encode()) for row in rows)
+    return sum(len(data) if (data := e.data).isascii() else len(data.encode()) for e in events)
 
 
-def head_row(chain: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the row of the execution keeps of the events that follow; parameters of an update."""
-    last = chain[-1]
-    return {
-        "of": last["execution_id"],
-        "new_head": last["seq"],
-        "new_hash": last["hash"],
-        "added_bytes": size_of(chain),
-    }
-
-
-def change_row(change: Change, values: Values) -> dict[str, Any]:
+class Changed(NamedTuple):
     """What a change sets in the row of its execution."""
-    return {
-        "of": change.execution,
-        "status": change.status,
-        "output": values.encode(change.output, of="the output"),
-        "error": values.encode(change.error, of="the error"),
-        "origin": change.origin,
-        "ended_at": change.ended_at,
-    }
+
+    execution: str
+    status: Status
+    output: str
+    error: str
+    origin: str | None
+    ended_at: float | None
 
 
-def with_owner(row: dict[str, Any], owner: str | None) -> dict[str, Any]:
-    """A change's row with the owner the execution has after it: none, at its end."""
-    return {**row, "owner": None if row["status"] in ENDED else owner}
+def changed(change: Change, values: Values) -> Changed:
+    """The columns that a change sets."""
+    return Changed(
+        change.execution,
+        change.status,
+        values.encode(change.output, of="the output"),
+        values.encode(change.error, of="the error"),
+        change.origin,
+        change.ended_at,
+    )
 
 
-def _is_sealed(row: Row[Any], columns: Sequence[str]) -> bool:
+def _is_sealed(row: MessageColumns | SpecColumns) -> bool:
     """Whether a row says what was written; one of the first version cannot tell."""
     if row.seal is None:
         return True
     try:
-        return bool(row.seal == seal(*(getattr(row, name) for name in columns)))
+        return row.seal == seal(*row[:-1])
     except TypeError:  # a column holds a value of another type
         return False

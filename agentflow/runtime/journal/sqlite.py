@@ -8,22 +8,30 @@ holds a lock on a file beside the database; and readers cannot write and never c
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, NullPool, create_engine, event, literal
+from sqlalchemy import (
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    event,
+    text,
+)
 
 from agentflow.errors import AgentFlowError, Unavailable
 from agentflow.runtime.journal.backend import Topic, create_folder
+from agentflow.runtime.journal.clock import FUNCTION
 from agentflow.runtime.journal.errors import Corrupt
+from agentflow.runtime.journal.statements import Statement
 
 T = TypeVar("T")
 
@@ -49,23 +57,18 @@ class Sqlite:
         except OSError as error:
             raise _unwritable(error, path.parent) from error
         self.path: Path | None = path
-        self._clock = clock
         self.name = str(path)
         self.folder = path.parent
-        self.writer = writer(path)
-        self.reader = reader(path)
+        self.writer = writer(path, clock)
+        self.reader = reader(path, clock)
         self._lock = FileLock(path.with_suffix(".lock"), wait_seconds)
 
     def exclusively(self) -> AbstractContextManager[None]:
         """Keep other processes from writing, and from opening and closing, for a block."""
-        return self._lock()
+        return self._lock
 
     def order(self, connection: Connection, topic: Topic, *, shared: bool = False) -> None:
         """Nothing to do: there is one writer at a time."""
-
-    def now(self) -> ColumnElement[float]:
-        """This machine's clock."""
-        return literal(self._clock())
 
     def patiently(self, attempt: Callable[[], T]) -> T:
         """Once: there is no connection that could break, and locks have a wait of their own."""
@@ -80,17 +83,19 @@ class Sqlite:
         self._lock.close()
 
 
-def writer(path: Path) -> Engine:
+def writer(path: Path, clock: Callable[[], float] = time.time) -> Engine:
     """The one connection of this process that writes. To be used under the lock."""
-    return _engine(path, "rwc", "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
+    return _engine(path, clock, "rwc", "BEGIN IMMEDIATE", _WRITER_PRAGMAS)
 
 
-def reader(path: Path) -> Engine:
+def reader(path: Path, clock: Callable[[], float] = time.time) -> Engine:
     """Connections that read, each a snapshot of what is committed."""
-    return _engine(path, "ro", "BEGIN", _READER_PRAGMAS)
+    return _engine(path, clock, "ro", "BEGIN", _READER_PRAGMAS)
 
 
-def _engine(path: Path, mode: str, begin: str, pragmas: tuple[str, ...]) -> Engine:
+def _engine(
+    path: Path, clock: Callable[[], float], mode: str, begin: str, pragmas: tuple[str, ...]
+) -> Engine:
     uri = f"{path.as_uri()}?mode={mode}"
 
     def connect() -> sqlite3.Connection:
@@ -103,6 +108,7 @@ def _engine(path: Path, mode: str, begin: str, pragmas: tuple[str, ...]) -> Engi
             check_same_thread=False,
         )
         try:
+            connection.create_function(FUNCTION, 0, clock)
             for pragma in pragmas:
                 connection.execute(pragma)
         except BaseException:
@@ -112,7 +118,7 @@ def _engine(path: Path, mode: str, begin: str, pragmas: tuple[str, ...]) -> Engi
 
     pool = NullPool if mode == "rwc" else None  # the one that writes is kept by the `Database`
     engine = create_engine(f"sqlite:///{path}", creator=connect, poolclass=pool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", Statement(text(begin)).run)
     return engine
 
 
@@ -130,18 +136,16 @@ class FileLock:
         except OSError as error:
             raise _unwritable(error, path) from error
 
-    @contextlib.contextmanager
-    def __call__(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Hold the lock.
 
         Raises:
             Unavailable: another process held it for longer than the wait.
         """
         self._acquire()
-        try:
-            yield
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def __exit__(self, *about: object) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Give the file back."""

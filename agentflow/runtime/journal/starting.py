@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from sqlalchemy import Connection, Insert, Row, String, bindparam, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from agentflow.errors import AgentFlowError, Conflict, NotFound
 from agentflow.runtime.journal.chain import genesis
+from agentflow.runtime.journal.columns import EventColumns, ExecutionColumns, columns
 from agentflow.runtime.journal.commits import RECORD, Noted, noted
 from agentflow.runtime.journal.errors import Corrupt
-from agentflow.runtime.journal.messages import newest_message
+from agentflow.runtime.journal.messages import NEWEST
 from agentflow.runtime.journal.protocol import Record, StoredExecution
 from agentflow.runtime.journal.reading import exists, unknown
-from agentflow.runtime.journal.rows import chained, event_rows, execution_of, execution_row, size_of
+from agentflow.runtime.journal.rows import (
+    NewEvent,
+    chained,
+    execution_of,
+    execution_row,
+    new_event,
+    size_of,
+)
+from agentflow.runtime.journal.statements import Listing, Statement
 from agentflow.runtime.journal.tables import EXECUTIONS, SPECS
 from agentflow.runtime.journal.values import Values, same
 
 Start: TypeAlias = "tuple[StoredExecution, bool] | AgentFlowError"
 """The execution that has the id, and whether it is new; or why there is none."""
 
-_CHUNK = 500
-"""Ids in one query; databases bound the number of parameters."""
-
-_FIND = select(EXECUTIONS).where(
-    EXECUTIONS.c.id.in_(bindparam("ids", expanding=True, type_=String()))
+_FIND = Listing(
+    lambda ids: select(*columns(EXECUTIONS, ExecutionColumns)).where(EXECUTIONS.c.id.in_(ids)),
+    EXECUTIONS.c.id.type,
 )
-_CREATE: dict[str, Insert] = {
-    name: dialect.insert(EXECUTIONS).on_conflict_do_nothing().returning(EXECUTIONS.c.id)
+_CREATE = {
+    name: Statement(dialect.insert(EXECUTIONS).on_conflict_do_nothing(), *ExecutionColumns._fields)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
-_NEWEST_MESSAGE = select(newest_message())
+
+
+class Raced(Exception):
+    """Another process has started one of the executions at the same moment: look again."""
 
 
 class Starts:
@@ -43,21 +53,20 @@ class Starts:
         self._asked = [replace(execution, head=first.seq) for execution, first in asked]
         self._values = values
         self._refused: dict[int, AgentFlowError] = {}
-        self._rows: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._rows: dict[str, tuple[ExecutionColumns, NewEvent]] = {}
         for number, (new, (_, first)) in enumerate(zip(self._asked, asked, strict=True)):
             try:
-                (event,) = event_rows([first], values)
-                rows = execution_row(new, values), event
+                rows = execution_row(new, values), new_event(first, values)
             except AgentFlowError as error:
                 self._refused[number] = error
             else:
                 self._rows.setdefault(new.id, rows)
 
     @property
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows that hold values."""
-        for pair in self._rows.values():
-            yield from pair
+    def texts(self) -> Iterator[str]:
+        """All values in it, as they will be stored."""
+        for row, event in self._rows.values():
+            yield from (row.input, row.output, row.error, event.data)
 
     def write(
         self, connection: Connection, lost: Callable[[str], Corrupt | None], *, in_doubt: bool
@@ -66,13 +75,15 @@ class Starts:
 
         `lost` says of an id that is not there whether the store has lost it. `in_doubt` says that
         an earlier attempt may have been kept: what it wrote counts as new.
+
+        Raises:
+            Raced: somebody else has started one meanwhile; nothing may be kept of this.
         """
-        found = self._find(connection, self._rows)
+        rows = map(ExecutionColumns._make, _FIND.rows(connection, self._rows))
+        found = {row.id: row for row in rows}
         gone = {id: lost(id) for id in self._rows if id not in found}
-        free = [id for id, error in gone.items() if error is None]
-        heads = self._insert(connection, free)
+        heads = self._insert(connection, [id for id, error in gone.items() if error is None])
         created = {head.execution for head in heads}
-        found |= self._find(connection, [id for id in free if id not in created])
         mine: dict[str, StoredExecution] = {}
         results: list[Start] = []
         for number, new in enumerate(self._asked):
@@ -102,33 +113,27 @@ class Starts:
     def _insert(self, connection: Connection, ids: Sequence[str]) -> list[Noted]:
         if not ids:
             return []
-        deaf_until = connection.scalar(_NEWEST_MESSAGE) or 0
-        rows, events = [], {}
+        deaf_until = NEWEST.value(connection) or 0
+        rows: list[ExecutionColumns] = []
+        firsts: list[EventColumns] = []
         for id in ids:
             row, event = self._rows[id]
-            row = {**row, "deaf_until": deaf_until}
-            (first,) = chained([event], genesis(row))
-            row |= {"head_hash": first["hash"], "history_bytes": size_of([event])}
-            rows.append(row)
-            events[id] = first
-        created = connection.scalars(_CREATE[connection.dialect.name], rows).all()
-        if created:
-            connection.execute(RECORD, [events[id] for id in created])
-        return [noted(events[id]) for id in created]
+            row = row._replace(deaf_until=deaf_until)
+            firsts += chained(id, [event], genesis(row))
+            rows.append(row._replace(head_hash=firsts[-1].hash, history_bytes=size_of([event])))
+        if _CREATE[connection.dialect.name].run_all(connection, rows) < len(rows):
+            raise Raced
+        RECORD.run_all(connection, firsts)
+        return [noted(first) for first in firsts]
 
-    def _find(self, connection: Connection, ids: Iterable[str]) -> dict[str, Row[Any]]:
-        every = list(ids)
-        chunks = (every[start : start + _CHUNK] for start in range(0, len(every), _CHUNK))
-        return {row.id: row for part in chunks for row in connection.execute(_FIND, {"ids": part})}
-
-    def _known(self, row: Row[Any], new: StoredExecution) -> Start:
+    def _known(self, row: ExecutionColumns, new: StoredExecution) -> Start:
         try:
             return _same(execution_of(row, self._values), new)
         except Corrupt as damage:
             return damage
 
 
-def _is_own(found: Row[Any], new: StoredExecution) -> bool:
+def _is_own(found: ExecutionColumns, new: StoredExecution) -> bool:
     """Whether a row is the one that this process has written: owners and times are unique."""
     written = (found.owner, found.epoch, found.started_at, found.workflow, found.digest)
     return written == (new.owner, new.epoch, new.started_at, new.workflow, new.digest)

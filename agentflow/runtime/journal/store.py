@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from sqlalchemy import (
     Connection,
+    bindparam,
     func,
     insert,
     select,
@@ -30,6 +31,7 @@ from agentflow.runtime.journal import backup, schema
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.blobs import Blobs
 from agentflow.runtime.journal.chain import RETRIED
+from agentflow.runtime.journal.columns import SpecColumns
 from agentflow.runtime.journal.commits import (
     OPEN,
     Commit,
@@ -51,10 +53,9 @@ from agentflow.runtime.journal.protocol import (
     StoredSpec,
 )
 from agentflow.runtime.journal.pruning import Pruning
-from agentflow.runtime.journal.rows import (
-    spec_row,
-)
-from agentflow.runtime.journal.starting import Start, Starts
+from agentflow.runtime.journal.rows import spec_row
+from agentflow.runtime.journal.starting import Raced, Start, Starts
+from agentflow.runtime.journal.statements import Statement
 from agentflow.runtime.journal.tables import SPECS, STORE
 from agentflow.runtime.journal.values import Values
 from agentflow.runtime.journal.writing import Prepared, write_values
@@ -62,6 +63,16 @@ from agentflow.runtime.settings import Settings, load_settings
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+_LATEST = {
+    **{name: bindparam(f"new_{name}") for name in SpecColumns._fields},
+    "rank": select(func.coalesce(func.max(SPECS.c.rank), 0) + 1).scalar_subquery(),
+}
+_NAMES = [f"new_{name}" for name in SpecColumns._fields]
+_REGISTER = Statement(insert(SPECS).values(_LATEST), *_NAMES)
+_REGISTER_AGAIN = Statement(
+    update(SPECS).where(SPECS.c.digest == bindparam("new_digest")).values(_LATEST), *_NAMES
+)
 
 
 class Journal(Ownership):
@@ -148,14 +159,12 @@ class Journal(Ownership):
         """Keep a workflow's text and make it the latest of its name. Doing so again is free."""
         if self.find_spec(spec.name) == spec:
             return
-        rank = select(func.coalesce(func.max(SPECS.c.rank), 0) + 1).scalar_subquery()
-        values = {**spec_row(spec), "rank": rank}
-        known = update(SPECS).where(SPECS.c.digest == spec.digest).values(values)
+        row = spec_row(spec)
 
         def write(connection: Connection) -> None:
             self._database.order(connection, Topic.SPECS)
-            if connection.execute(known).rowcount == 0:
-                connection.execute(insert(SPECS).values(values))
+            if _REGISTER_AGAIN.run(connection, *row) == 0:
+                _REGISTER.run(connection, *row)
 
         self._database.write(write)
 
@@ -195,10 +204,12 @@ class Journal(Ownership):
                 self._note(new)
                 return results
 
-            return starts.rows, write
+            return starts.texts, write
 
         try:
             return write_values(self._database, self._values, prepare)
+        except Raced:
+            return self.create_all(asked)
         except IntegrityError as error:
             if len(asked) == 1:
                 return [self._database.read(Starts(asked, self._values).refusal)]
@@ -233,14 +244,14 @@ class Journal(Ownership):
             commit = Commit(records, changes, epochs, consumed, self._values)
 
             def write(connection: Connection) -> None:
-                rows = commit.lock(connection)
-                if commit.is_recorded(connection, rows):
+                found = commit.lock(connection)
+                if commit.is_recorded(connection, found):
                     return
-                commit.require_owned(rows, OPEN)
-                commit.require_room(rows, self.limits)
-                self._note(commit.write(connection, rows))
+                commit.require_owned(found, OPEN)
+                commit.require_room(found, self.limits)
+                self._note(commit.write(connection, found))
 
-            return commit.rows, write
+            return commit.texts, write
 
         try:
             write_values(self._database, self._values, prepare)
@@ -266,14 +277,14 @@ class Journal(Ownership):
             commit = Commit([record], [running], {execution_id: epoch}, (), self._values)
 
             def write(connection: Connection) -> None:
-                rows = commit.lock(connection)
-                if commit.is_recorded(connection, rows):
+                found = commit.lock(connection)
+                if commit.is_recorded(connection, found):
                     return
-                commit.require_owned(rows, ENDED)
+                commit.require_owned(found, ENDED)
                 set_aside(connection, execution_id, from_seq)
-                self._note(commit.write(connection, rows))
+                self._note(commit.write(connection, found))
 
-            return commit.rows, write
+            return commit.texts, write
 
         write_values(self._database, self._values, prepare)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection
 
@@ -13,11 +13,8 @@ from agentflow.runtime.journal.values import Values, blob_of
 
 T = TypeVar("T")
 
-Prepared: TypeAlias = tuple[Iterable[Mapping[str, Any]], Callable[[Connection], T]]
-"""Rows, with their large values put as blobs, and what writes them."""
-
-_VALUES = ("data", "input", "output", "error")
-"""Columns that hold values. A text in any other one is what it is, whatever it begins with."""
+Prepared: TypeAlias = tuple[Iterable[str], Callable[[Connection], T]]
+"""Values as they will be stored, the large ones put as blobs, and what writes them."""
 
 
 class _Swept(Exception):
@@ -32,13 +29,8 @@ def write_values(database: Database, values: Values, prepare: Callable[[], Prepa
     when no sweep can run any more.
     """
     while True:
-        rows, write = prepare()
-        blobs = {
-            digest
-            for row in rows
-            for column in _VALUES
-            if column in row and (digest := blob_of(row[column]))
-        }
+        texts, write = prepare()
+        blobs = {digest for text in texts if (digest := blob_of(text))}
         try:
             return database.write(_with(database, values, blobs, write))
         except _Swept:
