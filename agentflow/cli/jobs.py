@@ -105,6 +105,10 @@ def carry(url: str, request: Request, manner: Manner, *, detach: bool = False) -
         ended = jobs.follow(job, written.append, terminal.note)
     except KeyboardInterrupt:
         return _leave(jobs, job, request, manner)
+    except Unavailable as error:
+        if job is not None:
+            error.help = f"job {job} may go on; {request.again}, which finds it or goes on"
+        raise
     return _report(ended, "".join(written), job, request, manner)
 
 
@@ -217,16 +221,24 @@ def _report(ended: Ended, written: str, job: str, request: Request, manner: Mann
 
 def _code(ended: Ended, job: str, request: Request) -> int:
     if ended.exit_code is None or ended.exit_code not in exits.MEANINGS:
-        raise Unavailable(_loss(ended, job), help=f"go on: {request.again}")
+        raise _loss(ended, job, request)
     return ended.exit_code
 
 
-def _loss(ended: Ended, job: str) -> str:
+def _loss(ended: Ended, job: str, request: Request) -> Unavailable:
+    again = f"go on: {request.again}"
     if ended.status == "STOPPED":
-        return f"job {job} was stopped"
+        return Unavailable(f"job {job} was stopped", help=again)
     if ended.exit_code is not None:
-        return f"the driver of job {job} was lost (status {ended.exit_code})"
-    return f"job {job} failed: {' '.join(ended.message.split())[:400] or ended.status}"
+        lost = f"the driver of job {job} was lost (status {ended.exit_code})"
+        return Unavailable(lost, help=again)
+    python = ended.other_python
+    if python is not None:
+        return Unavailable(
+            f"the cluster has Python {python[0]}, and AgentFlow needs {python[1]}",
+            help="start the cluster with an image that has one",
+        )
+    return Unavailable(f"job {job} failed: {ended.reason}", help=again)
 
 
 # --- Ctrl-C ---------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ MARK = "AGENTFLOW_JOB_MARK"
 """The variable that tells a job how to mark its stdout."""
 SENT = "agentflow_input_"
 """What the name of a folder begins with that comes with a job, for what no command line takes."""
+_OTHER_PYTHON = re.compile(r"requires a different Python: (\S+) not in '(\S+)'")
+"""What pip says of a wheel that is not for its Python."""
 _KEY, _DIGEST = "agentflow", "agentflow_request"
 """Entries of a job's metadata: its name, and what exactly was asked for."""
 _LOGGERS = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
@@ -84,6 +86,20 @@ class Ended:
     exit_code: int | None
     """Of its command; `None` if that never ran, or nobody saw its end."""
     message: str
+    """What Ray says about it; may hold tracebacks of its own."""
+
+    @property
+    def other_python(self) -> tuple[str, str] | None:
+        """The cluster's Python and what it has to be, if that is why the command never ran."""
+        found = _OTHER_PYTHON.search(self.message)
+        return None if found is None else (found[1], found[2])
+
+    @property
+    def reason(self) -> str:
+        """Why the command never ran, on one line: a traceback tells it last."""
+        lines = [line for line in self.message.splitlines() if line.strip()] or [self.status]
+        told = lines[-1:] if any(line.startswith("Traceback") for line in lines) else lines
+        return " ".join(" ".join(told).split())[:400]
 
 
 class Jobs:
