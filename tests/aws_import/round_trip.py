@@ -15,9 +15,9 @@ from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
 from agentflow.adapters.aws.asl.simulate.handlers import TaskHandler
 from agentflow.adapters.aws.asl.values import text
+from agentflow.adapters.aws.causes import error_of
 from agentflow.adapters.aws.compile import definition
 from agentflow.adapters.aws.imports import import_machine
-from agentflow.adapters.aws.trial import error_of
 from agentflow.adapters.bundle.helper import Helper
 from agentflow.errors import Fault, Json, SpecError
 from agentflow.functions.context import Context

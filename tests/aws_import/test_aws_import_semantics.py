@@ -69,6 +69,7 @@ class World:
     def __init__(self) -> None:
         self.calls: collections.Counter[str] = collections.Counter()
         self.busy = 2
+        self.moods = 0
 
     def _note(self, name: str, event: Json) -> None:
         self.calls[json.dumps([name, essence(event)], sort_keys=True)] += 1
@@ -84,13 +85,26 @@ class World:
             raise Busy("try again")
         return "done"
 
+    def moody(self, event: Json) -> Json:
+        """Fails with each of its moods in turn, then gives what is left of them."""
+        self._note("moody", event)
+        self.moods += 1
+        if self.moods <= len(event["moods"]):
+            raise {"Busy": Busy, "OutOfStock": OutOfStock}[event["moods"][self.moods - 1]]("no")
+        return self.moods
+
     def count(self, event: Json) -> Json:
         self._note("count", event)
         return event.get("count", 0) + 1
 
     @property
     def functions(self) -> dict[str, Any]:
-        return {"check": self.check, "flaky": self.flaky, "count": self.count}
+        return {
+            "check": self.check,
+            "flaky": self.flaky,
+            "moody": self.moody,
+            "count": self.count,
+        }
 
 
 def theirs(definition: Json, input: Json) -> tuple[Json, World]:
@@ -148,6 +162,13 @@ ECHO = {"Type": "Pass", "End": True}
 FAIL = {"Type": "Fail", "Error": "Gone", "Cause": "for good"}
 FAILING = task("check", Parameters={"fail": True}, End=True)
 
+
+def each_child(state: Json, **fields: Json) -> Json:
+    """A distributed map whose children have one state."""
+    config = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}}
+    return {"Type": "Map", "ItemProcessor": {**config, **machine(I=state)}, "End": True, **fields}
+
+
 MACHINES: dict[str, tuple[Json, Json]] = {
     "a result is placed": (
         machine(A=task("check", ResultPath="$.a.b", End=True)),
@@ -202,6 +223,63 @@ MACHINES: dict[str, tuple[Json, Json]] = {
     "retries": (
         machine(A=task("flaky", Retry=[{"ErrorEquals": ["Busy"], "MaxAttempts": 2}], End=True)),
         {},
+    ),
+    "retriers that count for themselves": (
+        machine(
+            A=task(
+                "moody",
+                Retry=[
+                    {"ErrorEquals": ["Busy"], "MaxAttempts": 2},
+                    {"ErrorEquals": ["States.ALL"], "MaxAttempts": 1, "BackoffRate": 1.5},
+                ],
+                ResultSelector={"got.$": "$"},
+                ResultPath="$.a",
+                End=True,
+            )
+        ),
+        {"moods": ["Busy", "OutOfStock", "Busy"]},
+    ),
+    "the first retrier that matches is used up": (
+        machine(
+            A=task(
+                "moody",
+                Retry=[
+                    {"ErrorEquals": ["Busy"], "MaxAttempts": 1},
+                    {"ErrorEquals": ["States.ALL"], "MaxAttempts": 5},
+                ],
+                Catch=[catch("Busy", to="E", ResultPath="$.e")],
+                End=True,
+            ),
+            E={"Type": "Pass", "OutputPath": "$.e.Error", "End": True},
+        ),
+        {"moods": ["Busy", "OutOfStock", "Busy", "Busy"]},
+    ),
+    "all errors but one are retried": (
+        machine(
+            A=task(
+                "moody",
+                Retry=[
+                    {"ErrorEquals": ["OutOfStock"], "MaxAttempts": 0},
+                    {"ErrorEquals": ["States.ALL"], "MaxAttempts": 5},
+                ],
+                End=True,
+            )
+        ),
+        {"moods": ["Busy", "OutOfStock"]},
+    ),
+    "branches with several retriers": (
+        machine(
+            P={
+                "Type": "Parallel",
+                "Branches": [machine(A=task("moody", End=True))],
+                "Retry": [
+                    {"ErrorEquals": ["Busy"], "MaxAttempts": 1},
+                    {"ErrorEquals": ["OutOfStock"], "MaxAttempts": 1},
+                ],
+                "End": True,
+            }
+        ),
+        {"moods": ["OutOfStock", "Busy"]},
     ),
     "retries that are used up": (
         machine(
@@ -298,6 +376,37 @@ MACHINES: dict[str, tuple[Json, Json]] = {
             }
         ),
         {"a": 1},
+    ),
+    "failures that are tolerated": (
+        machine(M=each_child(task("check", End=True), ToleratedFailureCount=2)),
+        [{"fail": True}, {}, {"fail": True}],
+    ),
+    "failures that are more than tolerated, caught": (
+        machine(
+            M=each_child(
+                task("check", End=True),
+                ToleratedFailurePercentage=50,
+                Catch=[catch("States.ExceedToleratedFailureThreshold", to="E")],
+            ),
+            E=ECHO,
+        ),
+        [{"fail": True}, {}, {"fail": True}],
+    ),
+    "limits from the data": (
+        machine(
+            M=each_child(
+                task("check", End=True),
+                ItemsPath="$.items",
+                MaxConcurrencyPath="$.limit",
+                ToleratedFailureCountPath="$.limit",
+                ToleratedFailurePercentagePath="$.share",
+            )
+        ),
+        {"items": [{"fail": True}, {}], "limit": "1", "share": 0},
+    ),
+    "a limit that is none": (
+        machine(M=each_child(ECHO, ItemsPath="$.items", ToleratedFailurePercentagePath="$.share")),
+        {"items": [], "share": 100.5},
     ),
     "batches": (
         machine(

@@ -191,10 +191,6 @@ REFUSED = {
         },
         "`A` expects heartbeats",
     ),
-    "several retriers": (
-        task("x", Retry=[{"ErrorEquals": ["P"]}, {"ErrorEquals": ["Q"]}], End=True),
-        "`A` has 2 retriers",
-    ),
     "readers": (
         {
             "Type": "Map",
@@ -271,7 +267,7 @@ def test_an_imported_machine_compiled_back_does_the_same(name: str) -> None:
     assert here.calls == there.calls
 
 
-FUNCTIONS = ("check", "flaky", "count")
+FUNCTIONS = ("check", "flaky", "moody", "count")
 
 
 @pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.slow)])

@@ -13,6 +13,7 @@ Compiling for AWS passes them through: `NATIVE` tells what each becomes there.
 from __future__ import annotations
 
 import random
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -34,14 +35,17 @@ NATIVE: Final[Mapping[str, str]] = {
     f"{MODULE}.jsonpath": "a Pass with `template` as Parameters; `data` is its input",
     f"{MODULE}.put": "a Pass with `path` as ResultPath",
     f"{MODULE}.choose": "a Choice with these rules",
-    f"{MODULE}.seconds": "Seconds of a Wait",
-    f"{MODULE}.moment": "Timestamp of a Wait",
+    f"{MODULE}.seconds": "JSONata that checks the Seconds of a Wait",
+    f"{MODULE}.moment": "JSONata that checks the Timestamp of a Wait",
+    f"{MODULE}.whole": "JSONata that checks a whole number",
+    f"{MODULE}.percentage": "JSONata that checks a percentage",
     f"{MODULE}.task": "a Task with this Resource and these Arguments",
     f"{MODULE}.activity": "a Task with this Resource, together with the `listen` after it",
     f"{MODULE}.evaluate": "an invocation of the bundle's helper",
 }
 """For the compiler: each function of this module, and what it means on the service."""
 
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _EVALUATING = threading.Lock()
 """The JSONata evaluator keeps its state in the process."""
 
@@ -128,18 +132,50 @@ def seconds(value: Json, language: str = "JSONPath") -> int:
     Raises:
         Fault: they are not.
     """
-    name = RUNTIME if language == "JSONPath" else QUERY
-    number = None
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except ValueError:
-            number = None
+    return _whole(value, language, "the seconds to wait")
+
+
+def whole(value: Json, language: str = "JSONPath") -> int:
+    """The value of a field that is a whole number from 0 on.
+
+    Raises:
+        Fault: it is none.
+    """
+    return _whole(value, language, "the value")
+
+
+def _whole(value: Json, language: str, what: str) -> int:
+    number = _number(value, language)
     if number is None or not number.is_integer():
-        raise Fault(name, f"the seconds to wait cannot be read as a whole number: {text(value)}")
+        raise Fault(_wrong(language), f"{what} cannot be read as a whole number: {text(value)}")
     if number < 0:
-        raise Fault(name, f"the seconds to wait are negative: {text(value)}")
+        raise Fault(_wrong(language), f"{what} is negative: {text(value)}")
     return int(number)
+
+
+def percentage(value: Json, language: str = "JSONPath") -> float:
+    """The value of a field that is a number from 0 to 100.
+
+    Raises:
+        Fault: it is none.
+    """
+    number = _number(value, language)
+    if number is None or not 0 <= number <= 100:
+        raise Fault(_wrong(language), f"the value is no percentage: {text(value)}")
+    return number
+
+
+def _number(value: Json, language: str) -> float | None:
+    """A number; of a path it may be written as a text."""
+    if isinstance(value, str):
+        return float(value) if language == "JSONPath" and _NUMBER.fullmatch(value) else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return None
+
+
+def _wrong(language: str) -> str:
+    return RUNTIME if language == "JSONPath" else QUERY
 
 
 def moment(value: Json, language: str = "JSONPath") -> str:
@@ -150,8 +186,9 @@ def moment(value: Json, language: str = "JSONPath") -> str:
     """
     found = timestamps.parse(value)
     if found is None:
-        name = RUNTIME if language == "JSONPath" else QUERY
-        raise Fault(name, f"this is no time with a date, a `T` and a zone: {text(value)}")
+        raise Fault(
+            _wrong(language), f"this is no time with a date, a `T` and a zone: {text(value)}"
+        )
     return timestamps.render(found)
 
 

@@ -85,7 +85,9 @@ def worth_retrying(retriers: tuple[Retrier, ...], told: Told) -> list[Retrier]:
     retries for them to every invocation.
     """
     kept = [each for each in retriers if told == "message" or {*each.error_equals} - {*_SERVICE}]
-    return [each for each in kept if each.max_attempts]
+    while kept and not kept[-1].max_attempts:  # one before others keeps them from what it names
+        kept.pop()
+    return kept
 
 
 _SERVICE: Final = (

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from agentflow.adapters.aws.asl.errors import RUNTIME
-from agentflow.adapters.aws.asl.model import Catcher, Task
+from agentflow.adapters.aws.asl.model import Catcher, Retrier, Task
 from agentflow.adapters.aws.asl.values import Absent
 from agentflow.adapters.aws.imports import faults
 from agentflow.adapters.aws.imports.lowered import Exit, Handler, Lowered, Steps
+from agentflow.adapters.aws.imports.retriers import attempts
 from agentflow.adapters.aws.imports.states import assign, express, is_jsonata, put
 from agentflow.adapters.aws.imports.writing import Writing
 from agentflow.spec.model import (
@@ -18,6 +19,7 @@ from agentflow.spec.model import (
     Catch,
     Raise,
     Retry,
+    Set,
     Step,
     Switch,
     Try,
@@ -47,10 +49,13 @@ class Work:
 def guarded(w: Writing, work: Work) -> Lowered:
     """The state: its work with its retries and handlers."""
     exits = [Exit(w.state.next)]
-    retry = _retry(w, work)
+    retriers = faults.worth_retrying(w.state.retry, work.told)
     handlers = _handlers(w, work)
-    if retry is None and not handlers:
+    if not retriers and not handlers:
         return Lowered([*work.before, work.step, *work.after], exits)
+    if len(retriers) > 1:
+        return _counted(w, work, retriers, handlers)
+    retry = _retry(w, retriers)
     if not work.whole:
 
         def alone(catches: tuple[Catch, ...]) -> Step:
@@ -68,7 +73,7 @@ def guarded(w: Writing, work: Work) -> Lowered:
 def _together(w: Writing, body: Block, retry: Retry | None, catches: tuple[Catch, ...]) -> Step:
     """Several steps that are retried and caught as one."""
     name = w.state.name
-    if retry is None:
+    if retry is None and catches:
         return w.step(f"{name} try", Try(body, catches))
     always = Switch((Case(w.expression("true"), body),))
     attempt = replace(w.step(f"{name} attempt", always), retry=retry)
@@ -80,23 +85,42 @@ def _together(w: Writing, body: Block, retry: Retry | None, catches: tuple[Catch
 # --- retrying ----------------------------------------------------------------------------------
 
 
-def _retry(w: Writing, work: Work) -> Retry | None:
-    kept = faults.worth_retrying(w.state.retry, work.told)
-    if not kept:
+def _retry(w: Writing, retriers: list[Retrier]) -> Retry | None:
+    if not retriers:
         return None
-    if len(kept) > 1:
-        w.book.refuse(
-            f"`{w.state.name}` has {len(kept)} retriers",
-            w.span,
-            "a step has one retry policy, and each retrier counts for itself",
-            "keep the one that matters, or put both kinds of errors into one retrier",
-        )
-    timed = isinstance(w.state, Task) and not isinstance(w.state.timeout_seconds, Absent)
-    if timed and faults.excludes_timeouts(kept[0].error_equals):
+    (only,) = retriers
+    if _is_timed(w) and faults.excludes_timeouts(only.error_equals):
         w.book.notes.append(
             f"`{w.state.name}` is retried after a timeout too: a policy cannot leave them out"
         )
-    return faults.retry(kept[0])
+    return faults.retry(only)
+
+
+def _is_timed(w: Writing) -> bool:
+    return isinstance(w.state, Task) and not isinstance(w.state.timeout_seconds, Absent)
+
+
+def _counted(w: Writing, work: Work, retriers: list[Retrier], handlers: list[Handler]) -> Lowered:
+    """The state with several retriers: a loop of attempts.
+
+    What follows work that is not caught as a whole reads the result from a variable, which has
+    the name that the step would have had.
+    """
+    before, body, after = work.before, [work.step], work.after
+    begin: Steps = []
+    if work.whole:
+        before, body, after = [], [*before, work.step, *after], []
+    else:
+        inner = replace(work.step, id=w.book.namer.fresh(f"{w.state.name} once"))
+        begin = [w.step(f"{w.state.name} set result", Set({work.step.id: None}))]
+        keep = Set({work.step.id: w.expression(inner.id)})
+        body = [inner, w.step(f"{w.state.name} keep result", keep)]
+    count, loop = attempts(w, body, retriers, work.fatal, timed=_is_timed(w))
+
+    def looped(catches: tuple[Catch, ...]) -> Step:
+        return _together(w, Block((count, loop)), None, catches)
+
+    return Lowered([*before, *begin], [Exit(w.state.next)], looped, handlers, after)
 
 
 # --- catching ----------------------------------------------------------------------------------

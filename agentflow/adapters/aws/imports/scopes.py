@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from agentflow.adapters.aws.asl.errors import TOLERANCE
-from agentflow.adapters.aws.asl.jsonata import expression_in
-from agentflow.adapters.aws.asl.model import Machine, Map, Parallel, Reference
+from agentflow.adapters.aws.asl.model import Machine, Map, Parallel
 from agentflow.adapters.aws.asl.values import ABSENT, Absent
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.handling import Work, fatal_of, guarded
 from agentflow.adapters.aws.imports.lowered import Lowered, Steps
 from agentflow.adapters.aws.imports.states import arguments, effective, is_jsonata, settle
 from agentflow.adapters.aws.imports.terms import is_name
+from agentflow.adapters.aws.imports.tolerance import counted, judged, tolerated, unlimited
 from agentflow.adapters.aws.imports.writing import Scope, Writing
 from agentflow.errors import Json
-from agentflow.spec.expressions.template import Template
+from agentflow.spec.expressions.template import Expression, Template
+from agentflow.spec.expressions.tree import Literal
 from agentflow.spec.model import Block, Catch, Fork, Raise, Set, Step, Try
 from agentflow.spec.model import Map as MapStep
 
@@ -97,6 +98,8 @@ def lower_map(w: Writing, write: WriteMachine) -> Lowered:
     _refuse_what_has_no_place(w, state)
     sight = effective(w)
     items = _items(w, state, sight)
+    limit = _concurrency(w, state, sight)
+    allowed = tolerated(w, state, sight)
     before = w.steps
     item, index = (
         w.book.namer.fresh(f"{state.name} item"),
@@ -105,19 +108,34 @@ def lower_map(w: Writing, write: WriteMachine) -> Lowered:
     own = Writing(w.book, replace(w.scope, item=(index, item)), state)
     selected = _selected(own, state, sight, item)
     scope = inner(own, state.processor, selected, alone=state.distributed)
+    if allowed:
+        scope = replace(scope, reports=True)
     body = Block((*own.steps, *write(state.processor, scope)))
-    if state.distributed:
+    if allowed:
+        body = counted(own, body)
+    elif state.distributed:
         body = _child(own, body)
+    step = w.step(state.name, MapStep(items, body, item, index, concurrency=limit))
+    if not allowed:
+        return _settled(w, step, before, step.id, sight)
+    results = w.book.namer.fresh(f"{state.name} results")
+    before.append(w.step(f"{state.name} set results", Set({results: []})))
+    return _settled(w, judged(w, step, allowed, results), before, results, sight)
+
+
+def _concurrency(w: Writing, state: Map, sight: Sight) -> int | None:
+    """How many items run at once; one where the limit is known only when it runs."""
     limit = state.max_concurrency
-    action = MapStep(
-        items,
-        body,
-        item,
-        index,
-        concurrency=limit if isinstance(limit, int) and limit > 0 else None,
+    if isinstance(limit, Absent):
+        return None
+    if isinstance(limit, int):
+        return limit if limit > 0 else None
+    w.checked(limit, sight, "whole", "concurrency")
+    w.book.notes.append(
+        f"`{state.name}` computes its MaxConcurrency, so its items run one after the other: write "
+        "`concurrency` for more"
     )
-    step = w.step(state.name, action)
-    return _settled(w, step, before, step.id, sight)
+    return 1
 
 
 def _child(w: Writing, body: Block) -> Block:
@@ -135,6 +153,8 @@ def _items(w: Writing, state: Map, sight: Sight) -> Template:
             found: Template = w.expression(sight.data)
         else:
             found = w.resolved(state.items, sight, "items")
+        if _is_no_list(found):  # an execution fails by it, not the workflow
+            found = w.call("items", "jsonata", {"template": state.items, "states": {}})
     else:
         found = w.path(state.items_path, sight, "items")
     if state.batcher is not None:
@@ -146,6 +166,12 @@ def _items(w: Writing, state: Map, sight: Sight) -> Template:
         pairs = f'[{{"Key": key, "Value": value}} for key, value in {source}.items()]'
         return w.expression(f'{pairs} if type({source}) == "object" else {source}')
     return found
+
+
+def _is_no_list(found: Template) -> bool:
+    if isinstance(found, Expression):
+        return isinstance(found.tree, Literal)
+    return not isinstance(found, list)
 
 
 def _selected(w: Writing, state: Map, sight: Sight, item: str) -> Template:
@@ -196,25 +222,13 @@ def _refuse_what_has_no_place(w: Writing, state: Map) -> None:
             "`chunked` takes a number of items",
             "write MaxItemsPerBatch alone",
         )
-    dynamic = state.max_concurrency
-    if isinstance(dynamic, Reference) or expression_in(dynamic) is not None:
+    if batcher is not None and not unlimited(state):
         refuse(
-            f"{name} computes its MaxConcurrency",
+            f"{name} tolerates failures of items in batches",
             span,
-            "`concurrency` is a number",
-            "write the number",
+            "a batch fails as one here, and counts for its items there",
+            "leave ItemBatcher out, or catch errors inside the map",
         )
-    for field, setting in (
-        ("ToleratedFailureCount", state.tolerated_count),
-        ("ToleratedFailurePercentage", state.tolerated_percentage),
-    ):
-        if not isinstance(setting, Absent) and setting != 0:
-            refuse(
-                f"{name} has a {field}",
-                span,
-                "the results of failed items are null here, and descriptions of their errors there",
-                "catch errors inside the map, and give what stands for them",
-            )
 
 
 def _is_plain(value: Json | Absent) -> bool:

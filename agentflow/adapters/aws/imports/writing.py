@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from agentflow.adapters.aws import foreign
 from agentflow.adapters.aws.asl.jsonata import expression_in
-from agentflow.adapters.aws.asl.model import State
+from agentflow.adapters.aws.asl.model import Reference, Setting, State
 from agentflow.adapters.aws.asl.values import Absent, text
 from agentflow.adapters.aws.imports import expressions
 from agentflow.adapters.aws.imports.expressions import Sight
@@ -206,6 +206,16 @@ class Writing:
     def setting(self, value: Json, sight: Sight, wanted: str) -> Template:
         """A field that is a literal or an expression of JSONata."""
         return value if expression_in(value) is None else self.resolved(value, sight, wanted)
+
+    def checked(self, value: Setting, sight: Sight, check: str, wanted: str) -> Expression:
+        """A field with a number that a function of `foreign` checks."""
+        found: Template = value
+        if isinstance(value, Reference):
+            found = self.path(value.path, sight, wanted)
+        elif expression_in(value) is not None:
+            found = self.resolved(value, sight, wanted)
+        language = "JSONata" if self.state.query_language == "JSONata" else None
+        return self.call(f"check {wanted}", check, {"value": found, "language": language})
 
     # --- handing on ------------------------------------------------------------------------
 

@@ -68,14 +68,23 @@ def chosen(rules: list[dict[str, Any]], states: str, variables: str | None) -> s
 _NUMBER: Final = r"/^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/"
 
 
-def seconds(value: str, language: str) -> str:
-    """The seconds of a Wait state: whole, and not negative."""
-    fault = _fault(language, "the seconds to wait are no whole number from 0 on")
-    written = f"$type($v_) = 'string' ? $contains($v_, {_NUMBER}) : false"
-    return (
-        f"($v_ := {value}; $type($v_) = 'number' or ({written}) ? ($n_ := $number($v_); "
-        f"$floor($n_) = $n_ and $n_ >= 0 ? $n_ : {fault}) : {fault})"
-    )
+def whole(value: str, language: str) -> str:
+    """A whole number from 0 on."""
+    return _number(value, language, "$floor($n_) = $n_ and $n_ >= 0", "no whole number from 0 on")
+
+
+def percentage(value: str, language: str) -> str:
+    """A number from 0 to 100."""
+    return _number(value, language, "$n_ >= 0 and $n_ <= 100", "no percentage")
+
+
+def _number(value: str, language: str, test: str, what: str) -> str:
+    """A number that passes a test; of a path it may be written as a text."""
+    fault = _fault(language, f"the value is {what}")
+    known = "$type($v_) = 'number'"
+    if language == "JSONPath":
+        known += f" or ($type($v_) = 'string' ? $contains($v_, {_NUMBER}) : false)"
+    return f"($v_ := {value}; {known} ? ($n_ := $number($v_); {test} ? $n_ : {fault}) : {fault})"
 
 
 _TIME: Final = (

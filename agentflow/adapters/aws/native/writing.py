@@ -89,15 +89,15 @@ def _write_choose(w: Writer, step: Step, names: Names, after: After) -> None:
     _evaluated(w, step, query(text), after)
 
 
-def _write_time(write: Callable[[str, str], str]) -> _WriteCall:
-    def write_time(w: Writer, step: Step, names: Names, after: After) -> None:
+def _write_checked(write: Callable[[str, str], str]) -> _WriteCall:
+    def write_checked(w: Writer, step: Step, names: Names, after: After) -> None:
         given = _call(step).arguments
         language = literal(w, step, "language") if "language" in given else JSONPATH
         with w.templates(step, names) as templates:
             text = write(templates.text(given["value"]), str(language))
         _evaluated(w, step, query(text), after)
 
-    return write_time
+    return write_checked
 
 
 def _evaluated(w: Writer, step: Step, value: Json, after: After) -> None:
@@ -208,8 +208,10 @@ _WRITERS: Final[Mapping[str, _WriteCall]] = {
     "jsonpath": _write_jsonpath,
     "put": _write_put,
     "choose": _write_choose,
-    "seconds": _write_time(queries.seconds),
-    "moment": _write_time(queries.moment),
+    "seconds": _write_checked(queries.whole),
+    "moment": _write_checked(queries.moment),
+    "whole": _write_checked(queries.whole),
+    "percentage": _write_checked(queries.percentage),
     "task": write_task,
     "activity": write_task,
     "evaluate": write_evaluate,
