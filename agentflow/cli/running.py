@@ -110,7 +110,7 @@ def run(
     return carry(
         loaded.root,
         manner,
-        lambda _: Progress(loaded.workflow, execution),
+        Progress(loaded.workflow, execution),
         lambda engine: engine.start(loaded, data, id=execution),
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agentflow.cli import exits, failure, outcome, stores, terminal
 from agentflow.cli.lines import Lines, Silence
 from agentflow.cli.watch import Watch
-from agentflow.errors import ExecutionCancelled, ExecutionFailed, NotFound
+from agentflow.errors import AgentFlowError, ExecutionCancelled, ExecutionFailed, NotFound
 from agentflow.runtime.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from agentflow.cli.watch import View
     from agentflow.runtime.engine import Engine
     from agentflow.runtime.execution import Execution
-    from agentflow.runtime.executors.protocol import Executor
     from agentflow.runtime.journal import Journal
     from agentflow.runtime.journal.protocol import Status, StoredExecution
 
@@ -48,35 +47,25 @@ def executor_of(manner: Manner) -> ExecutorName:
     return "ray" if manner.ray is not None else manner.executor or load_settings().executor
 
 
-def _executor(manner: Manner, root: Path) -> str | Executor:
-    if manner.ray is None:
-        return executor_of(manner)
-    from agentflow.runtime.executors.ray import RayExecutor
-
-    return RayExecutor(address=manner.ray, root=root)
-
-
 def carry(
     root: Path,
     manner: Manner,
-    prepare: Callable[[Engine], Progress],
+    prepare: Progress | Callable[[Engine], Progress],
     begin: Callable[[Engine], Execution],
     *,
     wanted: Status = "succeeded",
 ) -> int:
     """Carry an execution to its end and report it; the exit code.
 
-    `prepare` says where the execution stands (its id included), `begin` sets it going; `wanted` is
-    the end that counts as success.
+    `prepare` is where the execution stands (its id included), or what finds that out and may refuse
+    it; `begin` sets it going; `wanted` is the end that counts as success.
     """
-    from agentflow.runtime.engine import Engine
-
     executor = executor_of(manner)
     watch = Watch(_view(manner))
     progress: Progress | None = None
-    engine = Engine(executor=_executor(manner, root), root=root, watch=watch)
+    engine = _engine(root, manner, watch, is_sure=not callable(prepare))
     try:
-        progress = prepare(engine)
+        progress = prepare(engine) if callable(prepare) else prepare
         watch.follow(progress)
         execution = begin(engine)
         watch.say(
@@ -98,6 +87,26 @@ def carry(
     finally:
         watch.close()
         engine.close()
+
+
+def _engine(root: Path, manner: Manner, watch: Watch, *, is_sure: bool) -> Engine:
+    """An engine; if it `is_sure` to be needed, Ray starts while the engine is still imported."""
+    if executor_of(manner) != "ray":
+        from agentflow.runtime.engine import Engine
+
+        return Engine(executor=executor_of(manner), root=root, watch=watch)
+    from agentflow.runtime.executors.ray import RayExecutor
+
+    executor = RayExecutor(address=manner.ray, root=root)
+    if is_sure:
+        executor.begin()
+    try:
+        from agentflow.runtime.engine import Engine
+
+        return Engine(executor=executor, root=root, watch=watch)
+    except AgentFlowError:
+        executor.abandon()
+        raise
 
 
 def _view(manner: Manner) -> View:
