@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from agentflow.errors import Diagnostic, Span
 from agentflow.spec.expressions.suggest import closest
-from agentflow.spec.grammar import SYNONYMS, Shape
+from agentflow.spec.grammar import Shape
+from agentflow.spec.grammar_verbs import SYNONYMS
 from agentflow.spec.source import Mapping, Node, Scalar
 from agentflow.spec.source import Sequence as SequenceNode
 

@@ -14,7 +14,8 @@ from agentflow.functions.agents import PREFIX
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.expressions.suggest import closest
 from agentflow.spec.fields import Fields
-from agentflow.spec.grammar import SHAPES, STEP, SYNONYMS, VERBS, WORKFLOW, Verb
+from agentflow.spec.grammar import SHAPES, STEP, WORKFLOW
+from agentflow.spec.grammar_verbs import SYNONYMS, VERBS, Verb
 from agentflow.spec.model import Action, Block, Catch, Duration, Set, Step, Workflow
 from agentflow.spec.reader import Reader
 from agentflow.spec.source import Mapping, Node, Sequence

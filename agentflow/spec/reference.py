@@ -10,7 +10,8 @@ from pathlib import Path
 
 from agentflow.spec import codes
 from agentflow.spec.expressions import reference_markdown
-from agentflow.spec.grammar import SHAPES, STEP, VERBS, WORKFLOW, Field
+from agentflow.spec.grammar import SHAPES, STEP, WORKFLOW, Field
+from agentflow.spec.grammar_verbs import VERBS
 from agentflow.spec.kinds import KINDS
 from agentflow.spec.schema import workflow_schema
 

@@ -6,7 +6,8 @@ It accepts every right spec. It cannot say everything that `check` does (names, 
 from __future__ import annotations
 
 from agentflow.errors import Json
-from agentflow.spec.grammar import SHAPES, STEP, VERBS, WORKFLOW, Field, Shape, Verb
+from agentflow.spec.grammar import SHAPES, STEP, WORKFLOW, Field, Shape
+from agentflow.spec.grammar_verbs import VERBS, Verb
 from agentflow.spec.kinds import KINDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

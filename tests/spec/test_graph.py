@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentflow.spec import load, loads
-from agentflow.spec.grammar import VERBS
+from agentflow.spec.grammar_verbs import VERBS
 from agentflow.spec.graph import mermaid
 
 SPECS = Path(__file__).parents[2] / "specs"

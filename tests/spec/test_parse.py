@@ -7,7 +7,7 @@ import pytest
 from agentflow.errors import Json
 from agentflow.spec import loads
 from agentflow.spec.expressions import Expression, Interpolation
-from agentflow.spec.grammar import VERBS
+from agentflow.spec.grammar_verbs import VERBS
 from agentflow.spec.model import (
     Block,
     Call,

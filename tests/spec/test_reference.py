@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agentflow.spec import reference
-from agentflow.spec.grammar import SHAPES, STEP, VERBS, WORKFLOW
+from agentflow.spec.grammar import SHAPES, STEP, WORKFLOW
+from agentflow.spec.grammar_verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 
