@@ -61,7 +61,7 @@ def parcel_of(packed: Sequence[Buffer], place: Place) -> dict[str, Json]:
         if "blobs" in place:
             return {"blob": _keep(Path(place["blobs"]), packed, size), "size": size}
         shelf = shelf_of(place["shelf"])
-        if shelf is not None:
+        if shelf is not None and _is_served(shelf):
             return _shelve(shelf, packed, size)
     return {"base64": base64.b64encode(b"".join(packed)).decode()}
 
@@ -182,6 +182,12 @@ def _shelve(shelf: Path, packed: Sequence[Buffer], size: int) -> dict[str, Json]
             partial.unlink()
         raise Fault("SpillFailed", f"a result cannot be kept in {shelf}: {error}") from error
     return {"part": name, "shelf": owner, "size": size, "sha256": _digest(packed)}
+
+
+def _is_served(shelf: Path) -> bool:
+    """Whether somebody is behind the door, and not only its folder left."""
+    with socket.socket(socket.AF_UNIX) as door:
+        return door.connect_ex(str(shelf / DOOR)) == 0
 
 
 def _fetch(name: str, parcel: dict[str, Json]) -> mmap:

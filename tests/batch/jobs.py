@@ -152,6 +152,13 @@ def large_array_of(x: int) -> np.ndarray[Any, Any]:
     return np.full(50_000, float(x))
 
 
+def array_when_there_are_shelves(x: int) -> np.ndarray[Any, Any]:
+    """An array; all but the first waits until nodes have a place for such results."""
+    while x > 0 and len(list(Path(os.environ["SHELVES"]).glob("agentflow-parts-*/owner"))) < 2:
+        time.sleep(0.01)
+    return np.full(50_000, float(x))
+
+
 def add_arrays(values: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     return np.sum(values, axis=0)
 
@@ -170,6 +177,10 @@ def array_of_objects(x: int) -> np.ndarray[Any, Any]:
 
 def rows_in(table: pa.Table) -> int:
     return int(table.num_rows)
+
+
+def text_of_40_000(x: int) -> str:
+    return f"{x:08}" * 5_000
 
 
 def big_text(x: int) -> str:

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import textwrap
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,29 @@ def test_blobs_of_results_are_swept_with_their_run_and_backed_up_with_the_journa
     assert journal.prune(0).blobs == 3
     assert blobs_in(tmp_path) == []
     journal.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_over", [True, False], ids=["over", "stopped"])
+def test_a_run_goes_on_without_having_its_results_in_memory(inline: Map, *, is_over: bool) -> None:
+    size, count = 40_000, 600
+
+    def items(end: int) -> Iterator[int]:
+        yield from range(end)
+        if end < count:
+            raise OSError("no more for now")
+
+    call: dict[str, Any] = {"chunk": 1, "id": "long", "concurrency": 1}
+    begun = inline(items(count if is_over else count - 5), jobs.text_of_40_000, **call)
+    with nullcontext() if is_over else pytest.raises(OSError, match="no more for now"):
+        for _ in begun:
+            pass
+    tracemalloc.start()
+    found = sum(len(text) for text in inline(items(count), jobs.text_of_40_000, **call))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == size * count
+    assert peak < found / 2
 
 
 def blobs_in(folder: Path) -> list[Path]:

@@ -26,6 +26,7 @@ from agentflow.runtime.batch.history import History
 from agentflow.runtime.batch.importing import Reference
 from agentflow.runtime.batch.ledger import Description, Ledger
 from agentflow.runtime.batch.options import Options
+from agentflow.runtime.batch.passing import Passing
 from agentflow.runtime.batch.progress import Bar
 from agentflow.runtime.batch.results import Outbox
 from agentflow.runtime.batch.session import Session
@@ -185,6 +186,7 @@ class Attempt:
         self._tally.phase = None
         # Workers of a Ray that was started here are here; those of a cluster may be anywhere.
         spill = Spill() if getattr(crew.executor, "owns_ray", False) else None
+        passing = Passing(ledger, crew.executor, is_combined=plan.reduce is not None)
         try:
             tasks = Tasks(
                 plan.id,
@@ -193,7 +195,7 @@ class Attempt:
                 plan.function,
                 plan.reduce,
                 options,
-                None if ledger.place is None else {"blobs": ledger.place},
+                passing.place,
                 ends_items=plan.executor != "inline",
                 spill=spill,
             )
@@ -217,6 +219,7 @@ class Attempt:
                     tasks,
                     crew.executor,
                     ledger,
+                    passing,
                     history,
                     arity=options.arity,
                     initial=plan.initial,
@@ -233,13 +236,15 @@ class Attempt:
                 combining=combining,
                 printed=self._printed,
             )
-            crew.takers[plan.id] = driver
+            passing.hearer = driver
+            crew.takers[plan.id] = passing
             self._outbox.on_taken = lambda: loop.call_soon_threadsafe(self._pump)
             parcel = await driver.carry_out()
             return None if parcel is None else await ledger.value(parcel)
         finally:
             if spill is not None:
                 spill.close()
+            await passing.close()
             await self._session.leave(crew, plan.id)
 
     def _pump(self) -> None:

@@ -6,9 +6,12 @@ that goes on does not do it again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentflow.errors import Json
 from agentflow.runtime.batch.history import Done, History, final_key, node_key
 from agentflow.runtime.batch.ledger import Ledger
+from agentflow.runtime.batch.passing import Passing
 from agentflow.runtime.batch.reducing import Group, Node, Tree
 from agentflow.runtime.batch.work import Tasks
 from agentflow.runtime.executors.protocol import Executor, Report
@@ -25,6 +28,7 @@ class Combining:
         tasks: Tasks,
         executor: Executor,
         ledger: Ledger,
+        passing: Passing,
         history: History,
         *,
         arity: int,
@@ -33,12 +37,15 @@ class Combining:
         self._tasks = tasks
         self._executor = executor
         self._ledger = ledger
+        self._passing = passing
         self._round = history.round
         self._arity = arity
         self._initial = initial
         self._restored = _outermost(history.nodes)
         self._tree = Tree(arity, self._restored)
         self._groups: dict[str, tuple[Group, int]] = {}
+        self._lost: list[tuple[str, Group, int]] = []
+        """Groups whose results were lost in memory; the journal has them."""
         self._is_over = False
         self.done: list[tuple[str, Node]] = []
         """What is combined and not recorded."""
@@ -46,7 +53,7 @@ class Combining:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
-        return not self._groups and not self.done
+        return not (self._groups or self.done or self._lost)
 
     def stop(self) -> None:
         """Give workers nothing more; what they have may still be taken."""
@@ -58,6 +65,7 @@ class Combining:
         for key in self._groups:
             self._executor.withdraw(self._ledger.id, key)
         self._groups.clear()
+        self._lost.clear()
 
     async def settle(self, done: Done) -> None:
         """Take what a chunk comes to, now that it is recorded."""
@@ -72,6 +80,17 @@ class Combining:
         else:
             await self.add(found[0] if found else Node(first.start, first.stop, None))
 
+    async def proceed(self, nodes: Sequence[Node]) -> None:
+        """Take recorded results, and give what was lost in memory to workers once more."""
+        lost, self._lost = self._lost, []
+        for key, group, losses in lost:
+            for node in group.nodes:
+                if node.parcel is not None:
+                    node.parcel = await self._ledger.by_value(node.parcel)
+            self._submit(key, group, losses)
+        for node in nodes:
+            await self.add(node)
+
     async def add(self, node: Node) -> None:
         """Take a recorded result, and combine it with its neighbours if there are enough."""
         group = self._tree.add(node)
@@ -82,7 +101,8 @@ class Combining:
         """Combine what is left; gives the parcel of the result once that is all there is."""
         left = [node for node in self._tree if node.parcel is not None]
         if len(left) == (self._initial is None):
-            return left[0].parcel if left else self._initial
+            parcel = left[0].parcel if left else self._initial
+            return None if parcel is None else await self._ledger.resolved(parcel)
         if len(left) + (self._initial is not None) <= self._arity:
             # Of no items, what the reduce makes of an empty list is the result.
             nodes = [Node(0, 0, self._initial), *left]
@@ -98,7 +118,10 @@ class Combining:
             return None
         group, losses = self._groups.pop(report.key)
         if report.kind == "completed":
+            self._passing.forget(group.parcels)
             self.done.append((report.key, group.node(report.value)))
+        elif report.error["name"] == "PartLost" and losses + 1 < _LOST:
+            self._lost.append((report.key, group, losses + 1))
         elif report.error["name"] == "WorkerLost" and losses + 1 < _LOST:
             self._submit(report.key, group, losses + 1)
         else:
@@ -118,10 +141,9 @@ class Combining:
             await self.add(group.node(parcel))
 
     async def _give(self, key: str, group: Group) -> None:
-        if self._ledger.place is None and not self._is_over:
-            for node in group.nodes:
-                if node.parcel is not None:
-                    node.parcel = await self._ledger.sendable(node.parcel)
+        for node in group.nodes:
+            if node.parcel is not None and not self._is_over:
+                node.parcel = await self._passing.sendable(node.parcel)
         self._submit(key, group, 0)
 
     def _submit(self, key: str, group: Group, losses: int) -> None:

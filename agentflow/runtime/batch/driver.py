@@ -128,7 +128,7 @@ class Driver:
 
     def stop(self) -> None:
         """Hand out nothing more; what is under way is waited for, but not long."""
-        self._halt(Stopped())
+        self.halt(Stopped())
 
     def cancel(self, message: str = "") -> None:
         """End the run as cancelled."""
@@ -149,7 +149,7 @@ class Driver:
                 else:
                     self._submit(found)
         except Exception as error:  # noqa: BLE001  # the caller's iterable may raise anything
-            self._halt(error)
+            self.halt(error)
         if self._settled or self._is_idle:
             self._wake.set()
 
@@ -186,7 +186,7 @@ class Driver:
             self._held[done.first.start] = (done, found.again.size)
             self._submit(found.again)
 
-    def _halt(self, problem: BaseException) -> None:
+    def halt(self, problem: BaseException) -> None:
         """Go no further, for a reason; what is under way is recorded first, if it ends soon."""
         if self._problem is None:
             self._problem = problem
@@ -215,7 +215,7 @@ class Driver:
             for report in reports:
                 self._take(report)
         except Exception as error:  # noqa: BLE001  # nobody else would hear of it
-            self._halt(error)
+            self.halt(error)
         self._wake.set()
         self.pump()
 
@@ -253,7 +253,7 @@ class Driver:
         name = error["name"]
         if name == "SpillFailed":
             remedy = "free some space; the same call with the run's id goes on"
-            self._halt(Unavailable(error["message"], help=remedy))
+            self.halt(Unavailable(error["message"], help=remedy))
         elif name not in SPLIT:
             self._fail(error, work.key)
         elif again := done_again(work, error, self._options):
@@ -308,8 +308,7 @@ class Driver:
         self._settled.extend(done for chunk in chunks if (done := self._completed(chunk)))
         await self._deliver()
         if self._combining is not None:
-            for _, node in nodes:
-                await self._combining.add(node)
+            await self._combining.proceed([node for _, node in nodes])
         if self._problem is not None and not self._is_busy:
             raise self._problem
         return await self._finish()

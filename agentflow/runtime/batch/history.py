@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from types import NoneType
 
 from agentflow.errors import Json
 from agentflow.runtime.batch.reducing import Node
@@ -13,6 +14,7 @@ from agentflow.runtime.journal.values import ATTACHMENT
 from agentflow.runtime.recovery import RETRIED
 
 _CHUNK = re.compile(r"items\[(\d+):(\d+)\](?:~(\d+)\.\d+)?")
+_SMALL = frozenset({int, float, bool, NoneType})
 _NODE = re.compile(r"reduce(?:\[(\d+):(\d+)\])?(?:~\d+)?")
 
 
@@ -47,7 +49,9 @@ class Chunk:
     """Items in it."""
     seconds: float
     parcel: dict[str, Json] | None
-    """The list of results, or the combined one; none if there is nothing to combine."""
+    """The list of results, or the combined one; none if there is nothing to combine.
+
+    `{"event": seq}` of what an earlier process has recorded, and the journal has."""
     failures: Sequence[Failure] = ()
     only: Sequence[int] | None = None
     round: int = 1
@@ -133,46 +137,61 @@ def failures_of(data: Sequence[Json], start: int, *, counted: bool) -> list[Fail
     ]
 
 
-def replayed(records: Sequence[Record]) -> History:
-    """Where a run stands after these records."""
-    history = History()
-    counted = "lines" not in records[0].data["input"]["items"]
-    for record in records:
-        if record.type == RETRIED:
-            history.round += 1
-            history.nodes.clear()
-            history.final = None
-        elif match := _CHUNK.fullmatch(record.step or ""):
-            _take_chunk(history, record, match, counted=counted)
-        elif match := _NODE.fullmatch(record.step or ""):
-            if match[1] is None:
-                history.final = _parcel(record)
-            else:
-                node = Node(int(match[1]), int(match[2]), _parcel(record), 1)
-                history.nodes.append(node)
-    return history
+class Replay:
+    """Goes through the records of a run, and keeps where it stands."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self._is_counted = True
+
+    def take(self, records: Sequence[Record]) -> None:
+        """The next records, beginning with the first."""
+        history = self.history
+        for record in records:
+            if record.seq == 1:
+                self._is_counted = "lines" not in record.data["input"]["items"]
+            elif record.type == RETRIED:
+                history.round += 1
+                history.nodes.clear()
+                history.final = None
+            elif match := _CHUNK.fullmatch(record.step or ""):
+                self._take_chunk(record, match)
+            elif match := _NODE.fullmatch(record.step or ""):
+                if match[1] is None:
+                    history.final = _referred(record)
+                else:
+                    node = Node(int(match[1]), int(match[2]), _referred(record), 1)
+                    history.nodes.append(node)
+
+    def _take_chunk(self, record: Record, match: re.Match[str]) -> None:
+        start, stop = int(match[1]), int(match[2])
+        data = record.data
+        chunk = Chunk(
+            start,
+            stop,
+            data["items"],
+            data["count"],
+            data["elapsed"],
+            _referred(record),
+            failures_of(data["failures"], start, counted=self._is_counted),
+            data.get("only"),
+            int(match[3] or 1),
+        )
+        if chunk.only is None:
+            self.history.chunks[start] = Done(chunk)
+        else:
+            self.history.chunks[start].again.append(chunk)
 
 
-def _take_chunk(history: History, record: Record, match: re.Match[str], *, counted: bool) -> None:
-    start, stop = int(match[1]), int(match[2])
-    data = record.data
-    chunk = Chunk(
-        start,
-        stop,
-        data["items"],
-        data["count"],
-        data["elapsed"],
-        _parcel(record),
-        failures_of(data["failures"], start, counted=counted),
-        data.get("only"),
-        int(match[3] or 1),
-    )
-    if chunk.only is None:
-        history.chunks[start] = Done(chunk)
-    else:
-        history.chunks[start].again.append(chunk)
-
-
-def _parcel(record: Record) -> dict[str, Json] | None:
+def parcel_in(record: Record) -> dict[str, Json] | None:
+    """The parcel that a record holds."""
     parcel: dict[str, Json] | None = record.data.get(ATTACHMENT) or record.data.get("parcel")
     return parcel
+
+
+def _referred(record: Record) -> dict[str, Json] | None:
+    """The parcel of a record if it is small, else where it is."""
+    parcel = parcel_in(record)
+    if parcel is None or "blob" in parcel or type(parcel.get("json", ())) in _SMALL:
+        return parcel
+    return {"event": record.seq}

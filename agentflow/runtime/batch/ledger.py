@@ -23,9 +23,10 @@ from typing import Any
 import orjson
 
 from agentflow.errors import Conflict, Json
-from agentflow.functions.packs import open_pack
+from agentflow.functions.packs import Buffer, open_pack
 from agentflow.functions.parcels import INLINE_BYTES
-from agentflow.runtime.batch.history import Chunk, Done, History, replayed
+from agentflow.runtime.batch.history import Chunk, Done, History
+from agentflow.runtime.batch.recorded import Recorded
 from agentflow.runtime.batch.reducing import Node
 from agentflow.runtime.batch.store import Store
 from agentflow.runtime.journal.protocol import (
@@ -84,6 +85,7 @@ class Ledger:
         self._epoch = 0
         self._seq = 0
         self._bytes = 0
+        self._recorded = Recorded(store, id)
 
     @property
     def place(self) -> str | None:
@@ -139,16 +141,13 @@ class Ledger:
         self._epoch = 0
         if not is_over or only_failed:
             self._epoch = await self._store.write(self._journal.claim, self.id, self._store.owner)
-        records = await self._store.read(self._journal.history, self.id)
-        self._seq = records[-1].seq
+        size = await self._store.read(self._journal.history_size, self.id)
+        self._seq, self._bytes = size.events, size.bytes
         if is_over and only_failed:
             again = Record(self.id, self._seq + 1, RETRIED, time.time(), data={"forgives": None})
             await self._store.write(self._journal.supersede, self.id, self._seq, self._epoch, again)
             self._seq += 1
-            records = await self._store.read(self._journal.history, self.id)
-        size = await self._store.read(self._journal.history_size, self.id)
-        self._bytes = size.bytes
-        return replayed(records), stored
+        return await self._recorded.replay(self._seq), stored
 
     async def record(
         self,
@@ -212,18 +211,34 @@ class Ledger:
 
     async def value(self, parcel: dict[str, Json]) -> Any:
         """The value of a parcel that was recorded."""
+        parcel = await self.resolved(parcel)
         if "json" in parcel:
             return parcel["json"]
         if "base64" in parcel:
             return open_pack(base64.b64decode(parcel["base64"]))
-        return open_pack(await self._store.read(self._blob, parcel["blob"]))
+        return open_pack(await self.content(parcel["blob"]))
 
-    async def sendable(self, parcel: dict[str, Json]) -> dict[str, Json]:
-        """A parcel that a worker can read."""
-        if "blob" not in parcel or self.place is not None:
+    async def resolved(self, parcel: dict[str, Json]) -> dict[str, Json]:
+        """The parcel that an event holds, where it is only referred to."""
+        return await self._recorded.resolved(parcel)
+
+    async def keep(self, content: Buffer) -> str:
+        """Make a blob of content; gives its digest. It is durable when this returns.
+
+        Raises:
+            Unavailable: the store of blobs cannot be written.
+        """
+        return await self._store.read(lambda: self._journal.blobs.put(bytes(content)))
+
+    async def content(self, digest: str) -> bytes:
+        """What is in a blob."""
+        return await self._store.read(self._blob, digest)
+
+    async def by_value(self, parcel: dict[str, Json]) -> dict[str, Json]:
+        """A parcel with its content in it."""
+        if "blob" not in parcel:
             return parcel
-        content = await self._store.read(self._blob, parcel["blob"])
-        return {"base64": base64.b64encode(content).decode()}
+        return {"base64": base64.b64encode(await self.content(parcel["blob"])).decode()}
 
     def _add(self, records: list[Record], type: str, key: str | None, data: Json) -> None:
         seq = self._seq + len(records) + 1

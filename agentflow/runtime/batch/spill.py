@@ -9,12 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from agentflow.errors import Unavailable
+from agentflow.runtime.executors.memory import roomy_place
 
 LEAST_BYTES = 64 * 1024
 """Fewer bytes travel with the task."""
 _PREFIX = "agentflow-items-"
-_ROOM = 1 << 30
-_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 
 
 class Spill:
@@ -55,17 +54,8 @@ class Spill:
 
 def _folder() -> Path:
     """A new folder; those of processes that were killed are removed."""
-    place = _place()
+    place = roomy_place()
     for left in place.glob(f"{_PREFIX}*-*"):
         if not Path("/proc", left.name.removeprefix(_PREFIX).split("-")[0]).exists():
             shutil.rmtree(left, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
-
-
-def _place() -> Path:
-    """Memory, if there is plenty of it; containers often have next to none."""
-    with suppress(OSError):
-        room = os.statvfs(_MEMORY)
-        if room.f_bavail * room.f_frsize > _ROOM:
-            return _MEMORY
-    return Path(tempfile.gettempdir())
