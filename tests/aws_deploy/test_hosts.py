@@ -89,6 +89,21 @@ def test_a_batch_has_an_outcome_for_each_item(handler: Handler, log: list[str]) 
     assert [json.loads(line)["step"] for line in log][:2] == ["totals[4]", "totals[5]"]
 
 
+def test_a_result_that_is_too_large_is_the_failure_of_its_item_alone(handler: Handler) -> None:
+    def batch(*sizes: int) -> Json:
+        items = [{"item": size, "index": index} for index, size in enumerate(sizes)]
+        given = {"size": "${ size }"}
+        asked = {"items": items, "as": "size", "with": given, "names": {}, "on": []}
+        about = {"execution": "e1", "step": "texts"}
+        return handler({"function": "shop.orders.large", "batch": asked, **about}, Invocation())
+
+    first, second = batch(3, PAYLOAD + 1)
+    assert (first["value"], second["failure"]["name"]) == ("xxx", "PayloadTooLarge")
+    with pytest.raises(Exception, match="fewer items") as refused:
+        batch(PAYLOAD // 2, PAYLOAD // 2)
+    assert type(refused.value).__name__ == "PayloadTooLarge"
+
+
 def test_a_host_without_a_helper_makes_no_batches(tmp_path: Path) -> None:
     made = Handler(FUNCTIONS, project(tmp_path))
     with closing(made.host), pytest.raises(Exception, match="single calls only"):
@@ -134,6 +149,32 @@ def test_what_a_map_wrote_is_read_in_the_order_of_its_items() -> None:
     assert (failure["name"], failure["message"]) == ("PayloadTooLarge", "too large")
     values = {index: each["value"] for index, each in found.items() if index != 1}
     assert values == {0: ["tea"], 2: ["cup"], 3: ["tea"], 4: []}
+
+
+def test_what_is_combined_on_the_way_may_be_larger_than_the_state_machine_takes(
+    tmp_path: Path,
+) -> None:
+    values = json.dumps({"value": ["tea"]})
+    rows = [
+        {"Status": "SUCCEEDED", "Input": f'{{"index":{n}}}', "Output": values} for n in range(3)
+    ]
+    files = {"m": {"ResultFiles": {"SUCCEEDED": [{"Key": "s"}]}}, "s": rows}
+    helper = Helper(stored=Objects(lambda bucket, key: json.dumps(files[key])))
+    made = Handler(FUNCTIONS, project(tmp_path), helper=helper, write=lambda line: None)
+    asked = {
+        "results": {"Bucket": "lake", "Key": "m"},
+        "arity": 2,
+        # Two lists at first, then two long texts: whose length is the size of the last text.
+        "with": {"size": f"${{ {PAYLOAD + 1} if len(items) < 2 or items[0] == ['tea'] else 2 }}"},
+        "names": {},
+        "tolerate": {"count": 0},
+        "retry": None,
+    }
+    about = {"execution": "e1", "step": "texts"}
+    with closing(made.host):
+        assert (
+            made({"function": "shop.orders.large", "reduce": asked, **about}, Invocation()) == "xx"
+        )
 
 
 def test_values_that_come_one_by_one_are_a_list(handler: Handler) -> None:

@@ -70,12 +70,16 @@ class Handler:
             Exception: of a class named like the error.
         """
         left = context.get_remaining_time_in_millis() / 1000
+        is_task = isinstance(event, dict) and "execution" in event
         try:
             value = self.host.answer(
-                event, deadline=time.time() + left, request=context.aws_request_id
+                event,
+                deadline=time.time() + left,
+                request=context.aws_request_id,
+                check=_check_size if is_task else None,
             )
-            if isinstance(event, dict) and "execution" in event:
-                _check_size(value)
+            if is_task:
+                _check_size(value, is_batch="batch" in event)
         except Fault as fault:
             raise named(fault) from None
         return value
@@ -88,15 +92,19 @@ def named(fault: Fault) -> Exception:
     return error
 
 
-def _check_size(value: Json) -> None:
+def _check_size(value: Json, *, is_batch: bool = False) -> None:
+    """Refuse what Step Functions would not take: a value, or all that a batch gave."""
     size = len(dump(value))
-    if size > PAYLOAD:
-        raise Fault(
-            "PayloadTooLarge",
-            f"result is {size:,} bytes, Step Functions takes {PAYLOAD:,}; "
-            "store it and return where it is",
-            data={"limit": PAYLOAD},
-        )
+    if size <= PAYLOAD:
+        return
+    what, remedy = "result is", "store it and return where it is"
+    if is_batch:
+        what, remedy = "results of the batch are", "let a batch have fewer items"
+    raise Fault(
+        "PayloadTooLarge",
+        f"{what} {size:,} bytes, Step Functions takes {PAYLOAD:,}; {remedy}",
+        data={"limit": PAYLOAD},
+    )
 
 
 def _text(value: dict[str, Json]) -> str:

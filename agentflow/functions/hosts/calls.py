@@ -91,10 +91,18 @@ class Host:
         """Give the standard streams back."""
         Redirection.end()
 
-    def answer(self, payload: Json, *, deadline: float | None = None, request: str = "") -> Json:
+    def answer(
+        self,
+        payload: Json,
+        *,
+        deadline: float | None = None,
+        request: str = "",
+        check: Callable[[Json], None] | None = None,
+    ) -> Json:
         """The value that a payload asks for.
 
-        `deadline` is in Unix seconds; `request` is the cloud's own id, for the log.
+        `deadline` is in Unix seconds; `request` is the cloud's own id, for the log. `check` may
+        refuse the value of an item of a batch, by raising Fault.
 
         Raises:
             Fault: the call failed, by a named error.
@@ -107,13 +115,20 @@ class Host:
         def call(arguments: Json, context: Context) -> Json:
             return self._value(function, arguments, context, request)
 
+        def checked(arguments: Json, context: Context) -> Json:
+            value = call(arguments, context)
+            if check is not None:
+                check(value)
+            return value
+
         match payload:
             case {"batch": dict(asked)}:
                 helper = self._helping("asks for a batch")
-                return many.batch(asked, context, call, helper.fill)
+                return many.batch(asked, context, checked, helper.fill)
             case {"reduce": dict(asked)}:
                 helper = self._helping("asks for a reduce")
                 found = helper.outcomes(asked["results"])
+                # What is combined on the way stays here, however large it is.
                 return many.reduced(asked, found, context, call, helper.fill)
         return call(payload.get("arguments"), context)
 
