@@ -79,7 +79,7 @@ def story() -> tuple[Interpreter, list[Event], list[list[Effect]]]:
 def test_work_is_asked_for_and_its_results_come_back_as_events() -> None:
     machine, _, effects = story()
 
-    assert [type(effect) for effect in effects[0]] == [Invoke, StartTimer, Invoke]
+    assert [type(effect) for effect in effects[0]] == [StartTimer, Invoke, StartTimer, Invoke]
     assert machine.outcome.output["both"] == ["a", "b"]
 
 
@@ -100,7 +100,8 @@ def test_a_failed_branch_cancels_what_the_others_asked_for() -> None:
     effects = machine.advance(Failed(1, keys["B"], "Y", "no"))
 
     cancelled = {effect.key for effect in effects if isinstance(effect, Cancel)}
-    assert cancelled == {keys["A"], keys["A"] + "@timeout"}
+    deadline = "arn:aws:states:us-east-1:123456789012:execution:m:e@deadline"
+    assert cancelled == {keys["A"], keys["A"] + "@timeout", deadline}
     assert (machine.outcome.status, machine.outcome.error) == ("FAILED", "Y")
 
 

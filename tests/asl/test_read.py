@@ -38,6 +38,13 @@ def mapped(**fields: Any) -> dict[str, Any]:
     return one(Type="Map", ItemProcessor=inner, **fields)
 
 
+def distributed(**config: Any) -> dict[str, Any]:
+    """A map over the items of an object; `config` is how to read it."""
+    inner = {**machine(P={"Type": "Pass", "End": True}), "ProcessorConfig": {"Mode": "DISTRIBUTED"}}
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config, "Parameters": {}}
+    return one(Type="Map", ItemProcessor=inner, ItemReader=reader)
+
+
 @pytest.mark.parametrize(
     ("definition", "code", "message"),
     [
@@ -71,6 +78,37 @@ def mapped(**fields: Any) -> dict[str, Any]:
             id="dangling Next",
         ),
         pytest.param({**one(), "StartAt": "X"}, "AF309", "no state `X`", id="dangling StartAt"),
+        pytest.param(
+            machine(
+                S={
+                    "Type": "Choice",
+                    "QueryLanguage": "JSONata",
+                    "Choices": [{"Condition": 1, "Next": "T"}],
+                },
+                T={"Type": "Succeed"},
+            ),
+            "AF122",
+            "`Condition` is true, false or an expression in {% %}, not `1`",
+            id="a condition that decides nothing",
+        ),
+        pytest.param(
+            mapped(QueryLanguage="JSONata", Items="$.a"),
+            "AF122",
+            "`Items` is a list, an object or an expression in {% %}, not `$.a`",
+            id="items that are a path in JSONata",
+        ),
+        pytest.param(
+            distributed(InputType="XML"),
+            "AF126",
+            "`InputType` is JSON or JSONL",
+            id="a type of items",
+        ),
+        pytest.param(
+            distributed(InputType="CSV", CSVHeaders="a"), "AF122", "is a list", id="CSV headers"
+        ),
+        pytest.param(
+            distributed(MaxItems="2"), "AF122", "`MaxItems` is a whole number", id="how many items"
+        ),
         pytest.param(
             task(Catch=[{"ErrorEquals": ["States.ALL"], "Next": "X"}]),
             "AF309",

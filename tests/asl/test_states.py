@@ -107,6 +107,21 @@ def test_a_wait_ends_at_its_time(state: Any, given: Any, until: float) -> None:
 
 
 @pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param({"SecondsPath": "$.s"}, id="seconds"),
+        pytest.param({"TimestampPath": "$.t"}, id="a time"),
+    ],
+)
+def test_no_execution_lasts_longer_than_a_year(state: Any) -> None:
+    given = {"s": 10**21, "t": "9999-12-31T23:59:59Z"}
+
+    outcome = simulate(machine({"Type": "Wait", **state}), given, started_at=0)
+
+    assert (outcome.status, outcome.ended_at) == ("TIMED_OUT", 365 * 24 * 3600)
+
+
+@pytest.mark.parametrize(
     ("expression", "cause"),
     [
         pytest.param("$states.input.zz", "returned nothing (undefined).", id="undefined"),

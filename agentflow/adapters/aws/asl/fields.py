@@ -103,7 +103,7 @@ STATES: Final[dict[str, dict[str, Field]]] = {
         **_PARAMETERS,
         "ItemProcessor": Field("processor", "processor"),
         "Iterator": Field("processor", "processor"),
-        "Items": Field("items", "template", JSONATA),
+        "Items": Field("items", "collection", JSONATA),
         "ItemsPath": Field("items_path", "path", PATH),
         "ItemSelector": Field("item_selector", "template"),
         **_pair("MaxConcurrency", "max_concurrency", "count"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from agentflow.adapters.aws.asl import fields
 from agentflow.adapters.aws.asl.model import ItemBatcher, ItemReader, ResultWriter
 from agentflow.adapters.aws.asl.read.parts import Parts
 from agentflow.adapters.aws.asl.values import ABSENT
 from agentflow.errors import Json
-from agentflow.spec.source import Mapping, Node, plain
+from agentflow.spec.source import Mapping, Node, Sequence, plain
+
+_INPUT_TYPES: Final = ("JSON", "JSONL", "CSV", "MANIFEST", "PARQUET")
 
 
 class MapParts(Parts):
@@ -24,10 +26,19 @@ class MapParts(Parts):
         return ItemReader(
             resource=self._optional_text(found, "Resource"),
             parameters=rest,
-            input_type=config.get("InputType"),
+            input_type=self._input_type(found.get("ReaderConfig")),
             max_items=self._setting(found.get("ReaderConfig"), "MaxItems"),
             config={key: value for key, value in config.items() if not key.startswith("MaxItems")},
         )
+
+    def _input_type(self, config: Node | None) -> str | None:
+        if not isinstance(config, Mapping):
+            return None
+        headers = config.get("CSVHeaders")
+        if headers is not None and not isinstance(headers, Sequence):
+            self.wrong(headers, "CSVHeaders", "a list")
+        found = config.get("InputType")
+        return None if found is None else self.word(found, "InputType", _INPUT_TYPES)
 
     def item_batcher(self, node: Node, name: str) -> ItemBatcher | None:
         """How items are put together."""
@@ -70,7 +81,9 @@ class MapParts(Parts):
         if not isinstance(node, Mapping):
             return ABSENT
         if (found := node.get(field)) is not None:
-            return self.count(found, field) if self.language == "JSONata" else plain(found)
+            return (
+                self.count(found, field) if self.language == "JSONata" else self.whole(found, field)
+            )
         found = node.get(f"{field}Path")
         return ABSENT if found is None else self.reference(found, f"{field}Path")
 

@@ -82,7 +82,7 @@ class Parts(Values):
             condition = node.get("Condition")
             if condition is None:
                 self.error("AF121", "a rule has no `Condition`", node)
-            test: Json = self.template(condition, "Condition") if condition else False
+            test: Json = False if condition is None else self.condition(condition, "Condition")
         else:
             self._comparison(node, top=True)
             test = plain(node)

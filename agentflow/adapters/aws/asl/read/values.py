@@ -68,6 +68,24 @@ class Values:
             return False
         return value
 
+    def condition(self, node: Node, name: str) -> Json:
+        """What decides a rule in JSONata: true, false or an expression."""
+        if self._is_expression(node):
+            return self.template(node, name)
+        value = node.value if isinstance(node, Scalar) else None
+        if not isinstance(value, bool):
+            self.wrong(node, name, "true, false or an expression in {% %}")
+        return value
+
+    def collection(self, node: Node, name: str) -> Json:
+        """The items of a map: a list, an object, or an expression."""
+        if isinstance(node, Scalar) and not self._is_expression(node):
+            self.wrong(node, name, "a list, an object or an expression in {% %}")
+        return self.template(node, name)
+
+    def _is_expression(self, node: Node) -> bool:
+        return isinstance(node, Scalar) and jsonata.expression_in(node.value) is not None
+
     def query_language(self, node: Node, name: str) -> str:
         """The name of a query language."""
         return self.word(node, name, LANGUAGES)
@@ -113,6 +131,10 @@ class Values:
         """Whole seconds from 1."""
         return self._number(node, name, 1, MAX_SECONDS)
 
+    def whole(self, node: Node, name: str) -> Json:
+        """A whole number, which may be negative."""
+        return self._number(node, name, None, None)
+
     def count(self, node: Node, name: str) -> Json:
         """A whole number from 0."""
         return self._number(node, name, 0, None)
@@ -122,7 +144,7 @@ class Values:
         return self._number(node, name, 0, 100, whole=False)
 
     def _number(
-        self, node: Node, name: str, least: int, most: int | None, *, whole: bool = True
+        self, node: Node, name: str, least: int | None, most: int | None, *, whole: bool = True
     ) -> Json:
         value: Json = node.value if isinstance(node, Scalar) else None
         if self.language == "JSONata" and jsonata.expression_in(value) is not None:
@@ -132,11 +154,11 @@ class Values:
         if not is_number(value) or (whole and value != int(value)):
             expression = ", or an expression in {% %}" if self.language == "JSONata" else ""
             self.wrong(node, name, ("a whole number" if whole else "a number") + expression)
-            return least
-        if value < least or (most is not None and value > most):
+            return least or 0
+        if (least is not None and value < least) or (most is not None and value > most):
             upper = "" if most is None else f" and at most {most:,}"
             self.error("AF126", f"`{name}` is at least {least}{upper}", node, label=f"got {value}")
-            return least
+            return least or 0
         return int(value) if whole else value
 
     def timestamp(self, node: Node, name: str) -> str:

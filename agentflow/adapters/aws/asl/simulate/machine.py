@@ -35,6 +35,11 @@ _BODIES: Final[Bodies] = {
     model.Map: run_map,
     model.Parallel: run_parallel,
 }
+LONGEST: Final = 365 * 24 * 3600
+"""Seconds that an execution lasts at most, whatever its machine says.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html (2026-08).
+"""
 
 
 class Interpreter:
@@ -64,9 +69,8 @@ class Interpreter:
         )
         self._execution = execution
         execution.record("ExecutionStarted", input=self._input)
-        if self._machine.timeout_seconds is not None:
-            deadline = at + self._machine.timeout_seconds
-            self._effects.append(StartTimer(self._deadline, deadline))
+        seconds = min(self._machine.timeout_seconds or LONGEST, LONGEST)
+        self._effects.append(StartTimer(self._deadline, at + seconds))
         work = run_machine(self._machine, self._input, Place(execution, {}))
         strand = self._scheduler.start(work, self._ended)
         self._strand = strand
@@ -104,8 +108,7 @@ class Interpreter:
             self._close("FAILED", None, error.name, error.cause)
         else:
             self._close("SUCCEEDED", output, None, None)
-        if self._machine.timeout_seconds is not None:
-            self._effects.append(Cancel(self._deadline))
+        self._effects.append(Cancel(self._deadline))
 
     def _close(self, status: Status, output: Json, error: str | None, cause: str | None) -> None:
         execution = self._execution
