@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.catalog import Catalog
 from agentflow.runtime.exchange import unwanted_by
+from agentflow.runtime.journal import Journal
 from agentflow.runtime.journal.protocol import CANCEL, ENDED, Message, Record, StoredExecution
-from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.recovery import cancel_reason
 from agentflow.spec.load import Loaded
 

@@ -22,7 +22,7 @@ from agentflow.runtime.execution import POLL_SECONDS, Execution
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.host import Held, Host
 from agentflow.runtime.ids import checked_id
-from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.journal import Journal
 from agentflow.runtime.logs import LogBook, log_folder
 from agentflow.runtime.notices import Notice, Watcher
 from agentflow.runtime.settings import load_settings

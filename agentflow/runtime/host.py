@@ -23,6 +23,7 @@ from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Executor, Remembers
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
+from agentflow.runtime.journal import Journal
 from agentflow.runtime.journal.owner import owner_id
 from agentflow.runtime.journal.protocol import (
     CANCEL,
@@ -32,7 +33,6 @@ from agentflow.runtime.journal.protocol import (
     Record,
     StoredExecution,
 )
-from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.live import Live
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.machine import Machine

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from agentflow.errors import AgentFlowError
 from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.catalog import Catalog, start_row
+from agentflow.runtime.journal import Journal
 from agentflow.runtime.journal.protocol import Record, StoredExecution
 from agentflow.runtime.journal.starting import Start
-from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.machine.protocol import Started, payload
 from agentflow.spec.load import Loaded
 

@@ -15,8 +15,8 @@ from agentflow.errors import AgentFlowError, Json, Unavailable
 from agentflow.runtime.archive import Archive
 from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.bus import Bus
+from agentflow.runtime.journal import Journal
 from agentflow.runtime.journal.ownership import LEASE_SECONDS
-from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.orchestrator import Orchestrator
 
 log = logging.getLogger(__name__)

@@ -50,6 +50,22 @@ def test_offline_verbs_load_no_engine(project):
     assert not found & heavy - {"jsonschema"}
 
 
+def test_an_engine_without_the_packages_of_the_journal_says_what_to_install(project):
+    program = """
+import sys
+sys.modules["sqlalchemy"] = None
+sys.argv = ["agentflow", "run", "specs/gate.yaml", "--input", '{"gate": "x"}']
+from agentflow.cli import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (7, "")
+    assert "the journal needs the package sqlalchemy" in done.stderr
+    assert "[journal]" in done.stderr
+
+
 @pytest.mark.slow
 def test_help_takes_at_most_twelve_times_an_empty_python():
     def fastest(*arguments: str) -> float:
