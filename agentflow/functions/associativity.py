@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from copy import deepcopy
+from itertools import accumulate
 from typing import Any
 
 from agentflow.errors import Fault, Json
@@ -19,6 +21,9 @@ from agentflow.functions.portions import shown
 
 TRIED = 32
 """Values that are looked at."""
+_LEAST = 3
+_BYTES = 8 * 1024 * 1024
+"""How large the values that are looked at may be together, if there are more than the least."""
 _TOLERANCE = 1e-6
 """Sums of floats differ a little with the order; more is another result."""
 
@@ -29,13 +34,14 @@ def check_grouping(reduce: Callable[[list[Any]], Any], values: list[Any]) -> Non
     Raises:
         Fault: `NotAssociative` if the results differ, or the reduce cannot take what it gave.
     """
-    few = values[:TRIED]
+    few = _few(values)
     third = max(1, len(few) // 3)
-    whole = _again(reduce(list(few)))
-    parts = [_again(reduce(list(part))) for part in (few[:third], few[third:])]
+    # A reduce may write into what it is given, and it is given the values once more afterwards.
+    whole = _again(reduce(deepcopy(few)))
+    parts = [_again(reduce(deepcopy(part))) for part in (few[:third], few[third:])]
     try:
-        once_more = _again(reduce([whole]))
-        grouped = _again(reduce(list(parts)))
+        once_more = _again(reduce(deepcopy([whole])))
+        grouped = _again(reduce(deepcopy(parts)))
     except Stopped:
         raise
     except BaseException as error:
@@ -53,6 +59,12 @@ def check_grouping(reduce: Callable[[list[Any]], Any], values: list[Any]) -> Non
             {"values": shown(few), "at_once": shown(whole), "in_groups": shown(grouped)},
             None,
         )
+
+
+def _few(values: list[Any]) -> list[Any]:
+    """Some values, fewer of them if they are large arrays or tables."""
+    sizes = accumulate(getattr(value, "nbytes", 0) for value in values[:TRIED])
+    return values[: max(_LEAST, sum(size <= _BYTES for size in sizes))]
 
 
 def _again(value: Any) -> Any:

@@ -163,6 +163,12 @@ def add_arrays(values: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     return np.sum(values, axis=0)
 
 
+def add_into_first(values: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    for value in values[1:]:
+        values[0] += value
+    return values[0]
+
+
 def table_of(x: int) -> pa.Table:
     return pa.table({"x": [x], "square": [x * x]})
 

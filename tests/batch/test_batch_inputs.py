@@ -68,6 +68,11 @@ def test_functions_that_workers_cannot_import_are_refused(
         ({"chunk": 0}, "chunk=0 is not a whole number above zero"),
         ({"concurrency": -1}, "concurrency=-1"),
         ({"arity": 1}, "arity=1: a reduce combines at least two"),
+        ({"arity": 2.5}, "arity=2.5 is not a whole number"),
+        ({"retry": {"on": 5}}, "retry on=5 is no list of names"),
+        ({"retry": {"backoff": "2"}}, "retry backoff='2' is not a number"),
+        ({"retry": 2.5}, "retry=2.5 is no mapping"),
+        ({"id": 5}, "id=5 is no text"),
         ({"retry": {"attempts": 3}}, "retry: unknown key 'attempts'"),
         ({"retry": {"interval": "soon"}}, "retry interval='soon' is not a duration"),
         ({"retry": {"jitter": "some"}}, "retry jitter='some'"),
@@ -203,6 +208,12 @@ def test_lines_that_fail_are_numbered(inline: Map, data: Path) -> None:
     (failure,) = run.failures
     assert (failure.index, failure.input) == (1, "broken \ufffd")
     assert failure.error["name"] == "UnicodeDecodeError"
+
+
+def test_a_folder_is_no_file(inline: Map, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file matches") as caught:
+        inline(tmp_path, jobs.length)
+    assert f"{tmp_path}/*" in caught.value.help
 
 
 def test_no_file_is_an_error(inline: Map, tmp_path: Path) -> None:

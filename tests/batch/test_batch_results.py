@@ -219,6 +219,12 @@ def test_a_result_that_is_not_json_is_the_failure_of_its_item(inline: Map) -> No
     assert {failure.error["name"] for failure in run.failures} == {"InvalidOutput"}
 
 
+@pytest.mark.parametrize("chunk", [3, 10])
+def test_a_reduce_may_write_into_what_it_is_given(inline: Map, chunk: int) -> None:
+    run = inline(range(10), jobs.large_array_of, reduce=jobs.add_into_first, chunk=chunk, arity=2)
+    assert (run.result() == 45.0).all()
+
+
 # --- a reduce that is none --------------------------------------------------------------------
 
 

@@ -106,6 +106,8 @@ def map(
         arity=arity,
         resources=resources,
     )
+    if id is not None and not isinstance(id, str):
+        raise UsageError(f"id={id!r} is no text")
     if only_failed and id is None:
         raise UsageError("only_failed needs the id of the run whose items failed")
     place = find_root(Path.cwd()) if root is None else Path(root).resolve()

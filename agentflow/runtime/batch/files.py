@@ -8,6 +8,7 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import orjson
@@ -156,9 +157,10 @@ def files_source(pattern: str, split: Split) -> Files | LinesOfFiles:
         )
     files = _remote(pattern) if "://" in pattern else _local(pattern)
     if not files:
-        raise InputError(
-            f"no file matches {pattern!r}", help="give a path, a glob such as data/*.csv, or a URL"
-        )
+        remedy = "give a path, a glob such as data/*.csv, or a URL"
+        if "://" not in pattern and Path(pattern).is_dir():
+            remedy = f"it is a folder; {pattern.rstrip('/')}/* are the files in it"
+        raise InputError(f"no file matches {pattern!r}", help=remedy)
     if split == "lines":
         return LinesOfFiles(files, pattern)
     return Files(files, pattern, split)

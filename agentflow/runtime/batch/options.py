@@ -59,7 +59,7 @@ def options_of(
     Raises:
         UsageError: one of them is wrong.
     """
-    if arity < 2:
+    if _count("arity", arity) < 2:
         raise UsageError(f"arity={arity}: a reduce combines at least two results")
     return Options(
         None if chunk == "auto" else _count("chunk", chunk),
@@ -100,8 +100,10 @@ def _retry(given: int | Mapping[str, Any] | None) -> Retry | None:
     _known("retry", given, Retry)
     values = dict(given)
     if "on" in values:
-        on = values["on"]
-        values["on"] = (on,) if isinstance(on, str) else tuple(on)
+        values["on"] = _names(values["on"])
+    backoff = values.get("backoff", 1)
+    if isinstance(backoff, bool) or not isinstance(backoff, (int, float)) or not backoff >= 1:
+        raise UsageError(f"retry backoff={backoff!r} is not a number of 1 or more")
     for name in ("interval", "max_interval"):
         if name in values and values[name] != 0:
             values[name] = _seconds(f"retry {name}", values[name])
@@ -110,6 +112,14 @@ def _retry(given: int | Mapping[str, Any] | None) -> Retry | None:
     if values.get("jitter", "none") not in ("full", "none"):
         raise UsageError(f"retry jitter={values['jitter']!r}: choose `full` or `none`")
     return Retry(**values)
+
+
+def _names(given: object) -> tuple[str, ...]:
+    """The names of errors, of which there may be a single one."""
+    names = (given,) if isinstance(given, str) else given
+    if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    raise UsageError(f"retry on={given!r} is no list of names of errors")
 
 
 def _tolerate(given: float | str) -> float | int:
@@ -145,6 +155,8 @@ def _resources(given: Mapping[str, Any] | None) -> Resources | None:
 
 
 def _known(option: str, given: Mapping[str, Any], kind: type[Retry | Resources]) -> None:
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{option}={given!r} is no mapping")
     names = [field.name for field in fields(kind)]
     for name in given:
         if name not in names:
