@@ -116,13 +116,12 @@ class Killer:
 
     def _deal(self, group: asyncio.TaskGroup) -> None:
         """One fault, of a kind for which there is something to hit now."""
-        if self.targets.ray in self._busy:
-            return  # all that there is comes up anew
+        comes_anew = self.targets.ray in self._busy  # and all that hangs on it
         seen = self.counts()
         is_late = self._share >= _LATE
         possible = {
             kind: subjects
-            for kind in FAULTS
+            for kind in (_OF_SERVERS if comes_anew else FAULTS)
             if (subjects := self._free(kind, is_due=is_late and kind.name not in seen))
         }
         if possible:
@@ -344,3 +343,5 @@ FAULTS = (
     Kind("Redis SIGSTOP", "redis", 2, _redis, _freeze_server(5)),
     Kind("Redis FLUSHALL", "redis", 2, _redis, _flush_redis),
 )
+
+_OF_SERVERS = tuple(kind for kind in FAULTS if kind.of in {"postgres", "redis"})
