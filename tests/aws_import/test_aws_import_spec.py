@@ -6,30 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from agentflow.adapters.aws import trial
 from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.foreign import NATIVE
 from agentflow.adapters.aws.imports import Mapped, import_machine
-from agentflow.adapters.target import Options
-from agentflow.errors import Diagnostic, Fault, Json, SpecError
+from agentflow.errors import Diagnostic, Json, SpecError
 from agentflow.functions.invoke import prepare
 from agentflow.runtime.engine import Engine
 from agentflow.spec.load import loads
 from agentflow.spec.write import to_yaml
 from tests.asl.cases import CORPUS, Case, load
-from tests.aws_import.cases import EPOCH, ROOT, as_workflow
-from tests.aws_import.test_aws_import_semantics import (
-    ECHO,
-    FAIL,
-    MACHINES,
-    World,
-    catch,
-    essence,
-    machine,
-    service_name,
-    task,
-    theirs,
-)
+from tests.aws_import.cases import ROOT, as_workflow
+from tests.aws_import.machines import ECHO, FAIL, MACHINES, catch, machine, task
+from tests.aws_import.worlds import compiled, essence, theirs
 
 
 def imported(definition: Json, **functions: Mapped) -> str:
@@ -244,30 +232,9 @@ def test_an_imported_case_reads_back_as_it_was_written() -> None:
 @pytest.mark.parametrize("name", MACHINES)
 def test_an_imported_machine_compiled_back_does_the_same(name: str) -> None:
     definition, data = MACHINES[name]
-    known = {each: Mapped(f"lambdas.{each}", ("event",), ("event",)) for each in FUNCTIONS}
-    loaded = loads(imported(definition, **known))
-    here = World()
-
-    def answer(function: str, arguments: Json, step: str) -> Json:
-        name = function.removeprefix("lambdas.")
-        try:
-            return here.functions[name](arguments["event"])
-        except Exception as error:
-            raise Fault(type(error).__name__, str(error)) from None
-
-    back = trial.run(
-        loaded, data, answer, {}, options=Options(), execution="made", started_at=EPOCH
-    )
-    (status, wanted), there = theirs(definition, data)
-    assert back.status == status
-    found = back.output
-    if status != "succeeded":
-        found = service_name(back.error["name"])
+    (wanted, there), (found, here) = theirs(definition, data), compiled(definition, data)
     assert essence(found) == essence(wanted)
     assert here.calls == there.calls
-
-
-FUNCTIONS = ("check", "flaky", "moody", "count")
 
 
 @pytest.mark.parametrize("executor", ["inline", pytest.param("ray", marks=pytest.mark.slow)])

@@ -17,7 +17,7 @@ from agentflow.errors import Json
 from agentflow.spec.load import Loaded, loads
 from agentflow.spec.write import to_yaml
 from tests.aws_import.cases import EPOCH
-from tests.aws_import.test_aws_import_semantics import catch, machine
+from tests.aws_import.machines import catch, machine
 
 QUEUE = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
 FOREIGN = "agentflow.adapters.aws.foreign"

@@ -19,7 +19,7 @@ from agentflow.adapters.aws.asl.intrinsics.syntax import Argument, Call, Literal
 from agentflow.adapters.aws.asl.jsonata import expression_in
 from agentflow.adapters.aws.asl.jsonpath import Path
 from agentflow.adapters.aws.asl.jsonpath.syntax import Indexes, Names
-from agentflow.adapters.aws.imports.terms import expression, member, quoted
+from agentflow.adapters.aws.imports.terms import expression, member, quoted, source_of
 from agentflow.errors import MAX_INTEGER, Json, Span
 from agentflow.spec.expressions.template import Template
 
@@ -161,12 +161,20 @@ def _payload(template: Json, sight: Sight) -> Template:
         return [_payload(item, sight) for item in template]
     if not isinstance(template, dict):
         return template
-    return {
+    found: dict[str, Template] = {
         key.removesuffix(".$"): expression(_value(item, sight), sight.span)
         if key.endswith(".$")
         else _payload(item, sight)
         for key, item in template.items()
     }
+    return _keyed(found, sight)
+
+
+def _keyed(found: dict[str, Template], sight: Sight) -> Template:
+    """An object; as an expression if a key holds a symbol, where a template's key cannot."""
+    if any("${" in key for key in found):
+        return expression(source_of(found), sight.span)
+    return found
 
 
 def _call(call: Call, sight: Sight) -> str:
@@ -215,7 +223,7 @@ _WHOLE: Final = frozenset(
 
 def _resolved(template: Json, sight: Sight) -> Template:
     if isinstance(template, dict):
-        return {key: _resolved(item, sight) for key, item in template.items()}
+        return _keyed({key: _resolved(item, sight) for key, item in template.items()}, sight)
     if isinstance(template, list):
         return [_resolved(item, sight) for item in template]
     found = expression_in(template)

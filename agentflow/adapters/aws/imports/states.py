@@ -184,13 +184,14 @@ def _delay(w: Writing, state: Wait, sight: Sight) -> Template:
     kind = "moment" if is_time else "seconds"
     if isinstance(setting, Reference):
         value = w.path(setting.path, sight, kind)
-    elif expression_in(setting) is None:
-        if not is_time:
-            assert isinstance(setting, int | float)
-            return float(setting)
-        return timestamps.render(timestamps.parse(setting) or 0.0)
-    else:
+    elif expression_in(setting) is not None:
         value = w.resolved(setting, sight, kind)
+    elif isinstance(setting, int | float):
+        return float(setting)
+    elif (at := timestamps.parse(setting)) is not None:
+        return timestamps.render(at)
+    else:  # a symbol, which a deployment replaces by a text
+        return w.call(f"check {kind}", kind, {"value": setting})
     language = None if state.query_language == "JSONPath" else state.query_language
     return w.call(f"check {kind}", kind, {"value": value, "language": language})
 

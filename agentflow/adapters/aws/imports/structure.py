@@ -186,7 +186,7 @@ class _Sequences:
         span = self._shape.machine.states[name].span
         if not success[0]:
             catches = tuple(
-                _catch(handler, inner)
+                _catch(handler, inner if inner or handler.steps else [self._nothing(name, span)])
                 for handler, (inner, _) in zip(lowered.handlers, ways, strict=True)
             )
             return [lowered.risky(catches)]
@@ -199,6 +199,12 @@ class _Sequences:
         test = expression(f"not {caught}", span)
         rest = self._step(f"{name} rest", Switch((Case(test, Block(tuple(success[0]))),)), span)
         return [before, lowered.risky(catches), rest]
+
+    def _nothing(self, name: str, span: Span) -> Step:
+        """What a handler does that only goes on: a block has a step."""
+        return self._step(
+            f"{name} mark", Set({self._shape.namer.fresh(f"{name} caught"): True}), span
+        )
 
     def _end(self, each: Exit, span: Span) -> Steps:
         if each.fails:

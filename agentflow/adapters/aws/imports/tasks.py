@@ -109,6 +109,14 @@ def _limit(w: Writing, setting: Setting, sight: Sight) -> Duration | None:
     if isinstance(setting, Reference):
         found = w.path(setting.path, sight, "timeout")
         return found if isinstance(found, Expression) else None
+    if isinstance(setting, str) and expression_in(setting) is None:
+        w.book.refuse(
+            f"the time limit of `{w.state.name}` is `{setting}`",
+            w.span,
+            "a deployment puts the number in, and a workflow needs it before",
+            "put the number in, and import again",
+        )
+        return None
     if expression_in(setting) is None:
         return float(setting)
     found = w.resolved(setting, sight, "timeout")

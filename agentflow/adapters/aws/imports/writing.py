@@ -47,6 +47,17 @@ class Book:
         self.refused.append(Diagnostic(_CODE, what, span, why, remedy))
 
 
+def _symbol_as_key(template: Template) -> str | None:
+    """A key that a deployment puts in, wherever it is in a template."""
+    if isinstance(template, dict):
+        found = (each if "${" in each else _symbol_as_key(template[each]) for each in template)
+    elif isinstance(template, list):
+        found = (_symbol_as_key(each) for each in template)
+    else:
+        return None
+    return next((each for each in found if each), None)
+
+
 class Writing:
     """The steps of one state, as they come."""
 
@@ -89,6 +100,13 @@ class Writing:
     def call(self, wanted: str, function: str, arguments: dict[str, Template]) -> Expression:
         """The result of a function of `foreign`."""
         given = {key: each for key, each in arguments.items() if each is not None}
+        if symbol := _symbol_as_key(given):
+            self.book.refuse(
+                f"`{self.state.name}` has the key `{symbol}` in what only AWS evaluates",
+                self.span,
+                "a deployment puts the name in, and a spec has no keys that are computed",
+                "put the name in, and import again",
+            )
         call = Call(f"{foreign.MODULE}.{function}", given, self.span)
         return self.expression(self.add(f"{self.state.name} {wanted}", call))
 
