@@ -205,3 +205,20 @@ def test_texts_are_quoted_as_the_service_got_or_wrote_them() -> None:
     outcome = simulate({"StartAt": "Shape", "States": states}, {"x": [1, 2]})
 
     assert str(outcome.cause).endswith('in the input \'{"a":{"x":[1,2]},"b":1}\'')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "States.MathAdd($.huge, 1)",
+        "States.MathRandom(1, $.huge)",
+        "States.ArrayRange(1, $.large, 1)",
+        "States.ArrayGetItem($.a, $.huge)",
+        "States.ArrayPartition($.a, $.huge)",
+    ],
+)
+def test_a_number_beyond_all_ranges_is_an_argument_that_does_not_fit(text: str) -> None:
+    data = Data({"huge": 10**400, "large": 1e308, "a": [1]})
+
+    with pytest.raises(EvaluationError, match="Invalid arguments in States"):
+        intrinsics.evaluate(intrinsics.parse(text), data, random.Random(1))

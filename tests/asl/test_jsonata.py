@@ -199,3 +199,8 @@ def test_any_text_is_a_value_an_error_or_refused(text: str) -> None:
         return
     with contextlib.suppress(EvaluationError):
         query(text)
+
+
+@pytest.mark.parametrize("number", [10**400, float("inf")])
+def test_numbers_beyond_the_range_of_doubles_are_infinite(number: Any) -> None:
+    assert query("$n", n=number) == "Infinity"

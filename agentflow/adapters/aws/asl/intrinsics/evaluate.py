@@ -46,8 +46,8 @@ def _result(call: Call, data: Data, chance: Chance) -> Json:
                 return math_random(chance, *arguments)
             case name:
                 return FUNCTIONS[name](*arguments)
-    except ArgumentError as error:
-        detail = f": {error}" if str(error) else ""
+    except (ArgumentError, OverflowError) as error:
+        detail = f": {error}" if isinstance(error, ArgumentError) and str(error) else ""
         raise ArgumentError(f"Invalid arguments in States.{call.name}{detail}") from None
 
 

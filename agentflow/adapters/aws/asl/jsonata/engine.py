@@ -124,8 +124,15 @@ def _inward(value: Json) -> Any:
         return {key: _inward(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_inward(item) for item in value]
-    # Numbers are doubles: beyond 2**53 an integer is rounded when an expression reads it.
-    return float(value) if type(value) is int and abs(value) > MAX_INTEGER else value
+    return _rounded(value) if type(value) is int and abs(value) > MAX_INTEGER else value
+
+
+def _rounded(value: int) -> float:
+    """Numbers are doubles: beyond 2**53 an integer is rounded when an expression reads it."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _outward(value: Any) -> Json | Absent:

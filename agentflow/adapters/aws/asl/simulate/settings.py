@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from agentflow.adapters.aws.asl import template, timestamps
 from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME, EvaluationError
 from agentflow.adapters.aws.asl.jsonata import expression_in
@@ -9,6 +11,8 @@ from agentflow.adapters.aws.asl.model import Map, Reference, Setting, Wait
 from agentflow.adapters.aws.asl.simulate.execution import Visit
 from agentflow.adapters.aws.asl.values import Absent, is_number, kind, shown, text
 from agentflow.errors import Json
+
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 def expect(value: Json, expected: str, written: Json, field: str) -> None:
@@ -62,9 +66,10 @@ def _number(
 
 def _parsed(value: Json) -> float | None:
     """A number, or a text that is one."""
+    written = isinstance(value, str) and _NUMBER.fullmatch(value)
     try:
-        return float(value) if is_number(value) or isinstance(value, str) else None
-    except ValueError:
+        return float(value) if is_number(value) or written else None
+    except OverflowError:
         return None
 
 
