@@ -119,11 +119,11 @@ def compiled(definition: Json, input: Json) -> tuple[Json, World]:
     return _told(ended.status, ended.output, ended.error), world
 
 
-def _calls(world: World) -> Callable[[str, Json, str], Json]:
-    def answer(function: str, arguments: Json, step: str) -> Json:
+def _calls(world: World) -> Callable[[str, Json, Any], Json]:
+    def answer(function: str, arguments: Json, about: Any) -> Json:
         module, _, name = function.rpartition(".")
         if module != "lambdas":
-            return call(function, arguments, step)
+            return call(function, arguments, about)
         try:
             return world.functions[name](arguments["event"])
         except Exception as error:
