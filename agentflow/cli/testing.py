@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -117,10 +117,12 @@ class Side:
         """Calls the project's functions, and counts."""
         lock = threading.Lock()
 
-        def call(function: str, arguments: Json, step: str) -> Json:
+        def call(function: str, arguments: Json, context: Context) -> Json:
             with lock:
                 self.calls[function, json.dumps(self.anonymous(arguments), sort_keys=True)] += 1
-            return _called(function, str(root), arguments, Context(self.execution, step=step))
+            # A child execution has a name of its own in a cloud only.
+            known = replace(context, execution_id=self.execution)
+            return _called(function, str(root), arguments, known)
 
         return call
 

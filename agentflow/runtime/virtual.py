@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from agentflow.errors import Fault, Json, fault_value
+from agentflow.functions.context import Context
+from agentflow.runtime.executors.calls import item_key
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine import protocol as p
 
 if TYPE_CHECKING:
     from agentflow.spec.load import Loaded
 
-Call: TypeAlias = Callable[[str, Json, str], Json]
-"""Calls a function by its import path, with its arguments, for a step; a stream gives the list of
-its values. Raises Fault."""
+Call: TypeAlias = Callable[[str, Json, Context], Json]
+"""Calls a function by its import path, with its arguments; a stream gives the list of its values.
+Raises Fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +89,19 @@ class _Clock:
 def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> Iterator[p.Event]:
     match command:
         case p.Invoke(key, attempt, function, arguments):
-            told = _called(world, function, arguments, key)
+            told = _called(world, function, arguments, key, attempt)
             if "error" in told:
                 yield p.CallFailed(now, key, attempt, told["error"])
             else:
                 yield p.CallCompleted(now, key, attempt, told["value"])
         case p.InvokeBatch(key, attempt, function, calls):
-            outcomes = [_called(world, function, each, key) for each in calls]
+            outcomes = [
+                _called(world, function, each, item_key(key, n), attempt)
+                for n, each in enumerate(calls)
+            ]
             yield p.BatchCompleted(now, key, attempt, outcomes, 0.01)
         case p.OpenStream(key, attempt, function, arguments):
-            told = _called(world, function, arguments, key)
+            told = _called(world, function, arguments, key, attempt)
             if "error" in told:
                 yield p.CallFailed(now, key, attempt, told["error"])
             else:
@@ -114,9 +119,12 @@ def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> It
             return
 
 
-def _called(world: World, function: str, arguments: Json, step: str) -> dict[str, Json]:
+def _called(
+    world: World, function: str, arguments: Json, step: str, attempt: int
+) -> dict[str, Json]:
     try:
-        return {"value": world.call(function, arguments, step)}
+        context = Context(world.execution, step=step, attempt=attempt)
+        return {"value": world.call(function, arguments, context)}
     except Fault as fault:
         return {"error": fault.value()}
 

@@ -59,9 +59,9 @@ def as_workflow(case: Case) -> Loaded:
     return loads(to_yaml(imported.workflow), root=ROOT, functions=False)
 
 
-def call(function: str, arguments: Json, step: str) -> Json:
+def call(function: str, arguments: Json, context: Context) -> Json:
     """Call a function as workers do."""
-    outcome = invoke(function, str(ROOT), arguments, Context("execution", step=step))
+    outcome = invoke(function, str(ROOT), arguments, context)
     if outcome.error is not None:
         told = outcome.error
         raise Fault(told["name"], told["message"], data=told["data"], cause=told["cause"])

@@ -140,7 +140,8 @@ def _handler(case: Case) -> TaskHandler:
             return theirs(task)
         try:
             if "function" in event:
-                return call(event["function"], event["arguments"], event["step"])
+                about = Context("execution", step=event["step"], attempt=event["attempt"])
+                return call(event["function"], event["arguments"], about)
             return Helper().answer(event, Context("execution"))
         except Fault as fault:
             report = {"errorMessage": text(fault.value()), "errorType": fault.name}

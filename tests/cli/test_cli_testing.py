@@ -72,6 +72,26 @@ def test_messages_are_given_by_name(agentflow):
     assert agentflow(*arguments, "--messages", "5").code == 3
 
 
+@pytest.mark.parametrize("option", ["distributed=false", "distributed=true", "results=lake/maps"])
+def test_functions_see_their_attempts_and_their_places(agentflow, option):
+    Path("functions/tried.py").write_text(
+        "from agentflow import Context\n"
+        "def place(n: int, context: Context) -> list:\n"
+        "    if context.attempt < n: raise RuntimeError('not yet')\n"
+        "    return [context.step, context.attempt]\n"
+        "def join(items: list) -> list:\n"
+        "    return [each for item in items for each in item]\n"
+    )
+    Path("specs/tried.yaml").write_text(
+        "workflow: tried\ndo:\n  - id: places\n    map: [1, 2, 1]\n    as: n\n"
+        "    call: functions.tried.place\n    with: {n: '${ n }'}\n    batch: 2\n"
+        "    retry: {max_attempts: 2, interval: 0s}\n    reduce: {call: functions.tried.join}\n"
+    )
+    told = agentflow(*TEST, "--option", option, "--json").json
+    assert told["differences"] == []
+    assert told["aws"]["output"] == [*("places[0]", 1), *("places[1]", 2), *("places[2]", 1)]
+
+
 def test_a_target_that_cannot_be_simulated_is_a_wrong_use(agentflow):
     refused = agentflow("test", "specs/tried.yaml", "--target", "gcp")
     assert refused.code == 2

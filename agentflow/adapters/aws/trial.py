@@ -23,8 +23,8 @@ from agentflow.functions.hosts import many
 if TYPE_CHECKING:
     from agentflow.spec.load import Loaded
 
-Call: TypeAlias = Callable[[str, Json, str], Json]
-"""Calls a function by its import path, with its arguments, for a step. Raises Fault."""
+Call: TypeAlias = Callable[[str, Json, Context], Json]
+"""Calls a function by its import path, with its arguments. Raises Fault."""
 
 _SUFFIX: Final = ".asl.json"
 
@@ -105,10 +105,11 @@ def _handler(
 
 
 def _answer(event: dict[str, Any], call: Call, helper: Helper) -> Json:
-    context = Context(step=str(event.get("step", "")))
+    about = (str(event.get("execution", "")), "", str(event.get("step", "")))
+    context = Context(*about, int(event.get("attempt", 1)))
 
     def called(arguments: Json, context: Context) -> Json:
-        return call(event["function"], arguments, context.step)
+        return call(event["function"], arguments, context)
 
     match event:
         case {"function": _, "batch": dict(asked)}:
@@ -118,4 +119,4 @@ def _answer(event: dict[str, Any], call: Call, helper: Helper) -> Json:
             return many.reduced(asked, found, context, called, helper.fill)
         case {"function": _}:
             return called(event["arguments"], context)
-    return helper.answer(event, Context())
+    return helper.answer(event, context)

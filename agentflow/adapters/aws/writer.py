@@ -32,7 +32,7 @@ from agentflow.spec.expressions.infer import infer_template
 from agentflow.spec.expressions.template import Template
 from agentflow.spec.expressions.tree import free_names
 from agentflow.spec.expressions.types import ANY, Type
-from agentflow.spec.model import Block, Set, Step, Workflow
+from agentflow.spec.model import Block, Map, Set, Step, Try, Workflow
 from agentflow.spec.survey import steps
 
 WriteStep: TypeAlias = "Callable[[Writer, Step, Names, After], None]"
@@ -97,10 +97,12 @@ class Writer:
         """Write one step, and bind its result if somebody reads it."""
         outer, self.path = (self.path, self.within), self.path.step(step.id)
         own: tuple[str, ...] = ()
-        if self.within is not None and is_same(self.within, step):
-            # A pass put the step inside another one, which has its name and takes its result.
+        around = self.within
+        is_part = around is not None and is_same(around, step)  # the outer one takes its result
+        if around is not None and (is_part or _is_body(around, step)):
+            # A pass put the step inside another one, whose place it has.
             self.path = outer[0]
-        elif step.id in self.read and after.label is not None:
+        if not is_part and step.id in self.read and after.label is not None:
             own = (self.variables.take(step.id, self.depth),)
         self.within = step
         self._check(step)
@@ -361,6 +363,13 @@ class Writer:
 def is_same(outer: Step, inner: Step) -> bool:
     """Whether a step inside another is the same to the author: a pass took the two apart."""
     return outer.id == inner.id and outer.span == inner.span
+
+
+def _is_body(outer: Step, inner: Step) -> bool:
+    """Whether a pass put a map among steps that combine its results: items keep their places."""
+    return (
+        isinstance(outer.action, Try) and isinstance(inner.action, Map) and outer.span == inner.span
+    )
 
 
 def transient(names: tuple[str, ...] = faults.TRANSIENT) -> State:
