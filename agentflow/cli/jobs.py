@@ -98,7 +98,8 @@ def carry(url: str, request: Request, manner: Manner, *, detach: bool = False) -
             _note(manner, f"job {job} at {url} carries {request.execution} already")
         else:
             job = _submit(jobs, request, _flags(manner))
-            _note(manner, f"job {job} at {url}  execution {request.execution}")
+            what = "fork of" if request.verb == "fork" else "execution"
+            _note(manner, f"job {job} at {url}  {what} {request.execution}")
             _warn_of_file(manner)
         if detach:
             return _detached(job, request, manner)
