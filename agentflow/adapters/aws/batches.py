@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentflow.adapters.aws import jsonata
 from agentflow.adapters.aws.calls import RESULT, is_recorded
 from agentflow.adapters.aws.control import choice
 from agentflow.adapters.aws.flow import After, Region
@@ -124,8 +125,9 @@ def _judge(w: Writer, child: _Child, retry: Retry | None, again: Label) -> None:
         factor = "$random() * " if retry.jitter == "full" else ""
         if retry.interval:
             pause = f"{{% $ceil({factor}${child.delay}) %}}"
-            w.add(w.name("pause"), {"Type": "Wait", "Seconds": pause, "Next": (begin := Label())})
-            w.scope.place(begin)
+            waited = Label()
+            w.add(w.name("pause"), {"Type": "Wait", "Seconds": pause, "Next": waited})
+            w.scope.place(waited)
         settled = f"$filter(${child.outcomes}, function($o) {{ $exists($o.again) = false }})"
         left = f"$filter(${child.pending}, function($p) {{ $p.index in $places }})"
         longer = f"$min([${child.delay} * {retry.backoff!r}, {retry.max_interval!r}])"
@@ -160,13 +162,11 @@ def _lost(w: Writer, map_: Map, child: _Child, retry: Retry | None, after: After
     w.scope.place(alone)
     name = w.name("alone")
     with w.inner() as scope:
-        failed = Region(w.variable("failure"))
+        failed, item, one = Region(w.variable("failure")), w.variable("item"), Label()
+        w.assign({item: "{% $states.input %}"}, one, "one")
+        w.scope.place(one)
         with w.handled(failed, None):
-            call = _invocation(w, map_, child, "[$states.input]", retry)
-            item = w.variable("item")
-            begin = Label()
-            w.assign({item: "{% $states.input %}"}, begin, "one")
-            w.scope.place(begin)
+            call = _invocation(w, map_, child, f"[${item}]", retry)
             w.add(w.name("call"), {**call, "Output": query(RESULT), "End": True, **w.catch()})
         w.receive(failed)
         told = _failures(f"[${item}]", f"${failed.error}", retry)
@@ -189,7 +189,7 @@ def _failures(items: str, error: str, retry: Retry | None) -> str:
     """Outcomes of items that all failed with one error."""
     failure = f"{{'index': $p.index, 'failure': {error}}}"
     if retry is not None:
-        marked = f"$merge([{failure}, {{'again': true}}])"
-        is_one = "true" if "*" in retry.on else f"{error}.name in {list(retry.on)!r}"
-        failure = marked if is_one == "true" else f"{is_one} ? {marked} : {failure}"
+        again = f"$merge([{failure}, {{'again': true}}])"
+        named = f"{error}.name in {jsonata.literal(list(retry.on))}"
+        failure = again if "*" in retry.on else f"{named} ? {again} : {failure}"
     return query(f"$append([], $map({items}, function($p) {{ {failure} }}))")
