@@ -108,7 +108,7 @@ def carry(url: str, request: Request, manner: Manner, *, detach: bool = False) -
         return _leave(jobs, job, request, manner)
     except Unavailable as error:
         if job is not None:
-            error.help = f"job {job} may go on; {request.again}, which finds it or goes on"
+            error.help = f"job {job} may go on; {request.again}: it finds the job, or goes on"
         raise
     return _report(ended, "".join(written), job, request, manner)
 
@@ -147,10 +147,8 @@ def _carrying(jobs: Jobs, request: Request) -> str | None:
                     )
                 return job.id
         case "resume":  # whoever carries it: to resume it is to see it through
-            verbs = ("resume", "retry")
-            for job in jobs.open(
-                request.execution, *(f"{verb}-{request.execution}" for verb in verbs)
-            ):
+            id = request.execution
+            for job in jobs.open(id, f"resume-{id}", f"retry-{id}"):
                 return job.id
         case _:
             for job in jobs.open(request.name):
