@@ -241,6 +241,11 @@ def test_work_of_another_service_is_written_as_it_was() -> None:
     ("resource", "arguments"),
     [
         pytest.param(QUEUE, {"QueueUrl": "q", "MessageBody": {"t.$": "$$.Task.Token"}}, id="queue"),
+        pytest.param(
+            QUEUE,
+            {"MessageBody": {"t.$": "States.Format('{}-{}', $$.Task.Token, $.colour)"}},
+            id="token in JSONPath",
+        ),
         pytest.param(ACTIVITY, {"colour.$": "$.colour"}, id="activity"),
     ],
 )
@@ -250,7 +255,11 @@ def test_a_task_that_waits_is_one_task_again(resource: str, arguments: Json) -> 
     (written,) = [state for state in states_of(there) if state["Type"] == "Task"]
     assert written["Resource"] == resource
     assert written["TimeoutSeconds"] == 60
-    if resource == QUEUE:
+    if "Arguments" not in written:
+        assert written["Parameters"]["MessageBody"] == {
+            "t.$": "States.Format('{}-{}', $$.Task.Token, $.data.colour)"
+        }
+    elif resource == QUEUE:
         assert written["Arguments"]["MessageBody"] == {"t": "{% $states.context.Task.Token %}"}
 
     def handle(call: TaskCall) -> None:
@@ -258,6 +267,27 @@ def test_a_task_that_waits_is_one_task_again(resource: str, arguments: Json) -> 
         call.callback.succeed({"painted": True})
 
     assert ending(there, {"colour": "red"}, handle)[:2] == ["SUCCEEDED", {"painted": True}]
+
+
+def test_a_token_inside_jsonata_is_the_service_s_own() -> None:
+    task = {
+        "Type": "Task",
+        "Resource": QUEUE,
+        "Arguments": {"MessageBody": "{% 'token ' & $states.context.Task.Token %}"},
+        "End": True,
+    }
+    there = definition(imported(jsonata(A=task)))
+    seen: list[str] = []
+
+    def handle(call: TaskCall) -> None:
+        assert call.callback is not None
+        assert call.token is not None
+        seen.append(call.arguments["MessageBody"].removeprefix("token "))
+        assert seen == [call.token]
+        call.callback.succeed("done")
+
+    assert ending(there, {}, handle)[:2] == ["SUCCEEDED", "done"]
+    assert len(seen) == 1
 
 
 REFUSED = {

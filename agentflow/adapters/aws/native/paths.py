@@ -13,7 +13,7 @@ from agentflow.errors import Json
 
 DATA, CONTEXT, VARIABLES = "data", "around", "variables"
 _PART: Final = re.compile(
-    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![\w$.])\$(?!\{)(\$|[^\W\d]\w*)?"""
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![\w$.])\$(?!\{|\$\.Task\.Token)(\$|[^\W\d]\w*)?"""
 )
 
 

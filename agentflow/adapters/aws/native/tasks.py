@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agentflow.adapters.aws.asl.resources import refused_by_express
 from agentflow.adapters.aws.calls import policies, seconds
 from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import State
+from agentflow.adapters.aws.native import paths, queries
+from agentflow.adapters.aws.native.inputs import catch, ending, give
+from agentflow.adapters.aws.native.languages import JSONPATH
 from agentflow.adapters.aws.native.terms import literal
-from agentflow.adapters.aws.native.tokens import TOKEN
-from agentflow.adapters.aws.templates import can_fail
+from agentflow.adapters.aws.native.tokens import EVALUATED, TOKEN
+from agentflow.adapters.aws.templates import Templates, can_fail
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import LAMBDA, Writer, transient
 from agentflow.errors import Json
-from agentflow.spec.expressions.template import Expression, walk_names
+from agentflow.spec.expressions.template import Expression, Template, walk_names
 from agentflow.spec.expressions.tree import Name
 from agentflow.spec.expressions.types import STRING
 from agentflow.spec.model import Call, Step
@@ -24,14 +29,17 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     assert isinstance(step.action, Call)
     resource = str(literal(w, step, "resource"))
     names = _with_token(w, step, resource, names)
+    w.note(f"{resource} needs a permission in the role of the state machine that you add yourself")
+    _refuse_where_express_does(w, step, resource)
+    evaluated = step.action.arguments.get(EVALUATED)
+    if isinstance(evaluated, dict) and evaluated["language"] == "jsonpath":
+        _write_by_paths(w, step, names, after, evaluated)
+        return
     with w.templates(step, names) as templates:
-        given = step.action.arguments.get("arguments")
-        arguments: Json = {} if given is None else templates.value(given)
+        arguments = _arguments(templates, step.action.arguments)
         limit = seconds(step.timeout, templates)
     faulty = can_fail(arguments) or can_fail(limit)
     w.renames = w.renames or faulty or limit is not None
-    w.note(f"{resource} needs a permission in the role of the state machine that you add yourself")
-    _refuse_where_express_does(w, step, resource)
     state: State = {"Type": "Task", "Resource": resource, "Arguments": arguments}
     if limit is not None:
         state["TimeoutSeconds"] = limit
@@ -39,6 +47,48 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     if retries:
         state["Retry"] = retries
     w.add(w.name(), {**state, **w.ending(after, "{% $states.result %}"), **w.catch()})
+
+
+def _arguments(templates: Templates, given: Mapping[str, Template]) -> Json:
+    evaluated = given.get(EVALUATED)
+    if isinstance(evaluated, dict):
+        variables = evaluated.get("variables")
+        return queries.template(
+            evaluated["template"],
+            templates.text(evaluated.get("states", {})),
+            None if variables is None else templates.text(variables),
+        )
+    arguments = given.get("arguments")
+    return {} if arguments is None else templates.value(arguments)
+
+
+def _write_by_paths(
+    w: Writer, step: Step, names: Names, after: After, given: dict[str, Template]
+) -> None:
+    """A Task in JSONPath, whose template reads the token of the service."""
+    around = given.get(paths.CONTEXT)
+    if isinstance(around, dict):
+        rest = {key: each for key, each in around.items() if key != "Task"}
+        given = {**given, paths.CONTEXT: rest}
+    template = given["template"]
+    if give(w, step, names, given):
+        template = paths.payload(template)
+    with w.templates(step, names) as templates:
+        limit = seconds(step.timeout, templates)
+    if isinstance(limit, str):
+        _refuse(w, step, "its time limit is computed")
+    w.renames = w.renames or limit is not None
+    state: State = {
+        "Type": "Task",
+        "QueryLanguage": JSONPATH,
+        "Resource": literal(w, step, "resource"),
+        "Parameters": template,
+    }
+    if limit is not None:
+        state["TimeoutSeconds"] = limit
+    if retries := policies(w, step.retry, faulty=False):
+        state["Retry"] = retries
+    w.add(w.name(), {**state, **ending(after, "$"), **catch(w)})
 
 
 def _with_token(w: Writer, step: Step, resource: str, names: Names) -> Names:
@@ -50,7 +100,8 @@ def _with_token(w: Writer, step: Step, resource: str, names: Names) -> Names:
         if waits or step.action.function.endswith(".activity"):
             _refuse(w, step, "no step right after it listens for its token")
         return names
-    read = {name for name, _ in walk_names(step.action.arguments.get("arguments"))}
+    given = step.action.arguments
+    read = {name for name, _ in walk_names([given.get("arguments"), given.get(EVALUATED)])}
     if waits and token.tree.name not in read:
         _refuse(w, step, "its token is read in a step before it")
     inner = names.inner()

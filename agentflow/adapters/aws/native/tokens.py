@@ -10,14 +10,19 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from agentflow.adapters.aws import calls
+from agentflow.adapters.lowering.rewriting import expressions
 from agentflow.spec.expressions.template import Expression
+from agentflow.spec.expressions.tree import free_names
 from agentflow.spec.model import Block, Call, Listen, Step, Workflow
 from agentflow.spec.survey import steps
 
+EVALUATED: Final = "evaluated"
+"""The argument that holds the foreign expression which gives the arguments of the work."""
 TOKEN: Final = "token"  # noqa: S105 -- the name of an argument
 """The argument that tells the compiler which name stands for the token."""
 _TASK: Final = f"{calls.FOREIGN}task"
 _ACTIVITY: Final = f"{calls.FOREIGN}activity"
+_EVALUATIONS: Final = (f"{calls.FOREIGN}jsonata", f"{calls.FOREIGN}jsonpath")
 
 
 def fused(workflow: Workflow) -> Workflow:
@@ -50,6 +55,8 @@ def _fused(inside: list[Step]) -> tuple[Step, ...]:
         request, answer = inside[place - 1 : place + 1]
         if _asks(request) and _answers(answer) and request.when is None and answer.when is None:
             inside[place - 1 : place + 1] = [_one(request, answer)]
+            if place > 1 and _gives(inside[place - 2], inside[place - 1], inside):
+                inside[place - 2 : place] = [_evaluating(inside[place - 2], inside[place - 1])]
     return tuple(inside)
 
 
@@ -66,6 +73,30 @@ def _asks(step: Step) -> bool:
 
 def _answers(step: Step) -> bool:
     return isinstance(step.action, Listen) and isinstance(step.action.correlation, Expression)
+
+
+def _gives(before: Step, request: Step, inside: list[Step]) -> bool:
+    """Whether a step evaluates the arguments of a request, and nothing else reads them."""
+    evaluation, call = before.action, request.action
+    assert isinstance(call, Call)
+    if not isinstance(evaluation, Call) or evaluation.function not in _EVALUATIONS:
+        return False
+    arguments = call.arguments.get("arguments")
+    if not isinstance(arguments, Expression) or arguments.source != before.id:
+        return False
+    others = [step for step in inside if step is not request]
+    read = {name.name for each in expressions(others) for name in free_names(each.tree)}
+    return before.when is None and before.id not in read
+
+
+def _evaluating(before: Step, request: Step) -> Step:
+    evaluation, call = before.action, request.action
+    assert isinstance(evaluation, Call)
+    assert isinstance(call, Call)
+    kept = {key: each for key, each in call.arguments.items() if key != "arguments"}
+    language = evaluation.function.removeprefix(calls.FOREIGN)
+    given = {"language": language, **evaluation.arguments}
+    return replace(request, action=replace(call, arguments={**kept, EVALUATED: given}))
 
 
 def _one(request: Step, answer: Step) -> Step:

@@ -9,6 +9,7 @@ from agentflow.adapters.aws import foreign
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.native import paths, queries
+from agentflow.adapters.aws.native.inputs import ending, give, hand_over
 from agentflow.adapters.aws.native.languages import JSONPATH
 from agentflow.adapters.aws.native.tasks import write_evaluate, write_task
 from agentflow.adapters.aws.native.terms import literal
@@ -103,9 +104,8 @@ def _write_checked(write: Callable[[str, str], str]) -> _WriteCall:
 def _evaluated(w: Writer, step: Step, value: Json, after: After) -> None:
     """A state that evaluates something that may fail. A Pass cannot catch; a Parallel can."""
     if after.label is not None and not after.sinks:
-        after = After(
-            after.label, (w.variable(step.id),)
-        )  # what nobody reads can fail all the same
+        # What nobody reads can fail all the same.
+        after = After(after.label, (w.variable(step.id),))
     name = w.name()
     w.renames = w.renames or can_fail(value)
     state: State = {"Type": "Pass"}
@@ -121,41 +121,14 @@ def _evaluated(w: Writer, step: Step, value: Json, after: After) -> None:
 
 def _write_jsonpath(w: Writer, step: Step, names: Names, after: After) -> None:
     template = literal(w, step, "template")
-    moved = _given(w, step, names)
-    if moved:
+    if give(w, step, names, _call(step).arguments):
         template = paths.payload(template)
     whole = isinstance(template, dict)
     state: State = {"Type": "Pass", "Parameters": template if whole else {"value": template}}
     if not whole and after.label is None:
         state["OutputPath"] = "$.value"
     result = "$" if whole else "$.value"
-    w.add(w.name(), {**state, **_ending(after, result), "QueryLanguage": JSONPATH})
-
-
-def _given(w: Writer, step: Step, names: Names) -> bool:
-    """A state whose output is what paths are looked for in; whether roots are members of it."""
-    given = _call(step).arguments
-    beside = {key: given[key] for key in (paths.CONTEXT, paths.VARIABLES) if key in given}
-    with w.templates(step, names) as templates:
-        data = templates.value({paths.DATA: given["data"], **beside} if beside else given["data"])
-    _hand_over(w, data)
-    return bool(beside)
-
-
-def _hand_over(w: Writer, data: Json) -> None:
-    """The input of the next state."""
-    following = Label()
-    name = w.name("input")
-    w.add(name, w.pure(name, {"Output": data, "Next": following}, data))
-    w.scope.place(following)
-
-
-def _ending(after: After, result: str) -> State:
-    """The end of a JSONPath state: its result is at a path."""
-    if after.label is None:
-        return {"End": True}
-    assign = {f"{sink}.$": result for sink in after.sinks}
-    return {**({"Assign": assign} if assign else {}), "Next": after.label}
+    w.add(w.name(), {**state, **ending(after, result), "QueryLanguage": JSONPATH})
 
 
 def _write_put(w: Writer, step: Step, names: Names, after: After) -> None:
@@ -163,7 +136,7 @@ def _write_put(w: Writer, step: Step, names: Names, after: After) -> None:
     path = str(literal(w, step, "path"))
     with w.templates(step, names) as templates:
         both = templates.value({"value": given.get("value"), "data": given["data"]})
-    _hand_over(w, both)
+    hand_over(w, both)
     state: State = {
         "Type": "Pass",
         "QueryLanguage": JSONPATH,
@@ -185,7 +158,7 @@ def _write_rules(
     w: Writer, step: Step, names: Names, after: After, rules: list[dict[str, Any]]
 ) -> None:
     """A Choice of paths, each of whose ways gives the number of its rule."""
-    if _given(w, step, names):
+    if give(w, step, names, _call(step).arguments):
         rules = [paths.rule(each) for each in rules]
     with w.closed(after) as following:
         none = Label() if following.sinks else following.label
