@@ -252,8 +252,10 @@ def test_what_somebody_else_made_is_not_touched(cloud: Cloud, name: str, tmp_pat
 
 def test_a_kind_cannot_change(cloud: Cloud, name: str, tmp_path: Path) -> None:
     put(cloud, packed(tmp_path, name))
+    ledger = Ledger()
     with pytest.raises(Conflict, match="kind cannot change"):
-        put(cloud, packed(tmp_path, name, kind="express"))
+        deploy(packed(tmp_path, name, kind="express"), cloud, ledger)
+    assert ledger.changes == []
 
 
 def test_permissions_grow_while_an_alias_may_lead_to_older_versions(

@@ -20,7 +20,7 @@ from agentflow.adapters.aws.deploy.functions import (
     put_table,
 )
 from agentflow.adapters.aws.deploy.ledger import Ledger
-from agentflow.adapters.aws.deploy.machines import alias_arn, put_alias, put_machine
+from agentflow.adapters.aws.deploy.machines import alias_arn, existing, put_alias, put_machine
 from agentflow.adapters.aws.deploy.package import CloudFunction, Machine, Package
 from agentflow.errors import Json
 
@@ -56,6 +56,8 @@ def deploy(package: Package, cloud: Cloud, ledger: Ledger, alias: Alias | None =
         Conflict: something of that name is there that AgentFlow did not make.
         NotAllowed, Unavailable, Refused: AWS refuses; what is live is as it was.
     """
+    for machine in package.machines:
+        existing(cloud, machine)  # what is sure to be refused in the end is refused at once
     roles = _Roles(cloud, ledger, package.settings.role)
     functions = {
         each.name: _function(cloud, ledger, roles, package, each) for each in package.functions

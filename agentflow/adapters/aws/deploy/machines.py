@@ -18,24 +18,37 @@ _BEFORE = re.compile(r"before: version (\d+)")
 """In an alias's description: where a rollback goes."""
 
 
-def put_machine(cloud: Cloud, ledger: Ledger, machine: Machine, definition: str, role: str) -> str:
-    """Have a published version of a state machine with this definition; gives the version's ARN."""
+def existing(cloud: Cloud, machine: Machine) -> dict[str, Any] | None:
+    """The state machine of that name as it is, if there is one.
+
+    Raises:
+        Conflict: AgentFlow did not make it, or it is of the other kind.
+    """
     arn = cloud.arns.machine(machine.name)
     with told(f"state machine {machine.name}"):
         now = found(
-            lambda: cloud.machines.describe_state_machine(stateMachineArn=arn),
+            lambda: dict(cloud.machines.describe_state_machine(stateMachineArn=arn)),
             "StateMachineDoesNotExist",
         )
+        if now is None:
+            return None
+        tags = cloud.machines.list_tags_for_resource(resourceArn=arn)["tags"]
+    check_own("state machine", machine.name, {each["key"]: each["value"] for each in tags})
+    if now["type"] != machine.kind.upper():
+        raise Conflict(
+            f"state machine `{machine.name}` is {now['type']}, and its kind cannot change",
+            help="delete it, or give the workflow another name",
+        )
+    return now
+
+
+def put_machine(cloud: Cloud, ledger: Ledger, machine: Machine, definition: str, role: str) -> str:
+    """Have a published version of a state machine with this definition; gives the version's ARN."""
+    now = existing(cloud, machine)
+    with told(f"state machine {machine.name}"):
         wanted = {"definition": definition, "roleArn": role, **_logging(cloud, machine)}
         if now is None:
             return _create(cloud, ledger, machine, wanted)
-        tags = cloud.machines.list_tags_for_resource(resourceArn=arn)["tags"]
-        check_own("state machine", machine.name, {each["key"]: each["value"] for each in tags})
-        if now["type"] != machine.kind.upper():
-            raise Conflict(
-                f"state machine `{machine.name}` is {now['type']}, and its kind cannot change",
-                help="delete it, or give the workflow another name",
-            )
         changed = _differences(now, wanted)
         if changed:
             return _update(cloud, ledger, machine, wanted, changed)
