@@ -13,7 +13,7 @@ import pytest
 from agentflow.errors import NotFound
 from agentflow.runtime.journal import heads
 from agentflow.runtime.journal.errors import Corrupt
-from agentflow.runtime.journal.heads import Head, Heads
+from agentflow.runtime.journal.heads import Head, Heads, Noted
 from agentflow.runtime.journal.store import Journal
 from tests.journal.journal_examples import (
     SPEC,
@@ -174,7 +174,7 @@ def test_heads_are_written_at_most_once_a_second(
     monkeypatch.setattr(os, "write", lambda file, data: written.append(write(file, data)))
     log = Heads(tmp_path / "heads.log")
     for number in range(1000):
-        log.note("e", number, hashed(number), 1.0)
+        log.note([Noted("e", number, hashed(number), 1.0)])
     log.flush()
     log.flush()
     assert len(written) == 2
@@ -187,7 +187,7 @@ def test_what_is_noted_last_is_written_without_anybody_asking(
     monkeypatch.setattr(heads, "EVERY_SECONDS", 0.01)
     log = Heads(tmp_path / "heads.log")
     for number in range(3):
-        log.note("e", number, hashed(number), 1.0)
+        log.note([Noted("e", number, hashed(number), 1.0)])
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.join()
@@ -199,7 +199,7 @@ def test_what_is_noted_last_is_written_without_anybody_asking(
 def test_lines_that_were_cut_or_damaged_are_no_evidence(tmp_path: Path) -> None:
     log = Heads(tmp_path / "heads.log")
     for number, name in enumerate(["a", "b with spaces", "ü"]):
-        log.note(name, number, hashed(number), 1.5)
+        log.note([Noted(name, number, hashed(number), 1.5)])
     log.flush()
     content = log.path.read_bytes()
     for end in range(len(content)):
@@ -223,7 +223,7 @@ def test_a_log_that_has_grown_is_cut_back_to_the_newest(
     monkeypatch.setattr(heads, "_KEPT", 20)
     log = Heads(tmp_path / "heads.log")
     for number in range(300):
-        log.note(f"e{number}", 1, hashed(number), float(number))
+        log.note([Noted(f"e{number}", 1, hashed(number), float(number))])
         log.flush()
     assert log.path.stat().st_size < 12_000
     again = Heads(log.path)
@@ -239,7 +239,7 @@ def test_processes_may_write_one_log_while_it_is_cut(
     def write(name: str) -> None:
         log = Heads(tmp_path / "heads.log")
         for number in range(200):
-            log.note(name, number, hashed(number), 1.0)
+            log.note([Noted(name, number, hashed(number), 1.0)])
             log.flush()
 
     threads = [threading.Thread(target=write, args=(name,)) for name in "abc"]

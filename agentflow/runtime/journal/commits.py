@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, literal, select, update
 
@@ -17,6 +16,7 @@ from agentflow.errors import AgentFlowError, NotFound
 from agentflow.runtime.journal.chain import LAST
 from agentflow.runtime.journal.columns import EventColumns
 from agentflow.runtime.journal.errors import AlreadyRecorded, Corrupt, Fenced, HistoryFull
+from agentflow.runtime.journal.heads import Noted
 from agentflow.runtime.journal.messages import concerns_execution, not_delivered
 from agentflow.runtime.journal.ownership import Standing, locked
 from agentflow.runtime.journal.protocol import CANCEL, ENDED, Change, Record, Status
@@ -77,15 +77,6 @@ class Limits:
     events: int
     bytes: int
     """Of the events' data, without what is in blobs."""
-
-
-class Noted(NamedTuple):
-    """A head that a commit makes."""
-
-    execution: str
-    seq: int
-    hash: bytes
-    at: float
 
 
 class Commit:

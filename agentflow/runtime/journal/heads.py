@@ -19,7 +19,7 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -35,6 +35,15 @@ _KEPT = 20_000
 """How many executions a log that has grown too large is cut back to."""
 
 _TAIL_BYTES = 4096
+
+
+class Noted(NamedTuple):
+    """The last event of an execution, as a commit makes it."""
+
+    execution: str
+    seq: int
+    hash: bytes
+    at: float
 
 
 class Head(NamedTuple):
@@ -57,14 +66,16 @@ class Heads:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._unwritten: dict[str, Head] = {}
+        self._unwritten: dict[str, Noted] = {}
         self._written_at = 0.0
         self._timer: threading.Timer | None = None
 
-    def note(self, execution: str, seq: int, hash: bytes, at: float) -> None:
-        """An event is durable."""
+    def note(self, heads: Iterable[Noted]) -> None:
+        """Events are durable."""
         with self._lock:
-            self._unwritten[execution] = Head(execution, seq, short(hash), at)
+            self._unwritten.update((head.execution, head) for head in heads)
+            if not self._unwritten:
+                return
             wait = self._written_at + EVERY_SECONDS - time.monotonic()
             if wait <= 0:
                 self._write()
@@ -112,7 +123,7 @@ class Heads:
         self._written_at = time.monotonic()
         try:
             with self._locked() as file:
-                os.write(file, b"".join(map(_line, heads.values())))
+                os.write(file, b"".join(_line(_head(noted)) for noted in heads.values()))
                 if os.fstat(file).st_size > _MAX_BYTES:
                     self._cut()
         except OSError as error:
@@ -138,6 +149,10 @@ class Heads:
         partial = self.path.with_suffix(".partial")
         partial.write_bytes(b"".join(map(_line, kept)))
         partial.replace(self.path)
+
+
+def _head(noted: Noted) -> Head:
+    return Head(noted.execution, noted.seq, short(noted.hash), noted.at)
 
 
 def _line(head: Head) -> bytes:

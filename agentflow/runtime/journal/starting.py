@@ -12,8 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from agentflow.errors import AgentFlowError, Conflict, NotFound
 from agentflow.runtime.journal.chain import genesis
 from agentflow.runtime.journal.columns import EventColumns, ExecutionColumns, columns
-from agentflow.runtime.journal.commits import RECORD, Noted, noted
+from agentflow.runtime.journal.commits import RECORD, noted
 from agentflow.runtime.journal.errors import Corrupt
+from agentflow.runtime.journal.heads import Noted
 from agentflow.runtime.journal.messages import NEWEST
 from agentflow.runtime.journal.protocol import Record, StoredExecution
 from agentflow.runtime.journal.reading import exists, unknown

@@ -36,12 +36,11 @@ from agentflow.runtime.journal.commits import (
     OPEN,
     Commit,
     Limits,
-    Noted,
     set_aside,
 )
 from agentflow.runtime.journal.database import Database, open_database
 from agentflow.runtime.journal.errors import Corrupt
-from agentflow.runtime.journal.heads import Heads
+from agentflow.runtime.journal.heads import Heads, Noted
 from agentflow.runtime.journal.ownership import Ownership
 from agentflow.runtime.journal.protocol import (
     ENDED,
@@ -332,12 +331,7 @@ class Journal(Ownership):
 
     def _note(self, heads: Sequence[Noted]) -> None:
         """Remember outside of the store what will have been acknowledged."""
-
-        def note() -> None:
-            for head in heads:
-                self._heads.note(*head)
-
-        self._database.when_committed(note)
+        self._database.when_committed(lambda: self._heads.note(heads))
 
     def _missing(self) -> str:
         """What the store lacks of the events that were acknowledged last."""

@@ -58,6 +58,8 @@ class Values:
             Fault: `InvalidOutput` if it is not I-JSON, `PayloadTooLarge` above 64 MB.
             Unavailable: the blob cannot be written, or what is attached is not there.
         """
+        if value is None:
+            return "null"  # what most executions have for an error
         if isinstance(value, Attached):
             return self._encode_attached(value, of)
         text = _json(value, of)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.database import Database
+from agentflow.runtime.journal.tables import BLOB
 from agentflow.runtime.journal.values import Values, blob_of
 
 T = TypeVar("T")
@@ -30,7 +31,8 @@ def write_values(database: Database, values: Values, prepare: Callable[[], Prepa
     """
     while True:
         texts, write = prepare()
-        blobs = {digest for text in texts if (digest := blob_of(text))}
+        references = (text for text in texts if text.startswith(BLOB))
+        blobs = {digest for text in references if (digest := blob_of(text))}
         try:
             return database.write(_with(database, values, blobs, write))
         except _Swept:
