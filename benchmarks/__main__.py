@@ -32,6 +32,7 @@ NAMES = (
     "dispatch",
     "wordcount",
     "batch",
+    "arrays",
     "pipeline",
 )
 

@@ -30,6 +30,8 @@ COROUTINES = 64
 _STEP_SECONDS = 0.005
 _FOLD = 1 << 14
 """Values that are combined at once."""
+_FOLD_BYTES = 32 * 1024 * 1024
+"""The same, of arrays and tables."""
 _REDUCED = "the result of the reduce"
 
 
@@ -177,6 +179,7 @@ class _Results:
         self._reduce = reduce
         self._folded: list[Any] = []
         self._base = 0
+        self._most = _FOLD
 
     @property
     def count(self) -> int:
@@ -185,10 +188,23 @@ class _Results:
 
     def fold(self) -> None:
         """Combine the values there are, if there is a reduce and they are enough."""
-        if self._reduce is not None and len(self.values) >= _FOLD:
-            self._folded.append(self._reduce(self._good()))
-            self._base += len(self.values)
-            self.values.clear()
+        if self._reduce is None or len(self.values) < self.most:
+            return
+        good = self._good()
+        if self.most < _FOLD:  # what they come to is large too
+            good, self._folded = [*self._folded, *good], []
+        if good:
+            self._folded.append(self._reduce(good))
+        self._base += len(self.values)
+        self.values.clear()
+
+    @property
+    def most(self) -> int:
+        """Values that may be there at once; of arrays and tables fewer, as the last one tells."""
+        size = getattr(self.values[-1], "nbytes", 0) if self.values else 0
+        if isinstance(size, int) and size * _FOLD > _FOLD_BYTES:
+            self._most = max(1, _FOLD_BYTES // size)
+        return self._most
 
     def settle(self, at: int, value: Any) -> None:
         """An item that had failed has a value after all."""
@@ -274,7 +290,7 @@ class _Work:
                 self._note(results, count + done, error)
                 results.values.append(None)
             elif time.perf_counter() - start < _STEP_SECONDS:
-                step = min(8 * step, _FOLD)
+                step = min(8 * step, results.most)
             else:
                 step = max(1, step // 2)
             # What is tried again must still find its place among the others.

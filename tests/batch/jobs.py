@@ -163,6 +163,10 @@ def add_arrays(values: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     return np.sum(values, axis=0)
 
 
+def array_of_a_megabyte(x: int) -> np.ndarray[Any, Any]:
+    return np.full(131_072, float(x))
+
+
 def add_into_first(values: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     for value in values[1:]:
         values[0] += value

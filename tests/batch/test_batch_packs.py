@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
@@ -20,7 +20,7 @@ ARRAYS = st_numpy.arrays(
     dtype=st.one_of(
         st_numpy.scalar_dtypes(), st_numpy.unicode_string_dtypes(), st_numpy.array_dtypes()
     ),
-    shape=st_numpy.array_shapes(min_dims=0, min_side=0, max_side=40),
+    shape=st_numpy.array_shapes(min_dims=0, min_side=0, max_side=12),
     fill=st.nothing(),
 )
 
@@ -32,6 +32,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:Stored array in format")  # NumPy's, about names of fields
+@settings(max_examples=50, deadline=None)
 @given(array=ARRAYS, turned=st.booleans())
 def test_an_array_comes_back_as_it_was(array: Any, turned: bool) -> None:
     array = array.T if turned else array

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import multiprocessing
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,22 @@ def test_a_result_that_is_not_json_is_the_failure_of_its_item(inline: Map) -> No
 def test_a_reduce_may_write_into_what_it_is_given(inline: Map, chunk: int) -> None:
     run = inline(range(10), jobs.large_array_of, reduce=jobs.add_into_first, chunk=chunk, arity=2)
     assert (run.result() == 45.0).all()
+
+
+def test_a_reduce_is_not_asked_about_items_that_all_failed(inline: Map) -> None:
+    count = 1 << 14
+    run = inline([0] * count + [1], jobs.refuse_sevens, reduce=max, chunk=count + 1, tolerate=count)
+    assert run.result() == 1
+
+
+def test_arrays_of_a_chunk_are_combined_before_they_fill_the_memory(inline: Map) -> None:
+    tracemalloc.start()
+    run = inline(range(400), jobs.array_of_a_megabyte, reduce=jobs.add_into_first, chunk=400)
+    total = run.result()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (total == sum(range(400))).all()
+    assert peak < 200 * 2**20
 
 
 # --- a reduce that is none --------------------------------------------------------------------
