@@ -45,6 +45,7 @@ def test_a_page_does_what_it_says(page: Path, executor: str, tmp_path: Path) -> 
     reader = Reader(tmp_path / "project", executor)
     for block in blocks(page, ROOT):
         reader.follow(block)
+    reader.expect_success(str(page.relative_to(ROOT)))
 
 
 class Reader:
@@ -101,7 +102,7 @@ class Reader:
             assert expected == str(self.exit_code), f"{where}: exit code {self.exit_code}"
             self.exit_code = 0
             return
-        assert self.exit_code == 0, f"{where}: the page does not say that the command before fails"
+        self.expect_success(where)
         done = self.run("bash", "-c", command)
         # A shell says 128 + n where Python says -n: a signal ended it.
         self.exit_code = done.returncode if done.returncode >= 0 else 128 - done.returncode
@@ -109,6 +110,10 @@ class Reader:
             f"{where}: $ {command}\nprints\n{textwrap.indent(done.stdout, '    ')}"
             f"but the page says\n{textwrap.indent(expected, '    ')}"
         )
+
+    def expect_success(self, where: str) -> None:
+        """A command that fails is followed by one that asks for its exit code."""
+        assert self.exit_code == 0, f"{where}: the page does not say that the command before fails"
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a program where the reader is; its messages and its output together."""
