@@ -51,13 +51,13 @@ def type_of(annotation: ast.expr | None) -> Type:
         case ast.Constant(value=None):
             return NULL
         case ast.Constant(value=str(text)):
-            return type_of(_parsed(text))
+            return type_of(parsed(text))
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return union((type_of(left), type_of(right)))
         case ast.Subscript(value=generic, slice=argument):
-            return _generic(_last_name(generic), argument)
+            return _generic(last_name(generic), argument)
         case ast.Name() | ast.Attribute():
-            return _SIMPLE.get(_last_name(annotation), ANY)
+            return _SIMPLE.get(last_name(annotation), ANY)
         case _:
             return ANY
 
@@ -65,21 +65,20 @@ def type_of(annotation: ast.expr | None) -> Type:
 def is_class(annotation: ast.expr | None) -> bool:
     """Whether an annotation names a class of the user's or a library's."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        annotation = _parsed(annotation.value)
+        annotation = parsed(annotation.value)
     if not isinstance(annotation, ast.Name | ast.Attribute):
         return False
-    return _last_name(annotation) not in _GENERIC
+    return last_name(annotation) not in _GENERIC
 
 
 def is_context(name: str, annotation: ast.expr | None) -> bool:
     """Whether a parameter is filled in by the engine, by the rules of `functions.binding`."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-        annotation = _parsed(annotation.value)
+        annotation = parsed(annotation.value)
     if annotation is None:
         return name == "context"
     return any(
-        isinstance(node, ast.expr) and _last_name(node) == "Context"
-        for node in ast.walk(annotation)
+        isinstance(node, ast.expr) and last_name(node) == "Context" for node in ast.walk(annotation)
     )
 
 
@@ -98,13 +97,15 @@ def _generic(name: str, argument: ast.expr) -> Type:
     return LIST if name == "tuple" else ANY
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """The name behind the last dot; empty where there is none."""
     if isinstance(node, ast.Attribute):
         return node.attr
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _parsed(text: str) -> ast.expr | None:
+def parsed(text: str) -> ast.expr | None:
+    """An annotation that is written as a text, or None where it is no expression."""
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 
 from agentflow.errors import Json
+from agentflow.spec.annotations import last_name, parsed
 from agentflow.spec.python.literals import Literals
 from agentflow.spec.python.modules import Function, Module
 from agentflow.spec.python.parameters import parameters_of
@@ -63,19 +64,19 @@ class Annotations:
             case ast.Constant(None):
                 return {"type": "null"}
             case ast.Constant(str(text)):
-                return self.schema(_parsed(text))
+                return self.schema(parsed(text))
             case ast.BinOp(left, ast.BitOr(), right):
                 return _either([self.schema(left), self.schema(right)])
             case ast.Subscript(generic, argument):
                 arguments = argument.elts if isinstance(argument, ast.Tuple) else [argument]
-                return self._generic(_last(generic), arguments)
+                return self._generic(last_name(generic), arguments)
             case ast.Name() | ast.Attribute():
                 return self._named(annotation)
             case _:
                 return {}
 
     def _named(self, annotation: ast.Name | ast.Attribute) -> Json:
-        name = _last(annotation)
+        name = last_name(annotation)
         if name in _SIMPLE:
             return dict(_SIMPLE[name])
         bound = self.module.names.get(name) if isinstance(annotation, ast.Name) else None
@@ -102,7 +103,7 @@ class Annotations:
 
     def _typed(self, defined: ast.ClassDef) -> Json:
         """A `TypedDict` of the module is an object with its fields; another class is anything."""
-        if not any(_last(base) == "TypedDict" for base in defined.bases):
+        if not any(last_name(base) == "TypedDict" for base in defined.bases):
             return {}
         inner = Annotations(self.module, self.depth + 1)
         is_total = all(
@@ -125,7 +126,7 @@ class Annotations:
 
 
 def _is_required(annotation: ast.expr, *, is_total: bool) -> bool:
-    mark = _last(annotation.value) if isinstance(annotation, ast.Subscript) else ""
+    mark = last_name(annotation.value) if isinstance(annotation, ast.Subscript) else ""
     return mark == "Required" or (is_total and mark != "NotRequired")
 
 
@@ -143,16 +144,3 @@ def _either(schemas: list[Json]) -> Json:
 
 def _unless_empty(name: str, schema: Json) -> dict[str, Json]:
     return {name: schema} if schema else {}
-
-
-def _last(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _parsed(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
