@@ -95,6 +95,17 @@ class Postgres:
 
     def patiently(self, attempt: Callable[[], T]) -> T:
         """Try until it succeeds, fails for good, or has failed for too long."""
+        try:
+            result = attempt()
+        except (OperationalError, InterfaceError) as error:
+            if not _may_pass(error):
+                raise
+            result = self._again(attempt)
+        self._is_open = True
+        return result
+
+    def _again(self, attempt: Callable[[], T]) -> T:
+        """Try on; what goes well at once, as nearly all does, has no use for the machinery."""
         from tenacity import Retrying, retry_if_exception, stop_after_delay
         from tenacity import wait_random_exponential as growing
 
@@ -106,9 +117,7 @@ class Postgres:
             before_sleep=lambda state: log.debug("%s: %s", self.name, state.outcome),
             reraise=True,
         )
-        result = retrying(attempt)
-        self._is_open = True
-        return result
+        return retrying(attempt)
 
     def explain(self, error: BaseException) -> AgentFlowError:
         """What an error means for the person who can fix it."""
