@@ -10,13 +10,15 @@ import asyncio
 import json
 import logging
 import re
+import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
@@ -183,7 +185,7 @@ class Jobs:
         """
         with self._clear():
             lines = _Lines(mark(job), out, note)
-            asyncio.run(self._tail(job, lines))
+            _interruptibly(lambda: self._tail(job, lines))
             until = time.monotonic() + _SETTLE
             while not (info := self._client.get_job_info(job)).status.is_terminal():
                 if time.monotonic() > until:
@@ -239,6 +241,41 @@ class Jobs:
             f"the Ray cluster at {self.url} cannot be reached: {words}",
             help="the URL is that of its dashboard, usually job:http://HEAD:8265",
         )
+
+
+def _interruptibly(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine that Ctrl-C cancels, at whatever moment it comes.
+
+    `asyncio.run` alone leaves gaps: a loop that is interrupted while it is made, or a coroutine
+    before it has begun, complains on stderr.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came.
+    """
+    interrupts: list[int] = []
+    cancel: list[Callable[[], object]] = []
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        interrupts.append(number)
+        for each in cancel:
+            each()
+
+    async def begin() -> None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        if not interrupts:
+            await work()
+        cancel.clear()
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with suppress(asyncio.CancelledError):
+            asyncio.run(begin())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _written(files: Mapping[str, str], folder: Path) -> Iterator[str]:
