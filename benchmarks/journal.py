@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agentflow.runtime.journal.protocol import Record, StoredExecution, StoredSpec
 from agentflow.runtime.journal.store import Journal
+from agentflow.runtime.settings import Settings
 
 GROUPS = (1, 10, 100)
 SECONDS = 1.0
@@ -68,7 +69,8 @@ def _insert(connection: sqlite3.Connection, seqs: list[int]) -> None:
 
 
 def _journal(root: Path) -> Journal:
-    journal = Journal.open(None, root)
+    limits = Settings(history_events=10_000_000, history_bytes=10_000_000_000)
+    journal = Journal.open(None, root, settings=limits)
     journal.register(StoredSpec("d", "hello", "1", "workflow: hello", "hello.yaml"))
     execution = StoredExecution(
         id="e",
