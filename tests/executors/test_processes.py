@@ -54,6 +54,12 @@ async def test_a_call_that_kills_its_worker_fails_alone_and_ran_once(
     assert sorted(neighbours.read_text().split(), key=int) == [str(n) for n in range(50)]
 
 
+async def test_a_function_that_forks_is_answered_once_and_by_the_parent(bench: Bench) -> None:
+    report = await bench.outcome(call("fork_and_return"))
+    assert report.value > 0
+    assert (await bench.outcome(call("fork_and_return"))).value > 0
+
+
 async def test_what_an_earlier_call_wrote_is_no_reason_for_a_death(bench: Bench) -> None:
     await bench.run(*(call("shout_from_below", f"m[{n}]") for n in range(20)))
     report = await bench.outcome(call("exit_now"))

@@ -7,7 +7,6 @@ variables unless their scopes are side by side.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from agentflow.adapters.aws.checks import Reference
@@ -85,7 +84,3 @@ class Names(Mapping[str, Reference]):
         while names is not None:
             yield names
             names = names.parent
-
-
-AssignedOften = Counter[str]
-"""How many `set` steps of the workflow bind or change each name."""

@@ -75,11 +75,6 @@ class WorkerPool:
         """Jobs that are not answered yet."""
         return len(self._jobs)
 
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the workers."""
-        return [process.pid for process in self._processes()]
-
     def start(self) -> None:
         """Start the workers; jobs may be given before they are ready."""
         self._loop = asyncio.get_running_loop()

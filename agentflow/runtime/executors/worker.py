@@ -59,7 +59,6 @@ class Worker:
         for job in self._ends.jobs():
             self._cells.begin(0, job.id)
             self._run(job)
-            self._ends.exit_if_forked()
 
     def _run(self, job: Job) -> None:
         call = call_of_job(job)
@@ -84,8 +83,13 @@ class Worker:
             call.context(),
             printed=self._ends.printer(job.id),
         )
-        self._cells.ended(0)
+        self._ended()
         self._ends.send(*answer(job.id, outcome))
+
+    def _ended(self) -> None:
+        """A function has returned; if it forked, so it has in the child, which has no say here."""
+        self._ends.exit_if_forked()
+        self._cells.ended(0)
 
     def _batch(self, job: Job, call: Call) -> None:
         indexes, calls = items(job)
@@ -97,12 +101,11 @@ class Worker:
             outcome = invoke(
                 call.function, call.root, arguments, call.context(index), printed=printed
             )
+            self._ended()
             if job.timeout:  # the next item may be the one this process is killed for
-                self._cells.ended(0)
                 self._ends.send(Kind.ITEM, job.id, INDEX.pack(index) + item(outcome))
             else:
                 outcomes.append(item(outcome))
-        self._cells.ended(0)
         elapsed = SECONDS.pack(time.perf_counter() - began)
         self._ends.send(Kind.BATCH, job.id, elapsed + b",".join(outcomes))
 
@@ -127,7 +130,7 @@ class Worker:
             began = time.perf_counter()
             outcome = stream.next()
             used += time.perf_counter() - began
-            self._cells.ended(0)
+            self._ended()
             if outcome is None or outcome.error is not None:
                 break
             assert outcome.value is not None

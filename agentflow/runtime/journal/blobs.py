@@ -25,9 +25,6 @@ from agentflow.runtime.journal.backend import create_folder
 
 T = TypeVar("T")
 
-GRACE_SECONDS = 86_400.0
-"""Blobs younger than this are not swept: the event that refers to one may not be committed yet."""
-
 _READERS = 8
 
 _NAME = re.compile(r"[0-9a-f]{64}|[0-9a-f]{64}\.[0-9a-f]{8}\.partial")

@@ -340,3 +340,12 @@ def numbers_then_hang():
 def numbers_then_exit():
     yield 1
     os._exit(9)
+
+
+def fork_and_return() -> int:
+    """A function that forks and lets its child come back here as well."""
+    child = os.fork()
+    if child == 0:
+        return 0
+    os.waitpid(child, 0)
+    return child
