@@ -20,6 +20,7 @@ from agentflow.errors import AgentFlowError, Json, UsageError
 from agentflow.runtime.bus import Bus, NoBus, RedisBus
 from agentflow.runtime.execution import POLL_SECONDS, Execution
 from agentflow.runtime.executors.protocol import Executor
+from agentflow.runtime.garbage import Relaxed
 from agentflow.runtime.host import Held, Host
 from agentflow.runtime.ids import checked_id
 from agentflow.runtime.journal import Journal
@@ -73,6 +74,7 @@ class Engine:
         self._host: Host
         self._error: Exception | None = None
         self._loop = asyncio.new_event_loop()
+        Relaxed.begin()
         ready = threading.Event()
         self._thread = threading.Thread(
             target=self._serve, args=(ready,), name="agentflow-engine", daemon=True
@@ -222,6 +224,7 @@ class Engine:
             self._thread.join()
         self.journal.close()
         self._loop.close()
+        Relaxed.end()
 
     def __enter__(self) -> Self:
         return self
