@@ -26,6 +26,7 @@ from agentflow.runtime.ids import checked_id
 from agentflow.runtime.journal import Journal
 from agentflow.runtime.logs import LogBook, log_folder
 from agentflow.runtime.notices import Notice, Watcher
+from agentflow.runtime.patience import result_of
 from agentflow.runtime.settings import load_settings
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded, Source, load
@@ -305,7 +306,7 @@ class Engine:
             work.close()
             raise self._error
         future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        return future.result()
+        return result_of(future)
 
 
 def _make_executor(executor: str | Executor, parallel: int | None, root: Path) -> Executor:

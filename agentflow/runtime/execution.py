@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from agentflow.errors import ExecutionCancelled, ExecutionFailed, Json
 from agentflow.runtime.journal.protocol import ENDED, Record, Status, StoredExecution
 from agentflow.runtime.machine.protocol import Ended
+from agentflow.runtime.patience import result_of
 from agentflow.runtime.results import ResultStream
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Execution:
             Unavailable: the engine had to give it up; it can be resumed.
         """
         limit = None if timeout is None else time.monotonic() + timeout
-        end = None if self._ended is None else self._ended.result(timeout)
+        end = None if self._ended is None else result_of(self._ended, timeout)
         if _is_final(end):
             return end.output
         while (stored := self.record()).status not in ENDED:

@@ -13,11 +13,12 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 from agentflow.errors import Fault, Json
@@ -117,7 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with serving(Setting(given.functions, given.root), given.port) as url:
         print(f"POST {url}/FUNCTION with JSON arguments; Ctrl-C ends it.", file=sys.stderr)  # noqa: T201  # this is a program
         with suppress(KeyboardInterrupt):
-            Event().wait()
+            while True:  # a wait without end may not hear of it
+                time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agentflow.errors import AgentFlowError, UsageError
+from agentflow.runtime.patience import GLANCE
 
 
 class Outbox:
@@ -63,7 +64,7 @@ class Outbox:
         """
         with self._ready:
             while (start := self._next(ordered=ordered)) is None and not self._is_over:
-                self._ready.wait()
+                self._ready.wait(GLANCE)  # so that Ctrl-C is heard, see `patience`
             if start is None:
                 if self._error is not None:
                     raise _fresh(self._error)

@@ -16,6 +16,7 @@ from agentflow.runtime.batch.progress import Bar
 from agentflow.runtime.batch.results import Outbox
 from agentflow.runtime.batch.session import session
 from agentflow.runtime.batch.tally import Tally
+from agentflow.runtime.patience import result_of
 
 
 class BatchRun:
@@ -75,7 +76,7 @@ class BatchRun:
         """
         if self._plan.reduce is None:
             return self.results()
-        return self._patiently(self._over.result)
+        return self._patiently(lambda: result_of(self._over))
 
     def stop(self) -> None:
         """Stop, and wait until chunks that are under way are recorded, for some seconds.
@@ -157,7 +158,7 @@ class BatchRun:
 
     def _await_end(self) -> None:
         with suppress(AgentFlowError, CancelledError, Exception):
-            self._over.exception()
+            result_of(self._over)
 
 
 def _note(words: str) -> None:
