@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Timer
 
@@ -10,14 +9,6 @@ import pytest
 
 from agentflow.runtime import patience
 from agentflow.runtime.patience import result_of
-
-Settle = Callable[["Future[int]"], None]
-
-
-def settled(settle: Settle) -> Future[int]:
-    future: Future[int] = Future()
-    settle(future)
-    return future
 
 
 def test_it_gives_what_comes_after_several_glances(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,12 +20,16 @@ def test_it_gives_what_comes_after_several_glances(monkeypatch: pytest.MonkeyPat
 
 def test_it_raises_what_the_work_ended_with_a_time_limit_of_its_own_too() -> None:
     for error in (ValueError("x"), TimeoutError("the work's own")):
+        future: Future[int] = Future()
+        future.set_exception(error)
         with pytest.raises(type(error), match=str(error)):
-            result_of(settled(lambda future, error=error: future.set_exception(error)))
+            result_of(future)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 0.002])
 def test_it_gives_up_in_time(seconds: float) -> None:
     with pytest.raises(TimeoutError):
         result_of(Future(), seconds)
-    assert result_of(settled(lambda future: future.set_result(1)), seconds) == 1
+    future: Future[int] = Future()
+    future.set_result(1)
+    assert result_of(future, seconds) == 1
