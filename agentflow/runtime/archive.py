@@ -24,6 +24,8 @@ class Past:
     records: Sequence[Record]
     requests: Sequence[Message]
     """To cancel it; nobody has acted on them."""
+    settled: Collection[str]
+    """The ids of those that were acted on, or dropped by a retry."""
 
 
 class Archive:
@@ -77,6 +79,7 @@ class Archive:
             self._catalog.started_with(stored),
             self._journal.history(id),
             self._journal.messages_for(id, CANCEL),
+            self._journal.delivered(id, CANCEL),
         )
 
     def _was_unwanted(self, child: str) -> bool:

@@ -268,6 +268,7 @@ class Host:
         """Go on with an execution whose past was read under an epoch of our own."""
         program = self._catalog.program(past.loaded)
         live = brought_back(past.stored, epoch, past.loaded, program, past.records)
+        live.received.update(past.settled)  # of those, the inbox may bring some only now
         self.orchestrator.resume(live, past.requests)
         return live
 

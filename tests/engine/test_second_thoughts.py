@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from agentflow import Engine, ExecutionCancelled
 from agentflow.runtime.blocking import InThreads
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Report, Task
+from agentflow.runtime.journal.protocol import CANCEL, Message
 from agentflow.spec.load import Loaded
 from tests.engine.hosts import Idle, serving, until
 
@@ -87,3 +89,21 @@ async def test_a_call_whose_answer_is_there_already_is_not_made_again(
         await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
         assert journal.execution("e1").output == 2
         assert executor.submitted == [("a", 1)]
+
+
+async def test_a_cancellation_that_a_retry_dropped_is_not_heard_later(
+    project: Path, spec: Spec
+) -> None:
+    executor = Counting()
+    async with serving(project, executor=executor) as (host, journal):
+        await host.start(spec("  - {id: a, call: work.double, with: {x: 1}}"), None, "e1")
+        await host.cancel("e1", "enough")
+        await until(lambda: journal.execution("e1").status == "cancelled")
+        late = Message("late", CANCEL, None, "me too", time.time(), "e1")
+        journal.post(late)
+        held = await host.retry("e1")
+        host.orchestrator.deliver(late)  # the inbox had read it before
+        assert held.live is not None
+        executor.report([Report("e1", "a", 1, "completed", value=2)])
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        assert journal.execution("e1").output == 2

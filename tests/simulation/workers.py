@@ -158,7 +158,7 @@ class Port:
             return
         place = (report.execution, report.key)
         newer = self._runs.get(place)
-        if run.withdrawn and (run.task.kind == "stream" or _same_attempt(newer, run)):
+        if (run.withdrawn and run.task.kind == "stream") or _same_attempt(newer, run):
             return  # an executor knows its runs apart; only what it has forgotten may come late
         if report.kind != "yielded" and self._runs.get(place) is run:
             del self._runs[place]
@@ -173,7 +173,7 @@ class Port:
 
 
 def _same_attempt(newer: Run | None, run: Run) -> bool:
-    return newer is not None and newer.task.attempt == run.task.attempt
+    return newer not in (None, run) and newer.task.attempt == run.task.attempt
 
 
 class Run:

@@ -59,6 +59,16 @@ class Messages(Reader):
         rows = self._database.read(lambda connection: _WAITING.rows(connection, execution_id, name))
         return [message_of(MessageColumns._make(row), self._values) for row in rows]
 
+    def delivered(self, execution_id: str, name: str) -> set[str]:
+        """The ids of messages that were sent to an execution and that it will not find waiting.
+
+        It has taken them, or a retry dropped them.
+        """
+        found = self._database.read(
+            lambda connection: _DELIVERED.rows(connection, execution_id, name)
+        )
+        return {message for (message,) in found}
+
     def _post(self, connection: Connection, message: Message, row: MessageColumns) -> bool:
         self._database.order(connection, Topic.MESSAGES)
         known = _KNOWN.first(connection, message.id)
@@ -111,6 +121,19 @@ _WAITING = Statement(
     .join(EXECUTIONS, EXECUTIONS.c.id == bindparam("execution"))
     .where(MESSAGES.c.name == bindparam("name"), concerns_execution(), not_delivered())
     .order_by(MESSAGES.c.cursor),
+    "execution",
+    "name",
+)
+_DELIVERED = Statement(
+    select(MESSAGES.c.id)
+    .join(
+        DELIVERIES,
+        and_(
+            DELIVERIES.c.message_id == MESSAGES.c.id,
+            DELIVERIES.c.execution_id == MESSAGES.c.execution_id,
+        ),
+    )
+    .where(MESSAGES.c.execution_id == bindparam("execution"), MESSAGES.c.name == bindparam("name")),
     "execution",
     "name",
 )
