@@ -386,6 +386,14 @@ MACHINES: dict[str, tuple[Json, Json]] = {
         },
         {},
     ),
+    "heartbeats that nobody can send": (
+        machine(A=task("check", HeartbeatSecondsPath="$.every", End=True)),
+        {"every": 5},
+    ),
+    "heartbeats that no number tells": (
+        machine(A=task("check", HeartbeatSecondsPath="$.every", End=True)),
+        {"every": "often"},
+    ),
     "the machine takes too long": (
         {"TimeoutSeconds": 5, **machine(A={"Type": "Wait", "Seconds": 9, "End": True})},
         {},

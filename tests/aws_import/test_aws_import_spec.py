@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from agentflow.adapters.aws.asl.read import read
+from agentflow.adapters.aws.compile import definition
 from agentflow.adapters.aws.foreign import NATIVE
 from agentflow.adapters.aws.imports import Mapped, import_machine
 from agentflow.errors import Diagnostic, Json, SpecError
 from agentflow.functions.invoke import prepare
+from agentflow.runtime import virtual
 from agentflow.runtime.engine import Engine
 from agentflow.spec.load import loads
 from agentflow.spec.write import to_yaml
 from tests.asl.cases import CORPUS, Case, load
-from tests.aws_import.cases import ROOT, as_workflow
+from tests.aws_import.cases import EPOCH, ROOT, as_workflow
 from tests.aws_import.machines import ECHO, FAIL, MACHINES, catch, machine, task
 from tests.aws_import.worlds import compiled, essence, theirs
 
@@ -170,15 +173,57 @@ def test_what_only_aws_does_keeps_its_arguments_and_fails_loudly() -> None:
     )
 
 
-REFUSED = {
-    "heartbeats": (
-        task("x", HeartbeatSeconds=5, End=True)
-        | {
+INVOKE = {
+    "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+    "Parameters": {"FunctionName": "paint", "Payload": {"token.$": "$$.Task.Token"}},
+}
+HEARTBEATS = {
+    "of who answers a queue": (
+        {
             "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            "Parameters": {"T.$": "$$.Task.Token"},
+            "Parameters": {"MessageBody.$": "$$.Task.Token"},
         },
-        "`A` expects heartbeats",
+        "which only AWS hears: elsewhere it waits for its answer up to its time limit",
+        "heartbeat: 5",
     ),
+    "of a job": (
+        {"Resource": "arn:aws:states:::glue:startJobRun.sync"},
+        "which only AWS has: it fails elsewhere until a function is mapped",
+        "heartbeat: 5",
+    ),
+    "of a function with a token": (
+        INVOKE,
+        "which a message cannot bring: left out, it waits for its answer up to its time limit",
+        "listen: task_token",
+    ),
+    "of a function": ({}, "which nobody sends without a token: left out", "call: functions.x"),
+}
+
+
+@pytest.mark.parametrize(("fields", "note", "written"), HEARTBEATS.values(), ids=HEARTBEATS.keys())
+def test_heartbeats_stay_where_aws_hears_them_and_a_note_says_what_holds_elsewhere(
+    fields: dict[str, Json], note: str, written: str
+) -> None:
+    state = task("x", HeartbeatSeconds=5, End=True) | fields
+    made = import_machine(read(machine(A=state)), "made")
+    assert made.notes[-1].endswith(note)
+    assert written in to_yaml(made.workflow)
+
+
+def test_a_number_of_heartbeats_that_a_deployment_puts_in_stays_as_it_is() -> None:
+    state = task("x", HeartbeatSeconds="${Every}", End=True) | HEARTBEATS["of a job"][0]
+    there = definition(loads(imported(machine(A=state))))
+    assert '"HeartbeatSeconds": "${Every}"' in json.dumps(there)
+
+
+def test_elsewhere_a_task_with_heartbeats_ends_with_its_answer() -> None:
+    state = task("x", HeartbeatSeconds=5, End=True) | INVOKE
+    world = virtual.World(lambda *_: None, {"task_token": {"painted": True}}, EPOCH)
+    ended = virtual.run(loads(imported(machine(A=state)), functions=False), {}, world)
+    assert (ended.status, ended.output) == ("succeeded", {"painted": True})
+
+
+REFUSED = {
     "readers": (
         {
             "Type": "Map",

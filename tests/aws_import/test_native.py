@@ -9,6 +9,7 @@ import pytest
 
 from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import TaskCall, simulate
+from agentflow.adapters.aws.causes import error_of
 from agentflow.adapters.aws.compile import TARGET, definition
 from agentflow.adapters.aws.imports import import_machine
 from agentflow.adapters.refusals import CannotExpress
@@ -290,7 +291,58 @@ def test_a_token_inside_jsonata_is_the_service_s_own() -> None:
     assert len(seen) == 1
 
 
+TOKEN = {"Resource": QUEUE, "Parameters": {"MessageBody": {"t.$": "$$.Task.Token"}}}
+BEATING: dict[str, dict[str, Json]] = {
+    "written out": {**TOKEN, "HeartbeatSeconds": 10},
+    "at a path": {**TOKEN, "HeartbeatSecondsPath": "$.every"},
+    "beside a token in JSONPath": {
+        "Resource": QUEUE,
+        "Parameters": {"MessageBody": {"t.$": "States.Format('{}!', $$.Task.Token)"}},
+        "HeartbeatSeconds": 10,
+    },
+    "in JSONata": {
+        "QueryLanguage": "JSONata",
+        "Resource": QUEUE,
+        "Arguments": {"MessageBody": "{% 'token ' & $states.context.Task.Token %}"},
+        "HeartbeatSeconds": "{% $states.input.every %}",
+    },
+    "of an activity": {"Resource": ACTIVITY, "HeartbeatSeconds": 10},
+}
+
+
+@pytest.mark.parametrize("name", BEATING)
+def test_heartbeats_are_expected_as_before(name: str) -> None:
+    given = machine(A={"Type": "Task", "TimeoutSeconds": 100, "End": True, **BEATING[name]})
+    first = imported(given)
+    there = definition(first)
+    assert imported(there).text == first.text
+    edited = definition(imported({**there, "Comment": "changed"}))
+    assert awaited(given, 8, 16) == ["SUCCEEDED", "done", "", 25]
+    assert awaited(given) == ["FAILED", None, "Timeout", 10]
+    for compiled in (there, edited):
+        assert awaited(compiled, 8, 16) == awaited(given, 8, 16)
+        assert awaited(compiled) == awaited(given)
+
+
+def awaited(given: Json, *beats: float) -> Json:
+    """How a machine ends, and when, whose work sends heartbeats and is done after 25 s."""
+
+    def handle(call: TaskCall) -> None:
+        assert call.callback is not None
+        for at in beats:
+            call.callback.beat(after=at)
+        call.callback.succeed("done", after=25)
+
+    done = simulate(given, {"every": 10}, handle, started_at=0)
+    name = error_of(done.error or "", done.cause or "")["name"]
+    return [done.status, done.output, name, done.ended_at]
+
+
 REFUSED = {
+    "heartbeats that the time limit does not wait for": (
+        f"timeout: 5s\n    call: {FOREIGN}.task\n    with: {{resource: 'a:b', heartbeat: 5}}",
+        "`heartbeat` of `a` is 5",
+    ),
     "a template that is computed": (
         "call: agentflow.adapters.aws.foreign.jsonata\n    with: {template: '${ input }'}",
         "`template` of `a` is computed",

@@ -192,8 +192,14 @@ def moment(value: Json, language: str = "JSONPath") -> str:
     return timestamps.render(found)
 
 
-def task(resource: str, arguments: Json = None) -> Json:
+def task(
+    resource: str,
+    arguments: Json = None,
+    heartbeat: Json = None,  # noqa: ARG001 -- only the service hears them
+) -> Json:
     """Work that only AWS does; here it fails, whatever the arguments.
+
+    With `heartbeat`, the service ends it where nobody says for so many seconds that it goes on.
 
     Raises:
         Fault: `NotMapped`, always.
@@ -206,7 +212,7 @@ def task(resource: str, arguments: Json = None) -> Json:
     )
 
 
-def activity(resource: str, arguments: Json = None) -> None:
+def activity(resource: str, arguments: Json = None, heartbeat: Json = None) -> None:
     """Work that waits for whoever polls it on AWS; here there is nothing but the answer."""
 
 

@@ -97,7 +97,11 @@ def _retry(w: Writing, retriers: list[Retrier]) -> Retry | None:
 
 
 def _is_timed(w: Writing) -> bool:
-    return isinstance(w.state, Task) and not isinstance(w.state.timeout_seconds, Absent)
+    """Whether the work may take too long, or be too long silent."""
+    return isinstance(w.state, Task) and any(
+        not isinstance(each, Absent)
+        for each in (w.state.timeout_seconds, w.state.heartbeat_seconds)
+    )
 
 
 def _counted(w: Writing, work: Work, retriers: list[Retrier], handlers: list[Handler]) -> Lowered:

@@ -16,6 +16,7 @@ from agentflow.adapters.aws.imports import own
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.faults import Told
 from agentflow.adapters.aws.imports.handling import Work, guarded
+from agentflow.adapters.aws.imports.heartbeats import expecting, heartbeat, note_left_out
 from agentflow.adapters.aws.imports.lowered import Lowered
 from agentflow.adapters.aws.imports.naming import identifier
 from agentflow.adapters.aws.imports.states import arguments, effective, is_jsonata, settle
@@ -49,7 +50,8 @@ def lower_task(w: Writing, lookup: Lookup) -> Lowered:
     """A Task state."""
     state = w.state
     assert isinstance(state, Task)
-    _refuse_what_has_no_place(w, state)
+    if not isinstance(state.credentials, Absent):
+        w.book.notes.append(f"`{state.name}` has Credentials, which only AWS knows: left out")
     resource = _resource(state)
     if resource.kind == "activity":
         return _awaited(w, state, resource, lookup)
@@ -57,11 +59,12 @@ def lower_task(w: Writing, lookup: Lookup) -> Lowered:
         return _awaited(w, state, resource, lookup)
     sight = effective(w)
     request = _request(w, state, resource, sight, lookup)
+    call = expecting(w, request.call, heartbeat(w, state, sight), waits=False)
     before, w.steps = w.steps, []
     limit = _limit(w, state.timeout_seconds, sight)
     before += w.steps
     w.steps = []
-    step = replace(w.step(state.name, request.call), timeout=limit)
+    step = replace(w.step(state.name, call), timeout=limit)
     result = request.result(step.id)
     seen = replace(result, data=sight.data, result=result.data) if is_jsonata(state) else result
     settle(w, w.expression(result.data), seen)
@@ -84,18 +87,6 @@ def _resource(state: Task) -> Resource:
     if _SYMBOL.fullmatch(state.resource):
         return Resource(state.resource, "function", state.resource)
     return parse(state.resource)
-
-
-def _refuse_what_has_no_place(w: Writing, state: Task) -> None:
-    if not isinstance(state.heartbeat_seconds, Absent) and "Token" in state.resource:
-        w.book.refuse(
-            f"`{state.name}` expects heartbeats",
-            w.span,
-            "who answers a message does not say before that it is alive",
-            "use TimeoutSeconds",
-        )
-    if not isinstance(state.credentials, Absent):
-        w.book.notes.append(f"`{state.name}` has Credentials, which only AWS knows: left out")
 
 
 def _can_fail(w: Writing, steps: list[Step]) -> bool:
@@ -245,13 +236,13 @@ def _awaited(w: Writing, state: Task, resource: Resource, lookup: Lookup) -> Low
     w.token = token
     sight = effective(w)
     limit = _limit(w, state.timeout_seconds, sight)
+    every = heartbeat(w, state, sight)
     if resource.kind == "service":
-        request = _request(w, state, resource, sight, lookup)
-        w.add(f"{state.name} request", request.call)
+        call = _request(w, state, resource, sight, lookup).call
     else:
         given = {"resource": state.resource, "arguments": arguments(w, sight)}
         call = Call(f"{foreign.MODULE}.activity", given, w.span)
-        w.add(f"{state.name} request", call)
+    w.add(f"{state.name} request", expecting(w, call, every, waits=True))
     w.token = None
     before, w.steps = w.steps, []
     name = resource.name if resource.kind == "activity" else ANSWER
@@ -265,6 +256,8 @@ def _listened(w: Writing, state: Task, resource: Resource) -> Lowered | None:
     listen = None if request is None else own.listened(w, request, sight)
     if listen is None:
         return None
+    if heartbeat(w, state, sight) is not None:
+        note_left_out(w, waits=True)
     limit = _limit(w, state.timeout_seconds, sight)
     before, w.steps = w.steps, []
     return _answered(w, state, listen, before, limit)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
+from agentflow.adapters.aws.asl.jsonata import expression_in
 from agentflow.adapters.aws.asl.resources import refused_by_express
+from agentflow.adapters.aws.asl.values import text
 from agentflow.adapters.aws.calls import policies, seconds
 from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.flow import After
@@ -23,6 +26,9 @@ from agentflow.spec.expressions.tree import Name
 from agentflow.spec.expressions.types import STRING
 from agentflow.spec.model import Call, Step
 
+HEARTBEAT: Final = "heartbeat"
+"""The argument that says how many seconds the work may be silent."""
+
 
 def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     """A Task with this Resource and these Arguments."""
@@ -37,12 +43,10 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
         return
     with w.templates(step, names) as templates:
         arguments = _arguments(templates, step.action.arguments)
-        limit = seconds(step.timeout, templates)
-    faulty = can_fail(arguments) or can_fail(limit)
-    w.renames = w.renames or faulty or limit is not None
-    state: State = {"Type": "Task", "Resource": resource, "Arguments": arguments}
-    if limit is not None:
-        state["TimeoutSeconds"] = limit
+        limits = _limits(w, step, templates)
+    faulty = can_fail(arguments) or can_fail(limits)
+    w.renames = w.renames or faulty or bool(limits)
+    state: State = {"Type": "Task", "Resource": resource, "Arguments": arguments, **limits}
     retries = policies(w, step.retry, faulty=faulty)
     if retries:
         state["Retry"] = retries
@@ -74,21 +78,45 @@ def _write_by_paths(
     if give(w, step, names, given):
         template = paths.payload(template)
     with w.templates(step, names) as templates:
-        limit = seconds(step.timeout, templates)
-    if isinstance(limit, str):
-        _refuse(w, step, "its time limit is computed")
-    w.renames = w.renames or limit is not None
+        limits = _limits(w, step, templates)
+    if any(expression_in(limit) is not None for limit in limits.values()):
+        _refuse(w, step, "its time limit or its heartbeat is computed")
+    w.renames = w.renames or bool(limits)
     state: State = {
         "Type": "Task",
         "QueryLanguage": JSONPATH,
         "Resource": literal(w, step, "resource"),
         "Parameters": template,
+        **limits,
     }
-    if limit is not None:
-        state["TimeoutSeconds"] = limit
     if retries := policies(w, step.retry, faulty=False):
         state["Retry"] = retries
     w.add(w.name(), {**state, **ending(after, "$"), **catch(w)})
+
+
+def _limits(w: Writer, step: Step, templates: Templates) -> State:
+    """How long the work may take, and how long it may be silent."""
+    assert isinstance(step.action, Call)
+    found: State = {}
+    if (limit := seconds(step.timeout, templates)) is not None:
+        found["TimeoutSeconds"] = limit
+    if (every := templates.value(step.action.arguments.get(HEARTBEAT))) is None:
+        return found
+    if not isinstance(every, str) and not _fits(every, limit):
+        w.refusals.refuse(
+            "AF602",
+            f"`{HEARTBEAT}` of `{step.id}` is {text(every)}",
+            step.span,
+            "the service takes whole seconds, at least one and fewer than the time limit",
+            "write fewer seconds, or leave it out",
+        )
+    return {**found, "HeartbeatSeconds": every}
+
+
+def _fits(every: Json, limit: Json) -> bool:
+    """Whether the service takes a number of seconds beside a time limit."""
+    whole = isinstance(every, int) and not isinstance(every, bool) and every >= 1
+    return whole and not (isinstance(limit, int) and every >= limit)
 
 
 def _with_token(w: Writer, step: Step, resource: str, names: Names) -> Names:
