@@ -224,9 +224,10 @@ def test_elsewhere_a_task_with_heartbeats_ends_with_its_answer() -> None:
 
 
 REFUSED = {
-    "readers": (
+    "readers in batches": (
         {
             "Type": "Map",
+            "ItemBatcher": {"MaxItemsPerBatch": 2},
             "ItemReader": {
                 "Resource": "arn:aws:states:::s3:getObject",
                 "Parameters": {"Bucket": "b", "Key": "k"},
@@ -234,7 +235,7 @@ REFUSED = {
             "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, **machine(B=ECHO)},
             "End": True,
         },
-        "`A` reads its items with an ItemReader",
+        "`A` reads its items with an ItemReader, in batches",
     ),
 }
 

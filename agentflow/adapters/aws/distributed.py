@@ -27,10 +27,13 @@ from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer
 from agentflow.adapters.lowering.rewriting import expressions
 from agentflow.errors import Json
+from agentflow.spec.expressions.template import Template, parts
 from agentflow.spec.expressions.tree import free_names
 from agentflow.spec.expressions.types import INTEGER, LIST
 from agentflow.spec.model import Map, Step
 
+READER = "$reader"
+"""What stands for the items of a map that reads them itself, with how it does."""
 INLINE_CONCURRENCY = 40
 """Items an inline Map runs at once; no setting makes it more.
 
@@ -40,7 +43,36 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.ht
 
 def is_distributed(map_: Map, settings: Settings) -> bool:
     """Whether a map may ask for more than an inline Map can do, and the user allows for it."""
-    return settings.distributed and (map_.concurrency or 1 << 30) > INLINE_CONCURRENCY
+    wide = (map_.concurrency or 1 << 30) > INLINE_CONCURRENCY
+    return reader_of(map_) is not None or (settings.distributed and wide)
+
+
+def reader_of(map_: Map) -> dict[str, Template] | None:
+    """How a map reads its items itself."""
+    found = map_.items.get(READER) if isinstance(map_.items, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _reader(w: Writer, step: Step, reader: dict[str, Template], names: Names) -> State:
+    """The `ItemReader` of a map."""
+    if any(parts([reader["resource"], reader.get("config")])):
+        w.refusals.refuse(
+            "AF602",
+            f"`resource` or `config` of what `{step.id}` reads is computed",
+            step.span,
+            "the state machine holds them as they are",
+            "write them out",
+        )
+    w.note(f"the items of `{step.id}` need a permission to read them that you add to the role")
+    with w.templates(step, names) as templates:
+        given = templates.value(reader)
+    most = {"MaxItems": given["most"]} if "most" in given else {}
+    config = {**given.get("config", {}), **most}
+    return {
+        "Resource": given["resource"],
+        **({"ReaderConfig": config} if config else {}),
+        **({"Arguments": given["arguments"]} if "arguments" in given else {}),
+    }
 
 
 def items_of(w: Writer, step: Step, map_: Map, names: Names) -> str:
@@ -60,12 +92,16 @@ def bounds(w: Writer, map_: Map, most: int | None = None) -> State:
 
 def write_distributed(w: Writer, step: Step, map_: Map, names: Names, after: After) -> None:
     """A Map whose items are child executions."""
-    size = batch_size(w, step, map_)
+    reader = reader_of(map_)
+    size = batch_size(w, step, map_) if reader is None else None
     what = "item" if size is None else "batch"
     w.report.add(w.path.plain, "native", f"Map, an execution for each {what}", step.span)
     _standard_only(w, step)
     w.use("workflow", w.workflow.name, "states:StartExecution")
-    items = items_of(w, step, map_, names)
+    items = items_of(w, step, map_, names) if reader is None else ""
+    source: State = {"Items": query(items)}
+    if reader is not None:
+        source = {"ItemReader": _reader(w, step, reader, names)}
     w.renames = True
     name = w.name()
     passed = _passed(map_, names)
@@ -76,7 +112,7 @@ def write_distributed(w: Writer, step: Step, map_: Map, names: Names, after: Aft
         outside["path"] = w.path.value()
     state: State = {
         "Type": "Map",
-        "Items": query(items),
+        **source,
         "ItemSelector": {
             "item": "{% $states.context.Map.Item.Value %}",
             "index": "{% $states.context.Map.Item.Index %}",

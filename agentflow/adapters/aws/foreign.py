@@ -19,10 +19,17 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agentflow.adapters.aws import reading
 from agentflow.adapters.aws.asl import choice, timestamps
 from agentflow.adapters.aws.asl import jsonpath as paths
 from agentflow.adapters.aws.asl import template as templates
-from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME, EvaluationError, StateError
+from agentflow.adapters.aws.asl.errors import (
+    ITEM_READER,
+    QUERY,
+    RUNTIME,
+    EvaluationError,
+    StateError,
+)
 from agentflow.adapters.aws.asl.jsonata import Scope
 from agentflow.adapters.aws.asl.jsonpath import Data
 from agentflow.adapters.aws.asl.values import kind, text
@@ -41,6 +48,7 @@ NATIVE: Final[Mapping[str, str]] = {
     f"{MODULE}.percentage": "JSONata that checks a percentage",
     f"{MODULE}.task": "a Task with this Resource and these Arguments",
     f"{MODULE}.activity": "a Task with this Resource, together with the `listen` after it",
+    f"{MODULE}.items": "the ItemReader of the map after it",
     f"{MODULE}.evaluate": "an invocation of the bundle's helper",
 }
 """For the compiler: each function of this module, and what it means on the service."""
@@ -214,6 +222,27 @@ def task(
 
 def activity(resource: str, arguments: Json = None, heartbeat: Json = None) -> None:
     """Work that waits for whoever polls it on AWS; here there is nothing but the answer."""
+
+
+def items(
+    resource: str, arguments: Json = None, config: Json = None, most: int | None = None
+) -> list[Json]:
+    """The items that an ItemReader names, read from S3; `config` is its ReaderConfig.
+
+    `most` is how many of them are wanted; 0 is all.
+
+    Raises:
+        Fault: `States.ItemReaderFailed`.
+    """
+    if most is not None and most < 0:
+        raise Fault(ITEM_READER, "field MaxItems must be positive")
+    try:
+        found = reading.read(resource, arguments or {}, config or {})
+    except StateError as error:
+        raise Fault(error.name or ITEM_READER, error.cause or "") from None
+    except EvaluationError as error:
+        raise Fault(error.name, error.detail) from None
+    return found[:most] if most else found
 
 
 def evaluate(templates: dict[str, Json], names: dict[str, Json], context: Context) -> Json:

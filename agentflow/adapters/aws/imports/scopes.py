@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from agentflow.adapters.aws.asl.errors import TOLERANCE
-from agentflow.adapters.aws.asl.model import Machine, Map, Parallel
+from agentflow.adapters.aws.asl.model import ItemReader, Machine, Map, Parallel
 from agentflow.adapters.aws.asl.values import ABSENT, Absent
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.handling import Work, fatal_of, guarded
@@ -85,6 +85,8 @@ def _settled(w: Writing, step: Step, before: Steps, results: str, sight: Sight) 
         seen = replace(seen, data=sight.data, result=results)
     settle(w, w.expression(results), seen)
     whole = is_jsonata(w.state) and bool([*before, *w.steps])
+    if isinstance(w.state, Map) and w.state.reader is not None:
+        whole = True  # what cannot be read is retried and caught with the items
     return guarded(w, Work(step, before, w.steps, whole=whole, fatal=fatal_of(w)))
 
 
@@ -97,10 +99,14 @@ def lower_map(w: Writing, write: WriteMachine) -> Lowered:
     assert isinstance(state, Map)
     _refuse_what_has_no_place(w, state)
     sight = effective(w)
-    items = _items(w, state, sight)
+    items = None if state.reader is not None else _items(w, state, sight)
     limit = _concurrency(w, state, sight)
     allowed = tolerated(w, state, sight)
     before = w.steps
+    read: Steps = []
+    if state.reader is not None:
+        items = _read(w, state.reader, sight)
+        read.append(before.pop())
     item, index = (
         w.book.namer.fresh(f"{state.name} item"),
         w.book.namer.fresh(f"{state.name} index"),
@@ -117,10 +123,10 @@ def lower_map(w: Writing, write: WriteMachine) -> Lowered:
         body = _child(own, body)
     step = w.step(state.name, MapStep(items, body, item, index, concurrency=limit))
     if not allowed:
-        return _settled(w, step, before, step.id, sight)
+        return _settled(w, step, [*before, *read], step.id, sight)
     results = w.book.namer.fresh(f"{state.name} results")
     before.append(w.step(f"{state.name} set results", Set({results: []})))
-    return _settled(w, judged(w, step, allowed, results), before, results, sight)
+    return _settled(w, judged(w, [*read, step], allowed, results), before, results, sight)
 
 
 def _concurrency(w: Writing, state: Map, sight: Sight) -> int | None:
@@ -168,6 +174,27 @@ def _items(w: Writing, state: Map, sight: Sight) -> Template:
     return found
 
 
+def _read(w: Writing, reader: ItemReader, sight: Sight) -> Template:
+    """The items that a step reads, which is the last one added."""
+    write = w.resolved if is_jsonata(w.state) else w.payload
+    given = write(reader.parameters, sight, "reader") if reader.parameters else None
+    config = {"InputType": reader.input_type} if reader.input_type else {}
+    most: Template = None
+    if not isinstance(reader.max_items, Absent):
+        plain = isinstance(reader.max_items, int)
+        most = reader.max_items if plain else w.checked(reader.max_items, sight, "whole", "most")
+    return w.call(
+        "items",
+        "items",
+        {
+            "resource": reader.resource,
+            "arguments": given,
+            "config": {**config, **reader.config} or None,
+            "most": most,
+        },
+    )
+
+
 def _is_no_list(found: Template) -> bool:
     if isinstance(found, Expression):
         return isinstance(found.tree, Literal)
@@ -195,12 +222,12 @@ def _selected(w: Writing, state: Map, sight: Sight, item: str) -> Template:
 
 def _refuse_what_has_no_place(w: Writing, state: Map) -> None:
     refuse, span, name = w.book.refuse, w.span, f"`{state.name}`"
-    if state.reader is not None:
+    if state.reader is not None and state.batcher is not None:
         refuse(
-            f"{name} reads its items with an ItemReader",
+            f"{name} reads its items with an ItemReader, in batches",
             span,
-            "items come from a list",
-            "read them in a function, and map over its result",
+            "the service gives no items but one by one to a map of the workflow",
+            "leave ItemBatcher out",
         )
     if state.writer is not None and state.writer.resource is not None:
         refuse(

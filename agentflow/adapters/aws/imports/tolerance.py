@@ -69,9 +69,12 @@ def counted(w: Writing, body: Block) -> Block:
     return Block((w.step(f"{name} try", Try(Block((child, done)), catches)),))
 
 
-def judged(w: Writing, step: Step, allowed: list[str], results: str) -> Step:
-    """The map and what follows it: too many failures fail it, others are in its results."""
-    name, outcomes = w.state.name, step.id
+def judged(w: Writing, steps: list[Step], allowed: list[str], results: str) -> Step:
+    """The map, the last of `steps`, and what follows it: too many failures fail it.
+
+    Others are in its results.
+    """
+    name, outcomes = w.state.name, steps[-1].id
     failed, total = w.book.namer.fresh("failed"), w.book.namer.fresh("total")
     numbers = {
         failed: w.expression(f'len([each for each in {outcomes} if "failed" in each])'),
@@ -81,10 +84,10 @@ def judged(w: Writing, step: Step, allowed: list[str], results: str) -> Step:
     many = " and ".join([f"{failed} > 0", *(f"not ({test})" for test in tests)])
     raised = w.step(f"{name} too many", Raise({"name": TOLERANCE, "message": _TOLD}))
     shown = f'[each.output if "output" in each else each.failed for each in {outcomes}]'
-    steps = (
-        step,
+    judging = (
+        *steps,
         w.step(f"{name} count", Set(numbers)),
         w.step(f"{name} judge", Switch((Case(w.expression(many), Block((raised,))),))),
         w.step(f"{name} keep", Set({results: w.expression(shown)})),
     )
-    return w.step(f"{name} tolerant", Switch((Case(w.expression("true"), Block(steps)),)))
+    return w.step(f"{name} tolerant", Switch((Case(w.expression("true"), Block(judging)),)))

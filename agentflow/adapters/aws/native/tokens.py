@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from agentflow.adapters.aws import calls
+from agentflow.adapters.aws.native.readers import reading, reads, takes
 from agentflow.adapters.lowering.rewriting import expressions
 from agentflow.spec.expressions.template import Expression
 from agentflow.spec.expressions.tree import free_names
@@ -26,8 +27,11 @@ _EVALUATIONS: Final = (f"{calls.FOREIGN}jsonata", f"{calls.FOREIGN}jsonpath")
 
 
 def fused(workflow: Workflow) -> Workflow:
-    """The workflow with each request and the `listen` for its answer as one step."""
-    if any(_asks(step) for step in steps(workflow.do)):
+    """The workflow with what an import has parted as one step again.
+
+    That is each request and the `listen` for its answer, and what reads items and their map.
+    """
+    if any(_asks(step) or reads(step) for step in steps(workflow.do)):
         changed: Block = _changed(workflow.do)
         return replace(workflow, do=changed)
     return workflow
@@ -53,6 +57,8 @@ def _changed(part: Any) -> Any:
 def _fused(inside: list[Step]) -> tuple[Step, ...]:
     for place in range(len(inside) - 1, 0, -1):
         request, answer = inside[place - 1 : place + 1]
+        if reads(request) and takes(answer, request, inside):
+            inside[place - 1 : place + 1] = [reading(answer, request)]
         if _asks(request) and _answers(answer) and request.when is None and answer.when is None:
             inside[place - 1 : place + 1] = [_one(request, answer)]
             if place > 1 and _gives(inside[place - 2], inside[place - 1], inside):

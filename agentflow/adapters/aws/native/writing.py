@@ -39,7 +39,7 @@ def write_native(w: Writer, step: Step, names: Names, after: After) -> None:
         w.done(None, after)
         return
     w.report.add(w.path.plain, "native", foreign.NATIVE[function], step.span)
-    if name not in ("task", "activity", "evaluate") and (
+    if name not in ("task", "activity", "items", "evaluate") and (
         step.retry is not None or step.timeout is not None
     ):
         w.refusals.refuse(
@@ -116,6 +116,18 @@ def _evaluated(w: Writer, step: Step, value: Json, after: After) -> None:
     w.add(name, {**state, **w.ending(after, value)})
 
 
+def _write_unread(w: Writer, step: Step, _: Names, after: After) -> None:
+    """Items that no map has taken."""
+    w.refusals.refuse(
+        "AF602",
+        f"`{step.id}` reads items that no map takes",
+        step.span,
+        "on AWS a distributed map reads its items itself, and nothing else sees them",
+        "map over them in the step right after it, with nothing but `call` and `with` in this one",
+    )
+    w.done(None, after)
+
+
 # --- JSONPath ----------------------------------------------------------------------------------
 
 
@@ -187,5 +199,6 @@ _WRITERS: Final[Mapping[str, _WriteCall]] = {
     "percentage": _write_checked(queries.percentage),
     "task": write_task,
     "activity": write_task,
+    "items": _write_unread,
     "evaluate": write_evaluate,
 }

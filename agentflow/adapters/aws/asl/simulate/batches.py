@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import dataclass
-from typing import Final
 
 from agentflow.adapters.aws.asl import template
 from agentflow.adapters.aws.asl.errors import (
@@ -15,6 +11,7 @@ from agentflow.adapters.aws.asl.errors import (
     EvaluationError,
     StateError,
 )
+from agentflow.adapters.aws.asl.items import inventory_in, items_in
 from agentflow.adapters.aws.asl.model import ItemReader, Map
 from agentflow.adapters.aws.asl.resources import Resource, parse
 from agentflow.adapters.aws.asl.simulate import settings
@@ -23,14 +20,6 @@ from agentflow.adapters.aws.asl.simulate.protocol import Failed, ReadItems, Writ
 from agentflow.adapters.aws.asl.simulate.strands import Await, Work
 from agentflow.adapters.aws.asl.values import MAX_BYTES, Absent, size, text
 from agentflow.errors import Json
-
-_DELIMITERS: Final = {
-    "COMMA": ",",
-    "PIPE": "|",
-    "SEMICOLON": ";",
-    "SPACE": " ",
-    "TAB": "\t",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +40,6 @@ class Child:
     error: StateError | None
 
 
-def pairs(found: dict[str, Json]) -> list[Json]:
-    """The items of an object."""
-    return [{"Key": key, "Value": value} for key, value in found.items()]
-
-
 # --- reading -----------------------------------------------------------------------------------
 
 
@@ -74,7 +58,7 @@ def read_items(state: Map, reader: ItemReader, visit: Visit, effective: Json) ->
     if reader.input_type == "MANIFEST":
         items = yield from _from_manifest(visit, resource, value)
     else:
-        items = _parsed(reader, value)
+        items = items_in(reader, value)
     return items[:limit] if limit else items
 
 
@@ -89,19 +73,11 @@ def _read(visit: Visit, resource: Resource, given: Json) -> Work:
 
 def _from_manifest(visit: Visit, resource: Resource, value: Json) -> Work:
     """The rows of all files of an S3 inventory."""
-    try:
-        manifest = json.loads(value)
-        bucket = str(manifest["destinationBucket"]).rsplit(":", 1)[-1]
-        headers = [name.strip() for name in manifest["fileSchema"].split(",")]
-        names = [entry["key"] for entry in manifest["files"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise StateError(ITEM_READER, "The manifest is not that of an S3 inventory.") from None
-    config = {"CSVHeaderLocation": "GIVEN", "CSVHeaders": headers}
-    reader = ItemReader(resource.arn, input_type="CSV", config=config)
+    inventory = inventory_in(resource.arn, value)
     items: list[Json] = []
-    for name in names:
-        rows = yield from _read(visit, resource, {"Bucket": bucket, "Key": name})
-        items += _parsed(reader, rows)
+    for name in inventory.names:
+        rows = yield from _read(visit, resource, {"Bucket": inventory.bucket, "Key": name})
+        items += items_in(inventory.reader, rows)
     return items
 
 
@@ -111,66 +87,6 @@ def _evaluated(state: Map, value: Json, visit: Visit, effective: Json, field: st
     if state.query_language == "JSONata":
         return template.resolve(value, visit.scope(), field)
     return template.payload(value, visit.data(effective), visit.execution.chance)
-
-
-def _parsed(reader: ItemReader, value: Json) -> list[Json]:
-    if not isinstance(value, str):
-        return list(value)
-    try:
-        return _READERS.get(reader.input_type or "JSON", _from_json)(reader, value)
-    except (ValueError, csv.Error) as error:
-        raise StateError(ITEM_READER, str(error)) from None
-
-
-def _from_json(reader: ItemReader, written: str) -> list[Json]:
-    found = _at(str(reader.config.get("ItemsPointer", "")), json.loads(written))
-    if isinstance(found, dict):
-        return pairs(found)
-    if not isinstance(found, list):
-        raise ValueError("Attempting to map over non-iterable node.")  # noqa: TRY004 -- see caller
-    return found
-
-
-def _at(pointer: str, found: Json) -> Json:
-    """What a JSON pointer names."""
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        try:
-            found = found[int(name) if isinstance(found, list) else name]
-        except (LookupError, TypeError, ValueError):
-            raise EvaluationError(
-                "The provided ReaderConfig.ItemsPointer does not match any valid path in the JSON "
-                "structure.",
-                ITEM_READER,
-            ) from None
-    return found
-
-
-def _from_lines(_: ItemReader, written: str) -> list[Json]:
-    return [json.loads(line) for line in written.splitlines() if line.strip()]
-
-
-def _from_csv(reader: ItemReader, written: str) -> list[Json]:
-    delimiter = _DELIMITERS.get(str(reader.config.get("CSVDelimiter")), ",")
-    rows = [row for row in csv.reader(io.StringIO(written), delimiter=delimiter) if row]
-    if reader.config.get("CSVHeaderLocation") == "GIVEN":
-        headers = [str(name) for name in reader.config.get("CSVHeaders", ())]
-    elif rows:
-        headers = rows.pop(0)
-    else:
-        headers = []
-    if len(set(headers)) != len(headers):
-        raise ValueError("CSV headers cannot contain duplicates.")
-    return [
-        {name: row[n] if n < len(row) else "" for n, name in enumerate(headers)} for row in rows
-    ]
-
-
-_READERS: Final = {
-    "JSON": _from_json,
-    "JSONL": _from_lines,
-    "CSV": _from_csv,
-}
 
 
 # --- batching ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from uuid import uuid4
 
 from agentflow.adapters.aws.asl.errors import RUNTIME
+from agentflow.adapters.aws.asl.items import UnreadableError
 from agentflow.adapters.aws.asl.model import Machine
 from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import children
@@ -49,7 +50,7 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Submitted,
     WriteItems,
 )
-from agentflow.adapters.aws.asl.simulate.stored import Objects, UnreadableError, fetch
+from agentflow.adapters.aws.asl.simulate.stored import Objects, fetch
 from agentflow.errors import Json
 
 Time: TypeAlias = Literal["virtual", "real"]

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from agentflow.adapters.aws.asl import template
 from agentflow.adapters.aws.asl.errors import QUERY, TOLERANCE, EvaluationError, StateError
+from agentflow.adapters.aws.asl.items import pairs
 from agentflow.adapters.aws.asl.jsonata import expression_in
 from agentflow.adapters.aws.asl.model import Machine, Map, Parallel
 from agentflow.adapters.aws.asl.simulate import batches, settings
@@ -80,7 +81,7 @@ def _items(state: Map, visit: Visit, effective: Json) -> Work:
         return _expressed(state, visit)
     found = template.look(state.items_path, visit.data(effective), visit.execution.chance)
     if state.distributed and isinstance(found, dict):
-        return batches.pairs(found)
+        return pairs(found)
     if not isinstance(found, list):
         raise EvaluationError(f'Reference path "{state.items_path}" must point to array.')
     return found
@@ -95,7 +96,7 @@ def _expressed(state: Map, visit: Visit) -> list[Json]:
         return visit.input
     found = template.resolve(state.items, visit.scope(), "Items")
     if state.distributed and isinstance(found, dict):
-        return batches.pairs(found)
+        return pairs(found)
     if not isinstance(found, list) and expression_in(state.items) is None:
         raise EvaluationError(f"Map state input must be an array but was: {text(found)}", QUERY)
     settings.expect(found, "array", state.items, "Items")

@@ -1,24 +1,15 @@
-"""Stored objects as an ItemReader gets them: a text, the rows of a table, a listing."""
+"""Stored objects as an ItemReader gets them, from a mapping: an object, a listing."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
-import zlib
 from collections.abc import Mapping, MutableMapping
 from typing import TypeAlias
 
+from agentflow.adapters.aws.asl.items import UNREADABLE, UnreadableError, content_of
 from agentflow.errors import Json
 
 Objects: TypeAlias = MutableMapping[str, str | bytes]
 """Stored objects by `bucket/key`."""
-_PARQUET = b"PAR1"
-"""What the files of Apache Parquet begin with."""
-
-
-class UnreadableError(Exception):
-    """An object is not there or cannot be read; its text is the cause that the execution shows."""
 
 
 def fetch(objects: Objects, arguments: Json) -> Json:
@@ -35,28 +26,9 @@ def fetch(objects: Objects, arguments: Json) -> Json:
     if f"{bucket}/{key}" not in objects:
         raise UnreadableError(f"The specified key does not exist: {key} in {bucket}")
     try:
-        return _content(key, objects[f"{bucket}/{key}"])
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+        return content_of(key, objects[f"{bucket}/{key}"])
+    except UNREADABLE as error:
         raise UnreadableError(f"{key} in {bucket} cannot be read: {error}") from None
-
-
-def _content(key: str, content: str | bytes) -> Json:
-    if isinstance(content, str):
-        return content
-    if key.endswith(".gz"):
-        content = gzip.decompress(content)
-    return _rows(content) if content.startswith(_PARQUET) else content.decode()
-
-
-def _rows(content: bytes) -> list[Json]:
-    """The rows of a Parquet file; what JSON does not know is written as text."""
-    try:
-        from pyarrow import parquet  # type: ignore[import-untyped]  # it has no types
-    except ImportError:
-        raise UnreadableError("Parquet files need the package pyarrow.") from None
-    rows = parquet.read_table(io.BytesIO(content)).to_pylist()
-    found: list[Json] = json.loads(json.dumps(rows, default=str))
-    return found
 
 
 def _listing(objects: Mapping[str, str | bytes], prefix: str) -> list[Json]:
