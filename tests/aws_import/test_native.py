@@ -70,6 +70,15 @@ SAME: dict[str, tuple[Json, Json]] = {
         ),
         {"x": 1},
     ),
+    "JSONata whose function has a parameter that is called as a variable": (
+        jsonata(
+            A={"Type": "Pass", "Assign": {"x": [1, 2], "y": 3}, "Next": "B"},
+            B=passing(
+                Output="{% ($f := function($x) { $x * $y }; $y := $y + 1; $append($map($x, $f), $y)) %}"
+            ),
+        ),
+        {},
+    ),
     "JSONata that says `$states` in texts and comments": (
         jsonata(A=passing(Output="{% '$states' /* $states */ & $states.input.x %}")),
         {"x": "!"},

@@ -188,7 +188,9 @@ def test_a_reader_comes_back_as_it_went(name: str) -> None:
     assert read_by(there) == read_by(MAPS[name])
 
 
-@pytest.mark.parametrize("name", ["a list", "a key from JSONata", "a failure that is caught"])
+@pytest.mark.parametrize(
+    "name", ["a list", "a key from JSONata", "a failure that is caught", "an item that may fail"]
+)
 def test_a_definition_that_was_changed_keeps_its_reader(name: str) -> None:
     there = definition(imported(MAPS[name]))
     edited = definition(imported({**there, "Comment": "changed"}))

@@ -25,20 +25,38 @@ class Named:
 def named(expression: str) -> Named:
     """The names in an expression that is known to be right."""
     with deep():
-        nodes = list(_nodes(Dialect(expression).ast))
-    bound = {each.value for node in nodes for each in _binds(node)}
-    variables = [node for node in nodes if _is(node, "variable") and node.value]
-    read = dict.fromkeys(each.value for each in variables if each.value not in bound)
+        root = Dialect(expression).ast
+        variables = [node for node in _nodes(root) if _is(node, "variable") and node.value]
+        read = dict.fromkeys(_free(root, frozenset(), set()))
     read.pop(STATES, None)
     places = sorted({each.position - len(STATES) - 1 for each in variables if each.value == STATES})
     return Named(tuple(read), tuple(places))
 
 
-def _binds(node: Any) -> Iterator[Any]:
+def _free(node: Any, bound: frozenset[str], seen: set[int]) -> Iterator[str]:
+    """The names that are read where nothing around them in the expression binds them."""
+    if isinstance(node, list | tuple):
+        for each in node:
+            yield from _free(each, bound, seen)
+            # Expressions of a block see what those before them have bound.
+            bound = bound | ({each.lhs.value} if _is(each, "bind") else set())
+        return
+    if not hasattr(node, "__dict__") or id(node) in seen:
+        return
+    seen.add(id(node))
+    if _is(node, "variable") and node.value and node.value not in bound:
+        yield node.value
+    left = {"_outer_instance"}
     if _is(node, "lambda"):
-        yield from node.arguments
+        bound = bound | {each.value for each in node.arguments}
+        left.add("arguments")
     elif _is(node, "bind"):
-        yield node.lhs
+        left.add("lhs")
+        # A function may call itself; any other value sees what was bound before.
+        bound = bound | ({node.lhs.value} if _is(node.rhs, "lambda") else set())
+    for key, value in vars(node).items():
+        if key not in left:
+            yield from _free(value, bound, seen)
 
 
 def _is(node: Any, kind: str) -> bool:
