@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from agentflow.runtime.journal.store import Journal
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 Map = Callable[..., agentflow.BatchRun]
+Ledger = Callable[[], list[int]]
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -55,7 +56,7 @@ def journal(tmp_path: Path, url: str) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Callable[[], list[int]]:
+def ledger(tmp_path: Path) -> Ledger:
     """The marks that functions left in `tmp_path/ledger`."""
 
     def read() -> list[int]:
@@ -63,3 +64,25 @@ def ledger(tmp_path: Path) -> Callable[[], list[int]]:
         return [int(line) for line in file.read_text().split()] if file.exists() else []
 
     return read
+
+
+def noted(tmp_path: Path, numbers: Iterable[int]) -> list[list[Any]]:
+    """Items of functions that leave marks, which `ledger` reads."""
+    return [[str(tmp_path / "ledger"), x] for x in numbers]
+
+
+def broken_off(*items: Any) -> Iterator[Any]:
+    """A source of items that breaks after these."""
+    yield from items
+    raise OSError("no more for now")
+
+
+def kept(journal: Journal, id: str) -> list[tuple[str, str | None]]:
+    """Type and step of each event of a run."""
+    return [(record.type, record.step) for record in journal.history(id)]
+
+
+def recorded_items(journal: Journal, id: str) -> set[int]:
+    """Indexes of the items whose chunks are in the journal."""
+    steps = [step for _, step in kept(journal, id) if step and step.startswith("items")]
+    return {x for step in steps for x in range(*map(int, step[6:-1].split(":")))}

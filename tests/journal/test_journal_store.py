@@ -19,8 +19,8 @@ from agentflow.errors import AgentFlowError, Unavailable, UsageError
 from agentflow.runtime.journal import sqlite
 from agentflow.runtime.journal.store import Journal
 from tests.journal.journal_examples import SPEC, begin, message
+from tests.namespaces import needs_namespaces, run_apart
 
-REPOSITORY = Path(__file__).parents[2]
 NOBODY = 65534
 
 
@@ -231,24 +231,9 @@ journal.close()
 """
 
 
-def _may_mount() -> bool:
-    probe = ["unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]
-    try:
-        return subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not _may_mount(), reason="allowed: no user namespaces here")
+@needs_namespaces
 def test_a_full_disk_loses_nothing_and_writing_goes_on_when_there_is_room(tmp_path: Path) -> None:
-    done = subprocess.run(
-        ["unshare", "-Urm", sys.executable, "-c", FULL_DISK, tmp_path],
-        env={**os.environ, "PYTHONPATH": f"{REPOSITORY}:{Path(__file__).parent}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "the disk that holds" in done.stdout
-    assert "free some space" in done.stdout
+    said = run_apart(FULL_DISK, tmp_path)
+    assert "the disk that holds" in said
+    assert "free some space" in said
