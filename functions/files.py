@@ -6,6 +6,7 @@ import asyncio
 import fnmatch
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict
 
@@ -81,14 +82,19 @@ def read_text(path: str) -> str:
 
 def _walk(folder: Path, pattern: str, exclude: list[str]) -> list[tuple[str, int]]:
     """The files and their sizes; folders left out are not even entered, links not followed."""
-    found = []
-    for base, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if name not in exclude]
-        for name in fnmatch.filter(names, pattern):
-            file = Path(base, name)
-            if file.is_file():
-                found.append((file.relative_to(folder).as_posix(), file.stat().st_size))
-    return sorted(found)
+    return sorted(_entries(str(folder), "", pattern, exclude))
+
+
+def _entries(
+    folder: str, prefix: str, pattern: str, exclude: list[str]
+) -> Iterator[tuple[str, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in exclude:
+                    yield from _entries(entry.path, f"{prefix}{entry.name}/", pattern, exclude)
+            elif fnmatch.fnmatch(entry.name, pattern) and entry.is_file():
+                yield prefix + entry.name, entry.stat().st_size
 
 
 def _digest(path: Path) -> str:

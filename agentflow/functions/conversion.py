@@ -214,12 +214,12 @@ def _container(origin: Any, arguments: tuple[Any, ...]) -> Converter | None:
 
 def _list_of(arguments: tuple[Any, ...], make: Callable[[Any], Any]) -> Converter:
     item = converter(arguments[0]) if arguments else None
-    kind = arguments[0] if arguments and arguments[0] in (str, int, float, bool) else None
+    as_they_are = _all_of(arguments[0]) if arguments else None
 
     def convert(value: Json, path: str, problems: Problems) -> Any:
         if not isinstance(value, list):
             return _wrong(value, "a list", path, problems)
-        if item is not None and not (kind and set(map(type, value)) <= {kind}):
+        if item is not None and not (as_they_are and as_they_are(value)):
             value = [item(entry, f"{path}[{i}]", problems) for i, entry in enumerate(value)]
         if make is list or problems:
             return value
@@ -229,6 +229,13 @@ def _list_of(arguments: tuple[Any, ...], make: Callable[[Any], Any]) -> Converte
             return _wrong(value, "a list of values that can be in a set", path, problems)
 
     return convert
+
+
+def _all_of(annotation: Any) -> Callable[[abc.Iterable[Json]], bool] | None:
+    """Whether all values are of one scalar type, found without a step of Python for each."""
+    if annotation not in (str, int, float, bool):
+        return None
+    return lambda values: set(map(type, values)) <= {annotation}
 
 
 def _tuple_of(arguments: tuple[Any, ...]) -> Converter:
@@ -249,11 +256,14 @@ def _tuple_of(arguments: tuple[Any, ...]) -> Converter:
 def _dict_of(arguments: tuple[Any, ...]) -> Converter:
     key, item = (converter(a) for a in arguments) if len(arguments) == 2 else (None, None)
     plain_keys = not arguments or arguments[0] is str
+    as_they_are = _all_of(arguments[1]) if len(arguments) == 2 else None
 
     def convert(value: Json, path: str, problems: Problems) -> Any:
         if not isinstance(value, dict):
             return _wrong(value, "an object", path, problems)
-        if item is None and (plain_keys or key is None):
+        if (plain_keys or key is None) and (
+            item is None or (as_they_are and as_they_are(value.values()))
+        ):
             return value
         return {
             name if plain_keys or key is None else key(name, f"{path} key", problems): entry

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 IN_FLIGHT = 1024
 """Items under way at once when the spec does not bound them."""
-BATCH_SECONDS = 0.2
+BATCH_SECONDS = 0.1
 """How long a batch should take: long against a round trip, short against a wait."""
 MAX_BATCH = 10_000
 
@@ -208,7 +208,7 @@ class MapFrame(Reducing):
                 size = max(1, min(16, left // (8 * machine.parallel)))
             else:
                 size = int(BATCH_SECONDS / max(self._pace, 1e-7))
-            size = min(size, -(-left // (2 * machine.parallel)), MAX_BATCH)
+            size = min(size, -(-left // (4 * machine.parallel)), MAX_BATCH)
         else:
             assert node.batch is not None
             size = node.batch
