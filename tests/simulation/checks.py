@@ -9,7 +9,7 @@ from dataclasses import replace
 from agentflow.errors import AgentFlowError, Conflict
 from agentflow.runtime.journal.errors import AlreadyRecorded, Fenced
 from agentflow.runtime.journal.protocol import ENDED, Message, Record
-from tests.simulation.shapes import Outcome
+from tests.simulation.shape import Outcome
 from tests.simulation.story import Story
 from tests.simulation.users import Case, outcome_of
 from tests.simulation.world import World

@@ -32,7 +32,8 @@ from agentflow.runtime.machine.protocol import (
 from agentflow.runtime.mailbox import form_problem
 from agentflow.spec.load import Loaded
 from tests.simulation.functions import Answer, answer, item_key
-from tests.simulation.shapes import Outcome, Signal, compile_once
+from tests.simulation.registry import compile_once
+from tests.simulation.shape import Outcome, Signal
 from tests.simulation.store import EPOCH
 
 

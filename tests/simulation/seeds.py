@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from tests.simulation.checks import violations
 from tests.simulation.reference import outcome_without_faults
-from tests.simulation.shapes import SHAPES, Outcome, Shape
+from tests.simulation.shape import Outcome, Shape
+from tests.simulation.shapes import SHAPES
 from tests.simulation.store import Store
 from tests.simulation.users import Case
 from tests.simulation.weather import forecast

@@ -7,62 +7,10 @@ outcome depends on time says which others are right too.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
 
 from agentflow.errors import Json
-from agentflow.runtime.journal.protocol import Status
-from agentflow.runtime.machine import Program, compile_workflow
-from agentflow.spec.load import Loaded, loads
-from agentflow.spec.model import Workflow
-
-ROOT = Path("/simulated")
-
-
-class Outcome(NamedTuple):
-    """What an execution came to, as far as it must not depend on chance."""
-
-    status: Status
-    output: Json
-    error: Json
-
-
-class Signal(NamedTuple):
-    """A message that somebody outside sends to an execution."""
-
-    name: str
-    data: Json
-    correlation: Json = None
-
-
-@dataclass(frozen=True)
-class Shape:
-    """One workflow, and what is known about it."""
-
-    name: str
-    text: str
-    draw: Callable[[random.Random], Json] = lambda rng: {"n": rng.randint(0, 999)}
-    """An input."""
-    signals: tuple[Signal, ...] = ()
-    child: str = ""
-    """The workflow that its `run` steps name `child`."""
-    undone: tuple[str, ...] = ()
-    """Keys of the calls that a saga compensates, in the order they are made."""
-    finals: tuple[str, ...] = ()
-    """Keys of calls that are made in every execution that was not cancelled."""
-    accepts: Callable[[Outcome, Outcome], bool] = field(
-        default=lambda actual, reference: actual == reference
-    )
-    """Whether an outcome is right, given the one without faults."""
-
-    @cached_property
-    def loaded(self) -> Loaded:
-        """The workflow, read and checked."""
-        children = {"child": self.child} if self.child else None
-        return loads(self.text, path=self.name, root=ROOT, children=children)
+from tests.simulation.shape import Outcome, Shape, Signal
 
 
 def _items(least: int, most: int) -> Callable[[random.Random], Json]:
@@ -433,32 +381,3 @@ SHAPES = (
     EVENTS, FAMILY, AGAIN, NESTED,
 )  # fmt: skip
 BY_NAME = {shape.name: shape for shape in SHAPES}
-
-_PROGRAMS: dict[str, Program] = {}
-
-
-def compile_once(workflow: Workflow) -> Program:
-    """A workflow as the machine runs it.
-
-    Every process compiles for itself what it takes over; here once is enough, as nothing ever
-    changes a program.
-    """
-    if workflow.digest not in _PROGRAMS:
-        _PROGRAMS[workflow.digest] = compile_workflow(workflow)
-    return _PROGRAMS[workflow.digest]
-
-
-def read_again(text: str, **options: object) -> Loaded:
-    """The workflow that was registered with a text; nor is it read more than once."""
-    return next(loaded for loaded in _all() if loaded.text == text)
-
-
-def with_digest(digest: str) -> Loaded:
-    """The workflow of an execution."""
-    return next(loaded for loaded in _all() if loaded.workflow.digest == digest)
-
-
-def _all() -> Iterator[Loaded]:
-    for shape in SHAPES:
-        yield shape.loaded
-        yield from shape.loaded.children.values()

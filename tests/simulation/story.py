@@ -32,7 +32,8 @@ from agentflow.runtime.machine.protocol import (
 )
 from agentflow.runtime.recovery import RETRIED, rebuild
 from tests.simulation.functions import item_key
-from tests.simulation.shapes import Outcome, compile_once, with_digest
+from tests.simulation.registry import compile_once, with_digest
+from tests.simulation.shape import Outcome
 from tests.simulation.store import EPOCH, Commit
 from tests.simulation.users import outcome_of
 from tests.simulation.world import World

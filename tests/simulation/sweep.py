@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from tests.simulation.campaign import in_processes, quiet
 from tests.simulation.checks import violations
 from tests.simulation.seeds import reference
-from tests.simulation.shapes import BY_NAME, Shape
+from tests.simulation.shape import Shape
+from tests.simulation.shapes import BY_NAME
 from tests.simulation.store import Store
 from tests.simulation.users import Case
 from tests.simulation.weather import FAIR

@@ -14,7 +14,7 @@ from agentflow.errors import AgentFlowError, Conflict, Json, NotFound
 from agentflow.runtime.host import Held, Host
 from agentflow.runtime.journal.protocol import ENDED, Message, StoredExecution
 from tests.simulation.process import Gone
-from tests.simulation.shapes import Outcome, Shape
+from tests.simulation.shape import Outcome, Shape
 from tests.simulation.store import EPOCH
 
 if TYPE_CHECKING:

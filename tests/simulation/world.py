@@ -19,7 +19,9 @@ from agentflow.errors import AgentFlowError
 from agentflow.runtime.journal.protocol import ENDED
 from tests.simulation.loop import Stalled, VirtualLoop
 from tests.simulation.process import Gone, Process
-from tests.simulation.shapes import SHAPES, Shape, compile_once, read_again
+from tests.simulation.registry import compile_once, read_again
+from tests.simulation.shape import Shape
+from tests.simulation.shapes import SHAPES
 from tests.simulation.store import SLOTS, Store
 from tests.simulation.users import Case, Users
 from tests.simulation.weather import FAIR, Weather
