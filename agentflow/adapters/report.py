@@ -44,11 +44,13 @@ class Report:
     limits: list[Limit] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     children: list[Report] = field(default_factory=list)
+    _known: set[Entry] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def add(self, step: str, how: str, note: str, span: Span) -> None:
         """Note how a step is done; what is said twice is kept once."""
         entry = Entry(step, how, note, span)
-        if entry not in self.entries:
+        if entry not in self._known:
+            self._known.add(entry)
             self.entries.append(entry)
 
     def as_json(self) -> dict[str, Json]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from agentflow.cli import exits, outcome, session, stores, terminal
 from agentflow.errors import UsageError
+from agentflow.runtime.job import job_folder
 from agentflow.runtime.journal.protocol import ENDED
-from agentflow.runtime.settings import job_folder, load_settings
+from agentflow.runtime.settings import load_settings
 from agentflow.spec.signatures import find_root
 
 if TYPE_CHECKING:

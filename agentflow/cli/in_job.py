@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentflow.cli import terminal
 from agentflow.errors import Unavailable
-from agentflow.runtime.settings import job_folder
+from agentflow.runtime.job import job_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,9 +18,9 @@ from agentflow.cli.options import (
     StatusName,
 )
 from agentflow.errors import UsageError
+from agentflow.runtime.job import job_folder
 from agentflow.runtime.live import REFUSED
 from agentflow.runtime.logs import log_folder
-from agentflow.runtime.settings import job_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

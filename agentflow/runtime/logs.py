@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agentflow.runtime.job import job_folder
 from agentflow.runtime.live import Live
 from agentflow.runtime.notices import Notice, Printed
 from agentflow.runtime.redaction import redact, secret_values
-from agentflow.runtime.settings import job_folder
 
 
 def log_folder(root: Path) -> Path:

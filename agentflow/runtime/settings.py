@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agentflow.errors import UsageError
+from agentflow.runtime.job import job_folder
 
 _PREFIX = "AGENTFLOW_"
-IN_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Ray sets it for a job's command, and for nothing else; it holds how the job was submitted."""
-
-
-def job_folder() -> Path | None:
-    """Where a Ray job keeps what must outlive it; `None` if this process is no job.
-
-    The project is a copy there, in a folder that Ray removes.
-    """
-    return Path.home() / ".agentflow" if os.environ.get(IN_JOB) else None
 
 
 def _store_of_job() -> str | None:

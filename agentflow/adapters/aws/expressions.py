@@ -26,6 +26,7 @@ from agentflow.adapters.aws.checks import (
     is_scalar,
 )
 from agentflow.adapters.aws.comprehensions import write_comprehension
+from agentflow.adapters.aws.variables import Types
 from agentflow.spec.expressions import FUNCTIONS, METHODS, Function
 from agentflow.spec.expressions.infer import infer
 from agentflow.spec.expressions.template import Expression
@@ -99,7 +100,7 @@ class ExpressionWriter:
 
     def type(self, tree: Tree, names: References) -> Type:
         part = Expression(self.expression.source, tree, self.expression.span)
-        return infer(part, {name: each.type for name, each in names.items()}, [])
+        return infer(part, Types(names), [])
 
     def write(self, tree: Tree, names: References) -> Code:
         known = constant(tree)

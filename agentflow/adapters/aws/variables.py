@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from agentflow.adapters.aws.checks import Reference
+from agentflow.adapters.aws.checks import Reference, References
 from agentflow.adapters.aws.jsonata import variable
 from agentflow.spec.expressions.types import ANY, Type
 
@@ -84,3 +84,19 @@ class Names(Mapping[str, Reference]):
         while names is not None:
             yield names
             names = names.parent
+
+
+class Types(Mapping[str, Type]):
+    """The types of names, without a copy of them all for each expression."""
+
+    def __init__(self, names: References) -> None:
+        self._names = names
+
+    def __getitem__(self, name: str) -> Type:
+        return self._names[name].type
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

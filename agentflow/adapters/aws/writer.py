@@ -21,7 +21,7 @@ from agentflow.adapters.aws.paths import Path
 from agentflow.adapters.aws.results import result_type
 from agentflow.adapters.aws.settings import Settings
 from agentflow.adapters.aws.templates import Hop, Templates, can_fail
-from agentflow.adapters.aws.variables import Names, Variables
+from agentflow.adapters.aws.variables import Names, Types, Variables
 from agentflow.adapters.lowering.limits import is_timed
 from agentflow.adapters.lowering.rewriting import expressions
 from agentflow.adapters.refusals import Refusals
@@ -263,7 +263,7 @@ class Writer:
 
     def type_of(self, template: Template, names: Names) -> Type:
         """What is known for sure of a template's value."""
-        return infer_template(template, {name: each.type for name, each in names.items()}, [])
+        return infer_template(template, Types(names), [])
 
     def variable_type(self, name: str, template: Template, names: Names) -> Type:
         """What is known of a variable: something only if it is assigned in one place."""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from agentflow.errors import Unavailable
 from agentflow.runtime.executors.ray_wheel import wheel
-from agentflow.runtime.settings import IN_JOB
+from agentflow.runtime.job import IN_JOB
 
 EXCLUDES = (
     ".git", ".hg", ".svn", ".agentflow", ".venv", "venv", "node_modules", "__pycache__", "*.pyc",
