@@ -6,13 +6,12 @@ results that are not JSON. Only the death of the process is left to whoever watc
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentflow.errors import Fault, Json
 from agentflow.functions.binding import Plan, plan
@@ -21,6 +20,9 @@ from agentflow.functions.context import Context, entered
 from agentflow.functions.encoding import encode
 from agentflow.functions.failures import Stopped, error_value, user_frames
 from agentflow.functions.resolve import resolve
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ def call_prepared(
             positional, named = prepared.plan.bind(arguments, context)
             result = prepared.function(*positional, **named)
             if inspect.isawaitable(result):
+                import asyncio  # a cloud's host starts faster without it, and few functions await
+
                 result = asyncio.run(_completed(result))
             value = encode(result)
     except Stopped:
@@ -141,6 +145,8 @@ async def call_prepared_async(
     printed: Callable[[str], None],
 ) -> Outcome:
     """Like `invoke_async`, for whatever `find` gives; what it raises is the call's failure."""
+    import asyncio  # it is there: a loop is running
+
     began = time.perf_counter()
     try:
         with entered(context), captured(printed):
@@ -260,5 +266,7 @@ class Stream:
 
     def _run(self, work: Any) -> Any:
         if self._loop is None:
+            import asyncio  # see `call_prepared`
+
             self._loop = asyncio.new_event_loop()
         return self._loop.run_until_complete(work)

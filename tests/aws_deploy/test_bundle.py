@@ -61,7 +61,12 @@ def test_a_bundle_is_small_with_the_helper_too(tmp_path: Path) -> None:
     made = bundle(project(tmp_path), modules=HELPER)
     assert made.own < 1 << 20
     assert "agentflow/spec/expressions/evaluate.py" in names(made)
-    heavy = ("agentflow/runtime", "agentflow/cli", "agentflow/spec/load.py")
+    heavy = (
+        "agentflow/runtime",
+        "agentflow/cli",
+        "agentflow/spec/load.py",
+        "agentflow/spec/expressions/infer.py",
+    )
     assert not [name for name in names(made) if name.startswith(heavy)]
 
 
@@ -75,7 +80,8 @@ import agentflow.functions.hosts.aws_lambda
 from agentflow.adapters.bundle.helper import Helper
 print(Helper().answer({"evaluate": {"v1": "${ len(a) + b }"},
                        "names": {"a": "abc", "b": 4}}, Context())["v1"])
-print(sorted({"yaml", "orjson", "jsonschema", "ray", "rich", "pydantic"} & {*sys.modules}))
+heavy = {"yaml", "orjson", "jsonschema", "ray", "rich", "pydantic", "asyncio", "ssl", "subprocess"}
+print(sorted(heavy & {*sys.modules}))
 """
     done = subprocess.run(
         [sys.executable, "-S", "-E", "-c", program],
@@ -127,6 +133,16 @@ def test_imports_that_need_not_work_are_no_mistakes(tmp_path: Path, source: str)
 def test_a_function_that_is_nowhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotBundle, match="neither in the project"):
         bundle(project(tmp_path), "elsewhere.function")
+
+
+def test_functions_of_pythons_own_library_need_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")  # nor is anything installed for them
+    monkeypatch.setattr(dependencies, "find_spec", lambda name: None)
+    root = project(tmp_path)
+    write(root / "requirements.txt", "six\n")
+    assert not [name for name in names(bundle(root, "os.path.basename")) if "path" in name]
 
 
 @pytest.mark.parametrize(

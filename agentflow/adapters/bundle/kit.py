@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from agentflow.adapters.bundle.imports import imports
+from agentflow.adapters.bundle.imports import Import, imports
 
 PACKAGE = "agentflow"
 _HOME = Path(__file__).resolve().parents[2]
@@ -61,8 +61,16 @@ def _imported(module: str) -> Iterator[str]:
     tree = ast.parse(file.read_bytes())
     for each in imports(tree, module, is_package=file.name == "__init__.py"):
         if each.top == PACKAGE:
-            yield each.module
-            yield from (f"{each.module}.{name}" for name in each.names)
+            yield from _reached(each)
+
+
+def _reached(each: Import) -> Iterator[str]:
+    """The modules behind an import; a package only if a name in it is taken, no module."""
+    names = [f"{each.module}.{name}" for name in each.names]
+    modules = [name for name in names if _file(name) is not None]
+    yield from modules
+    if not names or len(modules) < len(names):
+        yield each.module
 
 
 def _around(module: str) -> Iterator[str]:

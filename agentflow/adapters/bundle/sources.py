@@ -51,7 +51,7 @@ def collect(functions: Iterable[str], root: Path, platform: Platform) -> Sources
         module = function.rpartition(".")[0]
         if reading.is_own(module):
             reading.visit(module)
-        else:
+        elif not _is_there(module):
             reading.sources.elsewhere.append(function)
             reading.sources.needs_dependencies = True
     if reading.mistakes:
