@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentflow import Engine
+from agentflow.runtime.journal.protocol import Message
 from agentflow.spec.load import Loaded, load
+
+Spec = Callable[..., Loaded]
+Ledger = Callable[[], list[str]]
+Reopen = Callable[[], Engine]
+
+PATIENCE = 60
+"""Seconds until a test is sure that something will never happen."""
 
 FUNCTIONS = '''
 import os, time
@@ -64,7 +75,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def spec(project: Path) -> Callable[[str], Loaded]:
+def spec(project: Path) -> Spec:
     """Loads the steps in a text, or a whole workflow."""
 
     def write(text: str, name: str = "flow") -> Loaded:
@@ -83,7 +94,7 @@ def engine(project: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def ledger(project: Path) -> Callable[[], list[str]]:
+def ledger(project: Path) -> Ledger:
     """The marks that functions left, in order."""
 
     def read() -> list[str]:
@@ -91,3 +102,33 @@ def ledger(project: Path) -> Callable[[], list[str]]:
         return file.read_text().split() if file.exists() else []
 
     return read
+
+
+@pytest.fixture
+def reopen(project: Path) -> Iterator[Reopen]:
+    """Gives an engine on the project's store, and closes the one that it gave before."""
+    engines: list[Engine] = []
+
+    def another() -> Engine:
+        for engine in engines:
+            engine.close()
+        engines.append(Engine(executor="inline", root=project))
+        return engines[-1]
+
+    yield another
+    for engine in engines:
+        engine.close()
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait for something that no event tells."""
+    limit, pause = time.monotonic() + PATIENCE, threading.Event()
+    while not holds():
+        assert time.monotonic() < limit
+        pause.wait(0.01)
+
+
+def send(engine: Engine, execution: str, name: str, data: Any = None, id: str = "") -> bool:
+    """Post a message to an execution; whether it is a new one."""
+    message = Message(id or f"{execution}/{name}", name, None, data, 0.0, execution)
+    return engine.journal.post(message)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agentflow import Engine
 from agentflow.runtime.journal.protocol import Record
-from tests.engine.test_engine import Ledger, Spec
+from tests.engine.conftest import Ledger, Spec
 
 STEPS = """
   - {id: a, call: work.mark, with: {name: a, value: 1}}

@@ -19,7 +19,7 @@ from agentflow import Engine, ExecutionCancelled, Unavailable, UsageError
 from agentflow.runtime import bus as bus_module
 from agentflow.runtime import upkeep
 from agentflow.runtime.bus import CONNECTED, LARGEST, QUEUED, TOGETHER, NoBus, RedisBus
-from tests.engine.test_engine import Ledger, Spec
+from tests.engine.conftest import Ledger, Spec
 from tests.servers import RedisServer, redis_server
 
 STORE = "a store"

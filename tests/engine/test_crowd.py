@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agentflow import Engine
-from tests.engine.test_engine import Ledger, Spec
+from tests.engine.conftest import Ledger, Spec
 
 CROWD = 1000
 

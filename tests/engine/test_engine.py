@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,7 @@ import agentflow
 from agentflow import Conflict, Engine, ExecutionCancelled, ExecutionFailed, InputError, NotFound
 from agentflow.runtime.journal.protocol import Message
 from agentflow.runtime.notices import Changed, Notice
-from agentflow.spec.load import Loaded
-
-Spec = Callable[..., Loaded]
-Ledger = Callable[[], list[str]]
+from tests.engine.conftest import Ledger, Spec
 
 
 def test_a_workflow_runs_and_its_history_is_kept(engine: Engine, spec: Spec) -> None:

@@ -2,73 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sqlite3
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
-from agentflow import Engine, Execution, ExecutionCancelled, ExecutionFailed, NotFound, Unavailable
-from agentflow.runtime.journal import schema
-from agentflow.runtime.journal.errors import Corrupt
+from agentflow import Engine, ExecutionCancelled, ExecutionFailed, NotFound
 from agentflow.runtime.journal.protocol import Message
-from tests.engine.conftest import FUNCTIONS
-from tests.engine.test_engine import Ledger, Spec
-
-PATIENCE = 60
-"""Seconds until a test is sure that something will never happen."""
-
-Reopen = Callable[[], Engine]
-
-
-@pytest.fixture
-def reopen(project: Path) -> Iterator[Reopen]:
-    """Gives an engine on the project's store, and closes the one that it gave before."""
-    engines: list[Engine] = []
-
-    def another() -> Engine:
-        for engine in engines:
-            engine.close()
-        engines.append(Engine(executor="inline", root=project))
-        return engines[-1]
-
-    yield another
-    for engine in engines:
-        engine.close()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for something that no event tells."""
-    limit, pause = time.monotonic() + PATIENCE, threading.Event()
-    while not holds():
-        assert time.monotonic() < limit
-        pause.wait(0.01)
-
-
-def send(engine: Engine, execution: Execution, name: str, data: Any = None, id: str = "") -> bool:
-    message = Message(id or f"{execution.id}/{name}", name, None, data, 0.0, execution.id)
-    return engine.journal.post(message)
-
-
-def agentflow(*arguments: str) -> tuple[int, dict[str, Any], str]:
-    """A command of another process: its exit code, its one JSON object, what it said."""
-    return shell(sys.executable, "-m", "agentflow", *arguments, "--json")
-
-
-def shell(*command: str) -> tuple[int, dict[str, Any], str]:
-    environment = {**os.environ, "AGENTFLOW_EXECUTOR": "inline"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert "Traceback" not in done.stderr
-    return done.returncode, orjson.loads(done.stdout), done.stderr
-
+from tests.engine.commands import agentflow
+from tests.engine.conftest import FUNCTIONS, PATIENCE, Ledger, Reopen, Spec, send, until
 
 # --- what an execution was started with ------------------------------------------------------
 
@@ -86,7 +32,7 @@ def test_a_spec_that_changed_under_an_execution_does_not_concern_it(
     spec(GATE.replace("name: old, value: 1", "name: new, value: 2"))
     engine = reopen()
     again = engine.resume("e")
-    send(engine, execution, "go")
+    send(engine, execution.id, "go")
     assert again.result(PATIENCE) == 1
     assert (
         engine.start(spec("  - {id: a, call: work.mark, with: {name: new, value: 2}}")).result()
@@ -108,7 +54,7 @@ def test_a_child_that_changed_or_is_gone_is_run_as_it_was(
     (project / "flow.yaml").write_text("nothing: of use")
     engine = reopen()
     again = engine.resume("e")
-    send(engine, execution, "go")
+    send(engine, execution.id, "go")
     assert again.result(PATIENCE) == 8
 
 
@@ -119,7 +65,7 @@ def test_a_function_that_was_removed_fails_by_name_and_can_come_back(
     rewrite(project, FUNCTIONS.replace("def mark(", "def other("))
     engine = reopen()
     again = engine.resume("e")
-    send(engine, execution, "go")
+    send(engine, execution.id, "go")
     with pytest.raises(ExecutionFailed, match="module work has no function 'mark'") as caught:
         again.result(PATIENCE)
     assert caught.value.error["name"] == "FunctionNotFound"
@@ -149,7 +95,7 @@ def test_a_signal_to_an_ended_execution_changes_nothing(engine: Engine, spec: Sp
     execution = engine.start(spec("  - {id: a, return: 5}"))
     assert execution.result() == 5
     before = execution.events()
-    send(engine, execution, "go")
+    send(engine, execution.id, "go")
     assert engine.start(spec("  - {id: b, return: 6}", name="other")).result() == 6
     assert execution.events() == before
     assert execution.status == "succeeded"
@@ -178,14 +124,14 @@ def test_answers_that_do_not_match_the_form_are_passed_over_early_and_late(
     engine = reopen()
     execution = engine.start(spec(APPROVAL), id="e")
     for number, data in enumerate(WRONG):
-        send(engine, execution, "ok", data, f"early-{number}")
-    send(engine, execution, "go")
+        send(engine, execution.id, "ok", data, f"early-{number}")
+    send(engine, execution.id, "go")
     until(lambda: [record.step for record in execution.events()] == [None, "gate"])
     for number, data in enumerate(WRONG):
-        send(engine, execution, "ok", data, f"late-{number}")
+        send(engine, execution.id, "ok", data, f"late-{number}")
     engine = reopen()
     again = engine.resume("e")
-    send(engine, execution, "ok", {"n": 7}, "right")
+    send(engine, execution.id, "ok", {"n": 7}, "right")
     assert again.result(PATIENCE) == {"n": 7}
     taken = [r.data["message"] for r in again.events() if r.type == "message.received"]
     assert taken == ["e/go", "right"]
@@ -199,9 +145,9 @@ def test_the_same_signal_a_thousand_times_is_one(engine: Engine, spec: Spec) -> 
   - {id: r, return: ["${ first }", "${ second }"]}
 """)
     )
-    assert [send(engine, execution, "go", n, "one") for n in range(1000)].count(True) == 1
+    assert [send(engine, execution.id, "go", n, "one") for n in range(1000)].count(True) == 1
     until(lambda: any(record.step == "first" for record in execution.events()))
-    assert send(engine, execution, "go", "next", "two")
+    assert send(engine, execution.id, "go", "next", "two")
     assert execution.result(PATIENCE) == [0, "next"]
 
 
@@ -308,111 +254,3 @@ def test_two_starts_with_one_id_and_different_inputs_are_one_execution_and_a_con
     assert said[1] in {"x", "y"}
     assert "is taken by an execution of workflow flow with another input" in said[0]
     assert ledger() == ["once"]
-
-
-# --- the store -------------------------------------------------------------------------------
-
-
-def tamper(project: Path, *statements: str) -> None:
-    """Change the journal behind its back."""
-    file = sqlite3.connect(project / ".agentflow" / "journal.db")
-    with file:
-        for statement in statements:
-            file.execute(statement)
-    file.close()
-
-
-@pytest.fixture
-def damaged(reopen: Reopen, spec: Spec, project: Path) -> Reopen:
-    """A store with two executions that wait, `bad` with a changed event."""
-    engine = reopen()
-    for name in ("bad", "good"):
-        execution = engine.start(spec(GATE), id=name)
-        send(engine, execution, "early", name)
-    engine.close()
-    tamper(project, "UPDATE events SET at = at - 1 WHERE execution_id = 'bad'")
-    return reopen
-
-
-def test_an_execution_with_a_corrupt_event_is_refused_and_others_go_on(damaged: Reopen) -> None:
-    engine = damaged()
-    with pytest.raises(Corrupt, match="execution bad"):
-        engine.resume("bad")
-    again = engine.resume("good")
-    send(engine, again, "go")
-    assert again.result(PATIENCE) == 1
-    with pytest.raises(Corrupt, match="execution bad"):
-        engine.execution("bad").events()
-    assert engine.execution("bad").record().owner is None
-
-
-@pytest.mark.parametrize("verb", ["resume", "history", "cancel"])
-@pytest.mark.slow
-def test_a_corrupt_event_is_one_clear_error_on_the_command_line(damaged: Reopen, verb: str) -> None:
-    code, told, said = agentflow(verb, "bad")
-    assert (code, told["error"]["code"]) == (7, "AF012")
-    assert said.count("error[") == 1
-    assert "backup" in told["error"]["help"]
-
-
-@pytest.mark.slow
-def test_an_engine_that_adopts_leaves_what_is_corrupt_and_takes_the_rest(
-    damaged: Reopen, project: Path
-) -> None:
-    with Engine(executor="inline", root=project, adopt=True) as engine:
-        good = engine.execution("good")
-        send(engine, good, "go")
-        assert good.result(PATIENCE) == 1
-        assert engine.execution("bad").status not in {"succeeded", "failed"}
-
-
-@pytest.mark.slow
-def test_a_journal_of_a_newer_version_is_refused_and_left_alone(
-    reopen: Reopen, spec: Spec, project: Path
-) -> None:
-    reopen().start(spec("  - {id: a, return: 5}"), id="e").result()
-    engine = reopen()
-    engine.close()
-    file = project / ".agentflow" / "journal.db"
-    tamper(
-        project,
-        f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'",
-        "UPDATE agentflow_store SET compatible_from = '9000'",
-    )
-    before = file.read_bytes()
-    with pytest.raises(Unavailable, match="newer"):
-        Engine(executor="inline", root=project)
-    for arguments in (["run", "flow.yaml"], ["show", "e"], ["executions"]):
-        code, told, said = agentflow(*arguments)
-        assert (code, told["error"]["code"]) == (7, "AF007")
-        assert said.count("error[") == 1
-    assert file.read_bytes() == before
-
-
-READ_ONLY = 'mount --bind . . && mount -o remount,bind,ro . && cd "$PWD" && exec "$@"'
-"""Runs a command with its folder on a read-only file system, which stops root, too."""
-
-MAY_MOUNT = (
-    shutil.which("unshare") is not None
-    and subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode
-    == 0
-)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not MAY_MOUNT, reason="allowed: only who may mount can make a folder read-only")
-@pytest.mark.parametrize("existing", [False, True], ids=["no store yet", "a store"])
-def test_a_read_only_folder_is_one_clear_error(
-    reopen: Reopen, spec: Spec, project: Path, *, existing: bool
-) -> None:
-    loaded = spec("  - {id: a, return: 5}")
-    if existing:
-        engine = reopen()
-        engine.start(loaded, id="e").result()
-        engine.close()
-    command = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", sys.executable, "-m", "agentflow"]
-    code, told, said = shell(*command, "run", "flow.yaml", "--json")
-    assert (code, told["error"]["code"]) == (7, "AF007")
-    assert "Read-only file system" in told["error"]["message"]
-    assert said.count("error[") == 1
-    assert "DATABASE_URL" in told["error"]["help"]

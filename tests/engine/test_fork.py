@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentflow import Conflict, Engine, ExecutionFailed, NotFound
-from tests.engine.test_engine import Ledger, Spec
+from tests.engine.conftest import Ledger, Spec
 
 STEPS = """
   - {id: a, call: work.mark, with: {name: a, value: "${ input.x }"}}

@@ -13,12 +13,8 @@ import pytest
 from agentflow import Engine, ExecutionCancelled, ExecutionFailed, Unavailable
 from agentflow.runtime.journal import silence, values
 from agentflow.runtime.journal.database import Database
-from agentflow.runtime.journal.protocol import Message
-from tests.engine.test_engine import Ledger, Spec
+from tests.engine.conftest import PATIENCE, Ledger, Spec, send, until
 from tests.servers import postgres_server
-
-PATIENCE = 60
-"""Seconds until a test is sure that something will never happen."""
 
 
 @pytest.fixture
@@ -39,10 +35,6 @@ def on_the_loop(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def send(engine: Engine, name: str, execution: str | None = None, data: Any = None) -> None:
-    engine.journal.post(Message(f"{execution}/{name}", name, None, data, 0.0, execution))
-
-
 def test_the_event_loop_never_waits_for_the_journal(
     project: Path, spec: Spec, on_the_loop: list[str]
 ) -> None:
@@ -58,13 +50,13 @@ def test_the_event_loop_never_waits_for_the_journal(
 """)
     with Engine(executor="inline", root=project) as engine:
         created = engine.create(flow, id="e")
-        send(engine, "early", "e")
+        send(engine, "e", "early")
         assert engine.start(flow, id="e").id == created.id
     with Engine(executor="inline", root=project, adopt=True) as engine:
         again = engine.execution("e")
-        send(engine, "late", "e")
+        send(engine, "e", "late")
         until(lambda: engine.journal.children("e"))
-        send(engine, "inner", engine.journal.children("e")[0].id)
+        send(engine, engine.journal.children("e")[0].id, "inner")
         with pytest.raises(ExecutionFailed, match="try again"):
             again.result(PATIENCE)
         assert engine.retry("e").result(PATIENCE) == 2
@@ -75,15 +67,6 @@ def test_the_event_loop_never_waits_for_the_journal(
         with pytest.raises(ExecutionCancelled):
             waiting.result(PATIENCE)
     assert on_the_loop == []
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait for something that no event tells."""
-    for _ in range(PATIENCE * 100):
-        if holds():
-            return
-        threading.Event().wait(0.01)
-    pytest.fail("it never happened")
 
 
 def test_a_history_without_room_ends_its_execution_and_no_other(
@@ -105,7 +88,7 @@ def test_a_history_without_room_ends_its_execution_and_no_other(
             full.result(PATIENCE)
         assert caught.value.error["name"] == "LimitExceeded"
         for other in others:
-            send(engine, "go", other.id, 1)
+            send(engine, other.id, "go", 1)
             assert other.result(PATIENCE) == 1
         assert [record.seq for record in full.events()][-1] <= 21
         assert full.events()[-1].type == "execution.ended"
@@ -131,7 +114,7 @@ def test_what_is_too_large_to_be_recorded_ends_its_execution_and_no_other(
         engine.start(large, text).result(PATIENCE)
     assert caught.value.error["name"] == "PayloadTooLarge"
     for other in others:
-        send(engine, "go", other.id, 1)
+        send(engine, other.id, "go", 1)
         assert other.result(PATIENCE) == 1
 
 
@@ -158,6 +141,6 @@ def test_an_engine_gives_up_on_a_server_that_stays_frozen_and_another_goes_on(
                 server.thaw()
         with Engine(executor="inline", root=project) as engine:
             again = engine.resume("e")
-            send(engine, "go", "e", 7)
+            send(engine, "e", "go", 7)
             assert again.result(PATIENCE) == 7
     assert ledger() == ["a"]
