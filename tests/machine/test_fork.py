@@ -4,60 +4,52 @@ from __future__ import annotations
 
 from tests.machine.script import Scene, scenes
 
-SCENES = {
-    "fork all gives an object by branch": Scene(
-        """
-  - id: f
-    fork: {left: {do: [{id: a, call: f.a}]}, right: {do: [{id: b, call: f.b}]}}
-""",
-        """
-start
--> invoke f.left.a {}
--> invoke f.right.b {}
-f.right.b = 2
-f.left.a = 1
--> done {"left": 1, "right": 2}
-""",
-    ),
-    "fork all fails with the first failure and stops the others": Scene(
-        """
-  - id: f
-    fork: {left: {do: [{id: a, call: f.a}]}, right: {do: [{id: b, call: f.b}]}}
-""",
-        """
-start
--> invoke f.left.a {}
--> invoke f.right.b {}
-f.right.b ! Boom
--> withdraw f.left.a
--> failed Boom at f.right.b
-""",
-    ),
-    "fork any takes the first success": Scene(
-        """
+TWO = """
   - id: f
     fork: {x: {do: [{id: a, call: f.a}]}, y: {do: [{id: b, call: f.b}]}}
-    join: any
-""",
+    join: JOIN
+"""
+
+
+def both_called(join: str, script: str) -> Scene:
+    """Two branches with a call each, from when both calls are under way."""
+    opening = "start\n-> invoke f.x.a {}\n-> invoke f.y.b {}\n"
+    return Scene(TWO.replace("JOIN", join), opening + script)
+
+
+SCENES = {
+    "join is all unless it is said": Scene(
+        TWO.replace("    join: JOIN\n", ""),
+        "start\n-> invoke f.x.a {}\n-> invoke f.y.b {}\nf.x.a = 1\nf.y.b = 2\n"
+        '-> done {"x": 1, "y": 2}',
+    ),
+    "fork all gives an object by branch": both_called(
+        "all",
         """
-start
--> invoke f.x.a {}
--> invoke f.y.b {}
+f.y.b = 2
+f.x.a = 1
+-> done {"x": 1, "y": 2}
+""",
+    ),
+    "fork all fails with the first failure and stops the others": both_called(
+        "all",
+        """
+f.y.b ! Boom
+-> withdraw f.x.a
+-> failed Boom at f.y.b
+""",
+    ),
+    "fork any takes the first success": both_called(
+        "any",
+        """
 f.x.a ! Boom
 f.y.b = 2
 -> done {"y": 2}
 """,
     ),
-    "fork any fails with the last failure": Scene(
+    "fork any fails with the last failure": both_called(
+        "any",
         """
-  - id: f
-    fork: {x: {do: [{id: a, call: f.a}]}, y: {do: [{id: b, call: f.b}]}}
-    join: any
-""",
-        """
-start
--> invoke f.x.a {}
--> invoke f.y.b {}
 f.x.a ! Boom
 f.y.b ! Bang
 -> failed Bang at f.y.b

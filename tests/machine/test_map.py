@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from tests.machine.script import Scene, scenes
 
+
+def called_twice(siblings: str, script: str) -> Scene:
+    """A map of two items with `siblings` beside its call, from when both calls are under way."""
+    spec = f'  - {{id: m, map: "${{ input }}", {siblings} call: f.a}}\n'
+    return Scene(spec, "start\n-> invoke m[0] {}\n-> invoke m[1] {}\n" + script, [1, 2])
+
+
 SCENES = {
     "map gives results in item order": Scene(
         '  - {id: m, map: "${ input }", as: x, call: f.a, with: {x: "${ x }"}}\n',
@@ -56,55 +63,39 @@ m[0].a = 7
 """,
         [1, 2],
     ),
-    "a failing item stops the others": Scene(
-        '  - {id: m, map: "${ input }", call: f.a}\n',
+    "a failing item stops the others": called_twice(
+        "",
         """
-start
--> invoke m[0] {}
--> invoke m[1] {}
 m[1] ! Boom
 -> withdraw m[0]
 -> failed Boom at m[1]
 """,
-        [1, 2],
     ),
-    "tolerated failures are null": Scene(
-        '  - {id: m, map: "${ input }", tolerate: 1, call: f.a}\n',
+    "tolerated failures are null": called_twice(
+        "tolerate: 1,",
         """
-start
--> invoke m[0] {}
--> invoke m[1] {}
 m[0] ! Boom
 m[1] = 2
 -> done [null, 2]
 """,
-        [1, 2],
     ),
-    "more failures than tolerated": Scene(
-        '  - {id: m, map: "${ input }", tolerate: "50%", call: f.a}\n',
+    "more failures than tolerated": called_twice(
+        'tolerate: "50%",',
         """
-start
--> invoke m[0] {}
--> invoke m[1] {}
 m[0] ! Boom
 m[1] ! Boom
 -> failed TooManyFailures at m[0]
 """,
-        [1, 2],
     ),
-    "retry on a map with a call is per item": Scene(
-        '  - {id: m, map: "${ input }", retry: {interval: 0s}, call: f.a}\n',
+    "retry on a map with a call is per item": called_twice(
+        "retry: {interval: 0s},",
         """
-start
--> invoke m[0] {}
--> invoke m[1] {}
 m[1] ! Boom
 -> invoke m[1] {} #2
 m[0] = 1
 m[1] = 2
 -> done [1, 2]
 """,
-        [1, 2],
     ),
     "batches of a given size": Scene(
         '  - {id: m, map: "${ input }", batch: 2, call: f.a, with: {x: "${ item }"}}\n',

@@ -4,6 +4,27 @@ from __future__ import annotations
 
 from tests.machine.script import Scene, scenes
 
+STREAM = """
+  - id: p
+    pipeline:
+      from: {call: f.source}
+      buffer: 2
+      stages: [{id: a, call: f.a, with: {x: "${ item }"}}]
+"""
+
+
+def one_given(script: str) -> Scene:
+    """A stream of which one value has come, which is in the first stage."""
+    opening = """
+start
+-> stream p.from demand 2 skip 0
+p.from < [1]
+-> demand p.from 1
+-> invoke p[0].a {"x": 1}
+"""
+    return Scene(STREAM, opening + script)
+
+
 SCENES = {
     "items of a pipeline move on independently": Scene(
         """
@@ -52,13 +73,7 @@ p[0].b = 0
         [1, 2, 3, 4],
     ),
     "a stream gives values on demand": Scene(
-        """
-  - id: p
-    pipeline:
-      from: {call: f.source}
-      buffer: 2
-      stages: [{id: a, call: f.a, with: {x: "${ item }"}}]
-""",
+        STREAM,
         """
 start
 -> stream p.from demand 2 skip 0
@@ -76,35 +91,14 @@ p[2].a = 30
 -> done [10, 20, 30]
 """,
     ),
-    "a stream whose worker was lost is opened behind what it gave": Scene(
+    "a stream whose worker was lost is opened behind what it gave": one_given(
         """
-  - id: p
-    pipeline: {from: {call: f.source}, buffer: 2, stages: [{id: a, call: f.a}]}
-""",
-        """
-start
--> stream p.from demand 2 skip 0
-p.from < [1]
--> demand p.from 1
--> invoke p[0].a {}
 p.from ! WorkerLost
 -> stream p.from demand 2 skip 1
 """,
     ),
-    "values of a stream that was given up are not taken": Scene(
+    "values of a stream that was given up are not taken": one_given(
         """
-  - id: p
-    pipeline:
-      from: {call: f.source}
-      buffer: 2
-      stages: [{id: a, call: f.a, with: {x: "${ item }"}}]
-""",
-        """
-start
--> stream p.from demand 2 skip 0
-p.from < [1]
--> demand p.from 1
--> invoke p[0].a {"x": 1}
 p.from ! WorkerLost
 -> stream p.from demand 2 skip 1
 p.from #1 < [2]
@@ -117,17 +111,8 @@ p[1].a = 20
 -> done [10, 20]
 """,
     ),
-    "an item that fails stops the pipeline": Scene(
+    "an item that fails stops the pipeline": one_given(
         """
-  - id: p
-    pipeline: {from: {call: f.source}, buffer: 2, stages: [{id: a, call: f.a}]}
-""",
-        """
-start
--> stream p.from demand 2 skip 0
-p.from < [1]
--> demand p.from 1
--> invoke p[0].a {}
 p[0].a ! Boom
 -> withdraw p.from
 -> failed Boom at p[0].a
