@@ -17,6 +17,7 @@ from benchmarks.goals import GOALS, misses
 
 NAMES = (
     "startup",
+    "compile",
     "machine",
     "expressions",
     "hello",

@@ -31,6 +31,10 @@ def _most(bound: float) -> Goal:
 GOALS = {
     "startup: agentflow --help / python -c pass": _most(12),
     "startup: validate 1,000 steps, s": _most(1.5),
+    "compile: 1,000 steps, s": _most(1),
+    "compile: wordcount, with its bundle, s": _most(10),
+    "compile: import of the handler, ms": _most(150),
+    "compile: unpacked bundle without dependencies, MB": _most(15),
     "machine: chain of 1,000, events/s": _least(30_000),
     "machine: map of 10,000, events/s": _least(30_000),
     "machine: cost per event, map of 100,000 / map of 1,000": _most(1.5),

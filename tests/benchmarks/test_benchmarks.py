@@ -16,7 +16,7 @@ from benchmarks.goals import GOALS
 from benchmarks.page import PAGE, replaced, table
 
 INLINE = ("machine", "expressions", "journal", "recovery", "overhead")
-STARTING_PROCESSES = ("startup", "waiting", "hello", "chain", "fanout")
+STARTING_PROCESSES = ("startup", "compile", "waiting", "hello", "chain", "fanout")
 NO_DBOS = "not measured: no registry is asked by tests"
 
 
