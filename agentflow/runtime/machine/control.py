@@ -20,6 +20,7 @@ from agentflow.runtime.machine.frames import (
     Returned,
     Started,
     Stopped,
+    Unwinding,
 )
 from agentflow.runtime.machine.times import matches
 from agentflow.spec.expressions import Scope
@@ -202,19 +203,16 @@ class TryNode:
         return frame if outcome is None else outcome
 
 
-class TryFrame(Parent):
+class TryFrame(Unwinding):
     """A body, then perhaps a handler, then perhaps the final steps."""
 
-    __slots__ = ("_child", "_handled", "_node", "_scope", "_verdict")
+    __slots__ = ("_handled", "_node", "_scope")
 
     def __init__(self, node: TryNode, parent: Parent, key: str, scope: Scope) -> None:
         super().__init__(parent, key)
         self._node = node
         self._scope = scope
-        self._child: Frame | None = None
         self._handled = False
-        self._verdict: Outcome | None = None
-        """Set once the final steps run: what the step comes to after them."""
 
     def run(self, machine: Machine) -> Outcome | None:
         """Begin the body."""
@@ -222,21 +220,9 @@ class TryFrame(Parent):
             started = self._node.body.begin(machine, self, self.key, self._scope)
         except Fault as fault:
             started = Failed(fault.value(), self.key)
-        return self._follow(machine, started)
+        return self.follow(machine, started)
 
-    def settle(self, machine: Machine, child: Frame, outcome: Outcome) -> Outcome | None:
-        return self._follow(machine, outcome)
-
-    def cancel(self, machine: Machine) -> Outcome | None:
-        assert self._child is not None
-        if self._verdict is not None:
-            self._verdict = STOPPED
-            return None
-        outcome = self._child.cancel(machine)
-        return None if outcome is None else self._follow(machine, outcome)
-
-    def _follow(self, machine: Machine, started: Started) -> Outcome | None:
-        """Go from phase to phase as long as they end at once."""
+    def follow(self, machine: Machine, started: Started) -> Outcome | None:
         node = self._node
         while True:
             if isinstance(started, Frame):

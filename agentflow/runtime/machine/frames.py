@@ -86,6 +86,33 @@ class Parent(Frame):
         return False
 
 
+class Unwinding(Parent):
+    """A frame that cleans up behind its steps. Once that has begun, nothing interrupts it."""
+
+    __slots__ = ("_child", "_verdict")
+
+    def __init__(self, parent: Parent, key: str) -> None:
+        super().__init__(parent, key)
+        self._child: Frame | None = None
+        self._verdict: Outcome | None = None
+        """Set once the clean-up has begun: what the frame comes to after it."""
+
+    @abstractmethod
+    def follow(self, machine: Machine, started: Started) -> Outcome | None:
+        """Take what was begun, or what it came to, and go on as far as possible."""
+
+    def settle(self, machine: Machine, child: Frame, outcome: Outcome) -> Outcome | None:
+        return self.follow(machine, outcome)
+
+    def cancel(self, machine: Machine) -> Outcome | None:
+        assert self._child is not None
+        if self._verdict is not None:
+            self._verdict = STOPPED
+            return None
+        outcome = self._child.cancel(machine)
+        return None if outcome is None else self.follow(machine, outcome)
+
+
 class Awaiting(Frame):
     """A frame that waits for answers."""
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from agentflow.errors import Fault, Json
 from agentflow.runtime.machine.block import BlockNode
 from agentflow.runtime.machine.frames import (
-    STOPPED,
     Failed,
     Frame,
     Outcome,
@@ -16,6 +15,7 @@ from agentflow.runtime.machine.frames import (
     Started,
     Stopped,
     Undo,
+    Unwinding,
     keep_undo,
 )
 from agentflow.spec.expressions import Scope
@@ -37,36 +37,22 @@ class SagaNode:
         return frame if outcome is None else outcome
 
 
-class SagaFrame(Parent):
-    """First the steps; then, if they failed, their compensations, which nothing interrupts."""
+class SagaFrame(Unwinding):
+    """First the steps; then, if they failed, their compensations."""
 
-    __slots__ = ("_child", "_failures", "_undo", "_verdict")
+    __slots__ = ("_failures", "_undo")
 
     def __init__(self, parent: Parent, key: str) -> None:
         super().__init__(parent, key)
-        self._child: Frame | None = None
         self._undo: list[Undo] = []
         self._failures: list[Json] = []
-        self._verdict: Failed | Stopped | None = None
 
     def collect(self, child: Frame, undo: Undo) -> bool:
         if self._verdict is None:
             self._undo.append(undo)
         return True
 
-    def settle(self, machine: Machine, child: Frame, outcome: Outcome) -> Outcome | None:
-        return self.follow(machine, outcome)
-
-    def cancel(self, machine: Machine) -> Outcome | None:
-        assert self._child is not None
-        if self._verdict is not None:
-            self._verdict = STOPPED
-            return None
-        outcome = self._child.cancel(machine)
-        return None if outcome is None else self.follow(machine, outcome)
-
     def follow(self, machine: Machine, started: Started) -> Outcome | None:
-        """Take what the steps or a compensation came to, and go on as far as possible."""
         while not isinstance(started, Frame):
             if self._verdict is None:
                 if not isinstance(started, Failed | Stopped):
@@ -94,7 +80,7 @@ class SagaFrame(Parent):
     def _conclude(self) -> Outcome:
         verdict = self._verdict
         assert verdict is not None
-        if not self._failures or isinstance(verdict, Stopped):
+        if not self._failures or not isinstance(verdict, Failed):
             return verdict
         data = verdict.error["data"]
         kept = data if isinstance(data, dict) else {} if data is None else {"value": data}
