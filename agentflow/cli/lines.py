@@ -26,7 +26,7 @@ class Silence:
     def say(self, words: str) -> None:
         """Nothing."""
 
-    def phase(self, words: str | None) -> None:
+    def phase(self, words: str | None, *, failed: bool) -> None:
         """Nothing."""
 
     def printed(self, key: str, lines: Sequence[str]) -> None:
@@ -55,7 +55,7 @@ class Lines:
         """Say it."""
         terminal.note(words)
 
-    def phase(self, words: str | None) -> None:
+    def phase(self, words: str | None, *, failed: bool) -> None:
         """Say that something began, and how long it took."""
         now = time.time()
         if words is not None:
@@ -64,7 +64,8 @@ class Lines:
         elif self._phase is not None:
             begun, since = self._phase
             self._phase = None
-            terminal.note(f"{text.clock(now)} {begun}: done in {text.duration(now - since)}")
+            became = "failed after" if failed else "done in"
+            terminal.note(f"{text.clock(now)} {begun}: {became} {text.duration(now - since)}")
 
     def printed(self, key: str, lines: Sequence[str]) -> None:
         """Pass on what a function printed."""

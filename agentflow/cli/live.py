@@ -60,7 +60,7 @@ class LiveTable:
         """Say it above the table."""
         self._console.print(Text(words, style="bold"))
 
-    def phase(self, words: str | None) -> None:
+    def phase(self, words: str | None, *, failed: bool) -> None:
         """Turn a spinner while something takes long."""
         self._phase = words or ""
         self._since = time.time()

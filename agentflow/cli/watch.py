@@ -30,8 +30,8 @@ class View(Protocol):
         """Say something beside the progress."""
         ...
 
-    def phase(self, words: str | None) -> None:
-        """Something that takes a while began, or (`None`) is over."""
+    def phase(self, words: str | None, *, failed: bool) -> None:
+        """Something that takes a while began, or (`None`) is over: done, or failed."""
         ...
 
     def printed(self, key: str, lines: Sequence[str]) -> None:
@@ -115,5 +115,5 @@ class Watch:
                     self._view.happened(self._progress, happenings)
             case Printed(_, key, lines):
                 self._view.printed(key, lines)
-            case Phase(text):
-                self._view.phase(text)
+            case Phase(text, failed):
+                self._view.phase(text, failed=failed)

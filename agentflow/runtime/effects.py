@@ -78,6 +78,7 @@ class Effects:
         """Carry out a command; calls are added to `tasks`, to be submitted together."""
         match command:
             case Invoke() | InvokeBatch() | OpenStream():
+                live.unopened.discard(command.key)
                 if command.key in live.working:
                     tasks.append(task_of(live, command))
             case RecordStart():
@@ -99,15 +100,17 @@ class Effects:
             case _:
                 assert_never(command)
 
-    def forsake(self, live: Live) -> None:
-        """Stop what is under way for an execution that this process owns no longer.
+    def forsake(self, live: Live, error: AgentFlowError) -> None:
+        """Stop what is under way for an execution that is served no more because of an `error`.
 
-        Its children are left alone: they are executions of their own, and its next owner's.
+        Its children are left alone: they are executions of their own, and its next owner's, who may
+        be this process again.
         """
         for listening in live.listeners.values():
             self.mailbox.forget(live, listening)
         for key in live.working:
             self._executor.withdraw(live.id, key)
+        self._spawn(self._store.set_right(live, error))
 
     def withdraw_all(self, live: Live) -> None:
         """Stop everything that an execution has asked for, its children too."""

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from weakref import WeakValueDictionary
 
 from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
-from agentflow.runtime.archive import Archive, Past
+from agentflow.runtime.archive import Archive
 from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.bus import Bus, NoBus
 from agentflow.runtime.catalog import Catalog, start_row
+from agentflow.runtime.custody import Custody
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Executor, Remembers
 from agentflow.runtime.forking import check_same, prefix, renamed
@@ -35,18 +35,11 @@ from agentflow.runtime.journal.protocol import (
 )
 from agentflow.runtime.live import Live
 from agentflow.runtime.logs import LogBook
-from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Started
 from agentflow.runtime.memory import AgentMemory
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
-from agentflow.runtime.recovery import (
-    RETRIED,
-    brought_back,
-    parent_of,
-    rebuild,
-    retry_point,
-)
+from agentflow.runtime.recovery import RETRIED, rebuild, retry_point
 from agentflow.runtime.starter import Starter
 from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
@@ -90,7 +83,6 @@ class Host:
         self._starter = Starter(journal, self._blocking, self._catalog)
         self._owner = owner_id()
         self._starting = asyncio.Lock()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._is_started = False
         memory = AgentMemory(journal, self._blocking)
         if isinstance(executor, Remembers):
@@ -104,6 +96,15 @@ class Host:
             blocking=self._blocking,
             archive=self._archive,
             bus=self._bus,
+            orchestrator=self.orchestrator,
+            owner=self._owner,
+        )
+        self._custody = Custody(
+            journal,
+            blocking=self._blocking,
+            archive=self._archive,
+            catalog=self._catalog,
+            upkeep=self._upkeep,
             orchestrator=self.orchestrator,
             owner=self._owner,
         )
@@ -130,20 +131,24 @@ class Host:
         """What was sent to an execution under a name and that it has not taken."""
         return await self._archive.messages(execution, name)
 
+    async def set_right(self, live: Live, error: AgentFlowError) -> None:
+        """Go on with an execution that was dropped, if it is still ours."""
+        await self._custody.set_right(live, error)
+
     async def start_child(self, parent: Live, key: str, workflow: str, input: Json) -> bool:
         """See to it that the child execution of a `run` step runs; False when it has ended."""
         loaded = parent.spec.children[workflow]
         value = check_input(loaded.workflow, input)
         id = child_id(parent.id, key)
-        async with self._alone(id):
+        async with self._custody.alone(id):
             stored, event, created = await self._record_start(
                 loaded, value, id, owner=self._owner, parent=(parent.id, key)
             )
             if created:
-                self._begin(loaded, stored, event)
-            elif stored.status not in ENDED and not await self._runs_elsewhere(stored):
+                self._custody.begin(loaded, stored, event)
+            elif stored.status not in ENDED and not await self._custody.runs_elsewhere(stored):
                 with suppress(Conflict):  # another process was faster
-                    await self._take_over(id)
+                    await self._custody.take_over(id)
             return stored.status not in ENDED
 
     async def cancel_child(self, child: str, reason: str) -> None:
@@ -174,13 +179,13 @@ class Host:
         """Start an execution, or find the one with this id."""
         await self._start_executor()
         id = id or new_id()
-        async with self._alone(id):
+        async with self._custody.alone(id):
             stored, event, created = await self._record_start(loaded, input, id, owner=self._owner)
             if created:
-                return Held(stored, self._begin(loaded, stored, event), created=True)
-            if stored.status in ENDED or await self._runs_elsewhere(stored):
+                return Held(stored, self._custody.begin(loaded, stored, event), created=True)
+            if stored.status in ENDED or await self._custody.runs_elsewhere(stored):
                 return self.held(stored)
-            return Held(stored, await self._take_over(id))
+            return Held(stored, await self._custody.take_over(id))
 
     async def create(self, loaded: Loaded, input: Json, id: str | None) -> Held:
         """Write an execution's start, for whoever will run it."""
@@ -206,88 +211,19 @@ class Host:
         stored, created = await self._starter.start(loaded, event, owner=owner, parent=parent)
         return stored, event, created
 
-    async def _runs_elsewhere(self, stored: StoredExecution) -> bool:
-        """Whether another process that is alive runs it."""
-        return stored.owner != self._owner and await self._archive.is_owned(stored)
-
-    @asynccontextmanager
-    async def _alone(self, id: str) -> AsyncIterator[None]:
-        """For the time in which an execution begins to be served here: once, and with a lease.
-
-        Owned and not served it would be out of everybody's reach while this engine lives: if the
-        block fails, it is given back.
-        """
-        await self._upkeep.enlist()
-        async with self._locks.setdefault(id, asyncio.Lock()):
-            with self.orchestrator.expecting(id):
-                try:
-                    yield
-                except AgentFlowError:
-                    if self.orchestrator.live(id) is None:
-                        await self._give_back(id)
-                    raise
-
-    async def _give_back(self, id: str) -> None:
-        """Own an execution no longer, if it was owned. If even that fails, so does the engine."""
-        try:
-            await self._blocking.write(self._journal.release, id, self._owner)
-        except AgentFlowError as error:
-            self.orchestrator.give_up(error)
-
-    def _begin(self, loaded: Loaded, stored: StoredExecution, event: Started) -> Live:
-        machine = Machine(self._catalog.program(loaded))
-        live = Live(stored.id, loaded, machine, stored.epoch, 1, parent=parent_of(stored))
-        self.orchestrator.begin(live, event)
-        return live
-
     async def resume(self, id: str) -> Held:
         """Go on with an execution that nobody runs."""
         _require_open(await self._archive.execution(id))
         await self._start_executor()
-        async with self._alone(id):
+        async with self._custody.alone(id):
             stored = await self._archive.execution(id)
             _require_open(stored)
-            return Held(stored, await self._take_over(id))
-
-    async def _take_over(self, id: str) -> Live | None:
-        """Own an execution that nobody runs, and ask again for what it waits for.
-
-        Gives `None` if it has ended by now.
-        """
-        live = self.orchestrator.live(id)
-        if live is not None:
-            return live
-        epoch = await self._blocking.write(self._journal.claim, id, self._owner)
-        past = await self._archive.past(id)
-        if past.stored.status in ENDED:
-            await self._give_back(id)
-            return None
-        return self._serve(past, epoch)
-
-    def _serve(self, past: Past, epoch: int) -> Live:
-        """Go on with an execution whose past was read under an epoch of our own."""
-        program = self._catalog.program(past.loaded)
-        live = brought_back(past.stored, epoch, past.loaded, program, past.records)
-        live.received.update(past.settled)  # of those, the inbox may bring some only now
-        self.orchestrator.resume(live, past.requests)
-        return live
+            return Held(stored, await self._custody.take_over(id))
 
     async def _adopt(self, ids: Sequence[str]) -> dict[str, AgentFlowError]:
-        """Take over what of these is still free, all at once; gives what cannot be continued."""
+        """Take over what of these is still free; gives what cannot be continued."""
         await self._start_executor()
-        failures: dict[str, AgentFlowError] = {}
-        async with AsyncExitStack() as stack:
-            for id in ids:
-                await stack.enter_async_context(self._alone(id))
-            free = [id for id in ids if self.orchestrator.live(id) is None]
-            epochs = await self._blocking.write(self._journal.claim_many, free, self._owner)
-            for id, epoch in epochs.items():
-                try:
-                    self._serve(await self._archive.past(id), epoch)
-                except AgentFlowError as error:
-                    await self._give_back(id)
-                    failures[id] = error
-        return failures
+        return await self._custody.adopt(ids)
 
     async def retry(self, id: str) -> Held:
         """Go on with an execution from where it failed or was cancelled."""
@@ -296,12 +232,12 @@ class Host:
         await self._start_executor()
         if point.child is not None:
             await self.retry(child_id(id, point.child))
-        async with self._alone(id):
-            epoch = await self._blocking.write(self._journal.claim, id, self._owner)
+        async with self._custody.alone(id):
+            epoch = await self._custody.claim(id)
             seq, data = past.records[-1].seq + 1, {"forgives": point.forgives}
             record = Record(id, seq, RETRIED, self._clock(), data=data)
             await self._blocking.write(self._journal.supersede, id, point.from_seq, epoch, record)
-            return Held(await self._archive.execution(id), await self._take_over(id))
+            return Held(await self._archive.execution(id), await self._custody.take_over(id))
 
     async def fork(self, id: str, step: str, input: Json, spec: Loaded | None) -> Held:
         """Start an execution with the history of another one up to `step`.
@@ -328,9 +264,9 @@ class Host:
             if kept[1:]:
                 self._journal.append(kept[1:], [], {new: start.epoch})
 
-        async with self._alone(new):
+        async with self._custody.alone(new):
             await self._blocking.write(self._journal.atomically, write)
-            live = await self._take_over(new)
+            live = await self._custody.take_over(new)
             return Held(await self._archive.execution(new), live, created=True)
 
     async def cancel(self, id: str, reason: str) -> Held:
@@ -339,11 +275,11 @@ class Host:
         # The request is kept first: it must not be lost when its taker dies.
         request = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, self._clock(), id)
         await self.post(request)
-        async with self._alone(id):
+        async with self._custody.alone(id):
             stored = await self._archive.execution(id)
             live = self.orchestrator.live(id)
             is_nobodys = live is None and stored.status not in ENDED
-            if is_nobodys and not await self._runs_elsewhere(stored):
+            if is_nobodys and not await self._custody.runs_elsewhere(stored):
                 live = await self._take_over_to_cancel(id)
         self.orchestrator.deliver(request)
         return Held(stored, live)
@@ -355,7 +291,7 @@ class Host:
         probe.advance(CancelRequested(self._clock()))
         if probe.finished is None:
             await self._start_executor()
-        return await self._take_over(id)
+        return await self._custody.take_over(id)
 
     async def _start_executor(self) -> None:
         async with self._starting:
@@ -368,9 +304,11 @@ class Host:
                 self._watch(Phase(self._executor.phase))
             try:
                 await begun
-            finally:
-                if self._executor.phase is not None:
-                    self._watch(Phase(None))
+            except BaseException:
+                self._watch(Phase(None, failed=True))
+                raise
+            if self._executor.phase is not None:
+                self._watch(Phase(None))
             self._parallel = self._executor.parallel
             self._is_started = True
 

@@ -57,11 +57,20 @@ class Live:
     """Execution ids of running children, by key."""
     received: set[str] = field(default_factory=set)
     """Ids of messages that were given to it."""
+    unopened: set[str] = field(default_factory=set)
+    """Keys of streams that were open when it was brought back, and have yet to be opened again."""
     parent: tuple[str, str] | None = None
+    since: int = field(init=False)
+    """The `head` with which this process began to serve it."""
+    rereads: int = 0
+    """How often its history was read again in a row, and nothing came of it."""
     end: Ended | None = None
     """The event that ends the history, once there is one."""
     ended: Future[Ended | None] = field(default_factory=Future)
     """Done when the last event is committed, or when this process lost the execution."""
+
+    def __post_init__(self) -> None:
+        self.since = self.head
 
     def record(self, event: Event) -> Record:
         """The next record of this execution's history."""

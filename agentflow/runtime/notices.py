@@ -32,6 +32,8 @@ class Phase:
     """Something slow is going on outside of any execution; None when it is over."""
 
     text: str | None
+    failed: bool = False
+    """Whether what is over has failed."""
 
 
 Notice: TypeAlias = Changed | Printed | Phase

@@ -149,7 +149,8 @@ class Orchestrator:
         at = self._clock()
         for report in reports:
             live = self._lives.get(report.execution)
-            if live is None:
+            # Of a stream that ran before it was brought back, values may have been missed.
+            if live is None or report.key in live.unopened:
                 continue
             if report.kind == "printed":
                 self._printed(live, report.key, report.lines)
@@ -187,7 +188,7 @@ class Orchestrator:
         for live in lives:
             if self._lives.get(live.id) is live and not live.is_over:
                 reason = "was taken over while this engine was not heard of"
-                self._drop([live.id], Fenced({live.id: reason}))
+                self._drop([live], Fenced({live.id: reason}))
 
     def abandon(self, error: BaseException | None) -> None:
         """Give every execution up; it stays as recorded and can be resumed."""
@@ -224,7 +225,7 @@ class Orchestrator:
                 commands = machine.advance(event)
             except Exception as bug:  # the other executions go on
                 log.exception("execution %s cannot take %s", live.id, event)
-                self._drop([live.id], _broken(live.id, bug))
+                self._drop([live], _broken(live.id, bug))
                 group.leave_out([live.id])
                 return
             if machine.ignored != ignored:
@@ -249,7 +250,7 @@ class Orchestrator:
         group.epochs[live.id] = live.epoch
 
     async def _commit(self, group: Group) -> None:
-        """Write a group; without the executions that others have taken over."""
+        """Write a group; without the executions of which the journal knows something else."""
         while group.records:
             try:
                 await self._store.append(group.records, group.changes, group.epochs, group.consumed)
@@ -257,15 +258,18 @@ class Orchestrator:
                 raise
             except HistoryFull as error:
                 self._cut_short(group, error.executions, "LimitExceeded", error.message)
-            except Fault as fault:
+            except AlreadyRecorded as error:
+                self._leave_out(group, [error.execution], error)
+            except Fenced as error:
+                self._leave_out(group, error.executions, error)
+            except (Fault, AgentFlowError) as error:
                 if len(group.epochs) > 1:
                     await self._commit_apart(group)
                     return
-                self._cut_short(group, list(group.epochs), fault.name, fault.message)
-            except AgentFlowError as error:
-                lost = _concerned(error) or list(group.epochs)
-                self._drop(lost, error)
-                group.leave_out(lost)
+                if isinstance(error, Fault):
+                    self._cut_short(group, list(group.epochs), error.name, error.message)
+                else:
+                    self._leave_out(group, list(group.epochs), error)
             else:
                 return
 
@@ -275,23 +279,36 @@ class Orchestrator:
             await self._commit(part)
             group.lives |= part.lives
 
-    def _drop(self, executions: Sequence[str], error: AgentFlowError) -> None:
-        """Another orchestrator took these over: stop working for them."""
-        for execution in executions:
-            live = self._lives.pop(execution, None)
-            if live is None:
-                continue
-            self._effects.forsake(live)
-            if not live.ended.done():
-                live.ended.set_exception(error)
+    def _leave_out(self, group: Group, executions: Sequence[str], error: AgentFlowError) -> None:
+        """Take executions out of a group of which the journal refused them."""
+        self._drop([live for e in executions if (live := self._served(group, e))], error)
+        group.leave_out(executions)
+
+    def _served(self, group: Group, execution: str) -> Live | None:
+        """What a group was gathered for, unless it was lost, and perhaps taken over anew, since."""
+        live = self._lives.get(execution)
+        return live if live is not None and live.epoch == group.epochs[execution] else None
+
+    def _drop(self, lives: Sequence[Live], error: AgentFlowError) -> None:
+        """Stop working for executions; they are served on from their history if they are ours."""
+        for live in lives:
+            del self._lives[live.id]
+            self._effects.forsake(live, error)
+        # Of what has arrived, only cancellations concern whoever takes them over.
+        gone = {live.id for live in lives}
+        self._arrived = [
+            (execution, event)
+            for execution, event in self._arrived
+            if execution not in gone or isinstance(event, CancelRequested)
+        ]
 
     def _cut_short(self, group: Group, executions: Sequence[str], name: str, message: str) -> None:
         """End executions as failed of whom nothing but their end can be recorded."""
         for execution in executions:
             unwritten = sum(record.execution == execution for record in group.records)
+            live = self._served(group, execution)
             group.leave_out([execution])
-            live = self._lives.get(execution)
-            if live is None:  # lost meanwhile
+            if live is None:
                 continue
             live.head -= unwritten
             finish, at = Finish("failed", error=fault_value(name, message)), self._clock()
@@ -341,13 +358,6 @@ class Orchestrator:
             self.tell_parent(parent, key, live.id)
         if not live.ended.done():
             live.ended.set_result(live.end)
-
-
-def _concerned(error: AgentFlowError) -> list[str]:
-    """The executions because of which a commit was refused."""
-    if isinstance(error, AlreadyRecorded):
-        return [error.execution]
-    return list(error.executions) if isinstance(error, Fenced) else []
 
 
 def _broken(execution: str, bug: Exception) -> AgentFlowError:

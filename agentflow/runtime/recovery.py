@@ -10,6 +10,7 @@ from agentflow.errors import Conflict
 from agentflow.runtime.journal.protocol import Record, StoredExecution
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine import Machine, Program
+from agentflow.runtime.machine.pipeline import PipelineFrame
 from agentflow.runtime.machine.protocol import EVENTS, Command, Event, restore
 from agentflow.spec.load import Loaded
 
@@ -47,13 +48,15 @@ def brought_back(
     records: Sequence[Record],
 ) -> Live:
     """An execution as it stood when its last record was written, owned under an epoch."""
+    machine = rebuild(program, records)
     live = Live(
         stored.id,
         loaded,
-        rebuild(program, records),
+        machine,
         epoch,
         records[-1].seq,
         status=stored.status,
+        unopened={key for key, at in machine.pending.items() if isinstance(at, PipelineFrame)},
         parent=parent_of(stored),
     )
     live.received.update(

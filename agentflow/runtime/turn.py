@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from agentflow.errors import Json
+from agentflow.errors import AgentFlowError, Json
 from agentflow.runtime.journal.protocol import Change, Message, Record
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine.protocol import ChildEnded, Command, Event
@@ -31,6 +31,14 @@ class Store(Protocol):
 
     async def messages(self, execution: str, name: str) -> list[Message]:
         """What was sent to an execution under a name and that it has not taken, oldest first."""
+        ...
+
+    async def set_right(self, live: Live, error: AgentFlowError) -> None:
+        """An execution is served no more because of an `error`: whoever waits for it is told.
+
+        Where the journal refused what it came to, and it is still this process's, its history is
+        read again and it is served on.
+        """
         ...
 
 

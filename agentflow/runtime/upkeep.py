@@ -140,14 +140,14 @@ class Upkeep:
             found = await self._blocking.read(self._journal.orphans, limit)
             wanted = [id for id in found if self._wants(id)]
             if wanted:
-                self._note(await adopt(wanted))
+                self.note(await adopt(wanted))
             if len(wanted) < ORPHANS:
                 await _set_or_late(self._orphans, ORPHAN_SECONDS)
 
     def _wants(self, id: str) -> bool:
         return id not in self._hopeless and self._orchestrator.live(id) is None
 
-    def _note(self, failures: dict[str, AgentFlowError]) -> None:
+    def note(self, failures: dict[str, AgentFlowError]) -> None:
         """Remember what cannot be continued; a journal that was away is worth another try."""
         for id, error in failures.items():
             if not isinstance(error, Unavailable):

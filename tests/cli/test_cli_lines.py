@@ -89,6 +89,16 @@ def test_a_watch_shows_everything_before_it_closes(progress, capsys):
     )
 
 
+def test_what_fails_while_it_begins_is_not_called_done(capsys):
+    watch = Watch(Lines(verbose=False))
+    watch(Phase("starting Ray"))
+    watch(Phase(None, failed=True))
+    watch.close()
+    assert masked(capsys.readouterr().err) == (
+        "TIME starting Ray…\nTIME starting Ray: failed after TOOK\n"
+    )
+
+
 def test_a_terminal_that_is_gone_does_not_end_the_watch(progress):
     class Gone(Lines):
         def refresh(self, progress):

@@ -141,7 +141,8 @@ async def test_a_refused_result_does_not_get_lost_beside_a_fenced_execution(
         lost = await host.start(loaded, None, "lost")
         assert mine.live is not None
         assert lost.live is not None
-        journal.claim("lost", host._owner)  # as if another process had it now
+        journal.release("lost", host._owner)
+        journal.claim("lost", ELSEWHERE)
         idle.report(
             [
                 Report("mine", "a", 9, "completed", value=0),

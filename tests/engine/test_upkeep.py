@@ -21,7 +21,7 @@ from agentflow.runtime.journal.protocol import CANCEL, Message
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
 from agentflow.spec.load import Loaded
-from tests.engine.hosts import Idle, Unreliable, serving, until
+from tests.engine.hosts import ELSEWHERE, Idle, Unreliable, serving, until
 
 Spec = Callable[..., Loaded]
 
@@ -47,7 +47,8 @@ async def test_a_lost_lease_costs_at_once_what_others_took_over_and_nothing_else
         assert mine.live is not None
         assert lost.live is not None
         with journal.group():
-            journal.claim("lost", host._owner)  # as if another process had it now
+            journal.release("lost", host._owner)
+            journal.claim("lost", ELSEWHERE)
             journal.enlist(host._owner, -1)
         with pytest.raises(Conflict, match="was not heard of"):
             await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 20)

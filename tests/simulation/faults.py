@@ -20,13 +20,15 @@ from unittest.mock import patch
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex
 
-from agentflow.errors import Json
+from agentflow.errors import AgentFlowError, Json
 from agentflow.runtime.alarm import Alarm
+from agentflow.runtime.custody import Custody
 from agentflow.runtime.host import Held, Host
 from agentflow.runtime.journal.errors import Fenced
 from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.journal.tables import EVENTS
+from agentflow.runtime.live import Live
 from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.calls import CallFrame
 from agentflow.runtime.machine.pipeline import PipelineFrame
@@ -221,7 +223,7 @@ def _early(store: Store) -> AbstractContextManager[object]:
     return patch.object(Alarm, "__init__", init)
 
 
-# --- the host ---------------------------------------------------------------------------------
+# --- the host and what it owns ---------------------------------------------------------------------------------
 
 
 @fault("a start is acknowledged before it is written")
@@ -253,19 +255,27 @@ def _early_cancel(store: Store) -> AbstractContextManager[object]:
 @fault("one engine may take an execution over twice at once", theft=2.0, latency=0.05)
 def _no_lock(store: Store) -> AbstractContextManager[object]:
     @contextlib.asynccontextmanager
-    async def alone(self: Host, id: str) -> Any:
+    async def alone(self: Custody, id: str) -> Any:
         await self._upkeep.enlist()
         yield
 
-    return patch.object(Host, "_alone", alone)
+    return patch.object(Custody, "alone", alone)
 
 
 @fault("what was owned without being served is not given back", write_unanswered=0.1)
 def _kept(store: Store) -> AbstractContextManager[object]:
-    async def give_back(self: Host, id: str) -> None:
+    async def give_back(self: Custody, id: str) -> None:
         pass
 
-    return patch.object(Host, "_give_back", give_back)
+    return patch.object(Custody, "_give_back", give_back)
+
+
+@fault("what the journal refused is owned on without being served", contradiction=0.1)
+def _kept_in_vain(store: Store) -> AbstractContextManager[object]:
+    async def set_right(self: Custody, live: Live, error: AgentFlowError) -> None:
+        live.ended.set_exception(error)
+
+    return patch.object(Custody, "set_right", set_right)
 
 
 # --- recovery and the machine -----------------------------------------------------------------

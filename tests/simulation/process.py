@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from unittest.mock import patch
 
 from agentflow.errors import AgentFlowError, Unavailable
 from agentflow.runtime.host import Host
+from agentflow.runtime.journal.errors import AlreadyRecorded
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.notices import Notice
 from tests.simulation.loop import Crash, Life
@@ -151,7 +152,12 @@ class Door:
             if world.chance(world.weather.write_refused):
                 world.count("write refused")
                 raise Unavailable("simulated: not written")
-            group = args[0] if work == process.journal.append else ()
+            is_group = work == process.journal.append
+            group: Any = args[0] if is_group else ()
+            if is_group and world.chance(world.weather.contradiction):
+                world.count("contradiction")
+                refused = world.rng.choice(group)
+                raise AlreadyRecorded(refused.execution, refused.step, "simulated: an event")
             with world.store.committing(process, group):
                 result = work(*args, **kwargs)
             process.point("written")

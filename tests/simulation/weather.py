@@ -51,6 +51,8 @@ class Weather:
     retry: float = 0.0
     """Executions that somebody retries after they failed or were cancelled."""
     message_twice: float = 0.0
+    contradiction: float = 0.0
+    """What one execution of a group came to is refused: the journal has it already."""
 
 
 FAIR = Weather()
@@ -76,6 +78,7 @@ _WORST = Weather(
     cancel=0.3,
     retry=0.7,
     message_twice=0.5,
+    contradiction=0.03,
 )
 
 
