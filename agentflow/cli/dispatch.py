@@ -71,6 +71,7 @@ def _usage(error: CycloptsError, verb: str) -> UsageError:
 
 
 def _refuse(error: AgentFlowError, *, wants_json: bool) -> int:
+    error = in_job.from_outside(error)
     terminal.note(exits.as_text(error))
     if wants_json:
         terminal.result_json(exits.as_json(error))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from typing import TYPE_CHECKING
 
 from agentflow.cli import terminal
-from agentflow.errors import Unavailable
+from agentflow.errors import AgentFlowError, Unavailable
 from agentflow.runtime.job import job_folder
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ _DOOR = "AGENTFLOW_JOB_DOOR"
 """The variable that tells a job which `--ray` it came by."""
 _COPY = "_ray_pkg_"
 """What the name of a folder begins with that Ray makes for a job."""
+_COMMAND = re.compile(r"agentflow (?:show|history|logs|cancel|resume|retry) [\w.@-]*\w")
+"""A command about an execution, in the help of an error."""
 _CARRYING = frozenset({"run", "resume", "retry", "fork"})
 """Verbs after which it matters where the journal is."""
 
@@ -53,6 +56,12 @@ def is_copy(root: Path) -> bool:
 def came_by(door: str) -> Mapping[str, str]:
     """The environment of a job that is submitted by a `--ray`."""
     return {_DOOR: door}
+
+
+def from_outside(error: AgentFlowError) -> AgentFlowError:
+    """The error, with the commands of its help as they work from where the job was submitted."""
+    error.help = _COMMAND.sub(lambda command: command[0] + suffix(), error.help)
+    return error
 
 
 def suffix() -> str:

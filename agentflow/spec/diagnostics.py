@@ -31,7 +31,8 @@ def render(
        = help: did you mean `doc`?
     ```
     """
-    lines = {file: _lines(text) for file, text in sources.items()}
+    # Of an empty file, or one that cannot be read, there is nothing to show.
+    lines = {file: _lines(text) for file, text in sources.items() if text.strip()}
     return "\n\n".join(
         _block(item, lines.get(item.span.file, ()), color=color) for item in diagnostics
     )

@@ -62,6 +62,21 @@ def test_commands_lead_back_the_way_by_which_the_job_came(
     assert "cd " not in told
 
 
+@pytest.mark.parametrize("json", [False, True], ids=["words", "json"])
+def test_the_help_of_an_error_leads_back_as_well(
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    json: bool,
+) -> None:
+    monkeypatch.setenv("AGENTFLOW_JOB_DOOR", DOOR)
+    run(home)
+    capsys.readouterr()
+    assert dispatch(["cancel", "r1", *(["--json"] if json else [])]) == 5
+    told = capsys.readouterr()
+    assert f"agentflow show r1 --ray {DOOR}" in (told.out if json else told.err)
+
+
 def test_logs_that_are_on_a_cluster_are_not_taken_for_none(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

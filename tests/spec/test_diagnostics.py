@@ -18,6 +18,11 @@ def one(line: int, column: int, end: int, label: str = "", help_: str = "") -> D
     return Diagnostic("AF301", "it is wrong", Span("f.yaml", line, column, line, end), label, help_)
 
 
+@pytest.mark.parametrize("text", ["", "\n\n"], ids=["nothing", "blank lines"])
+def test_of_a_file_without_text_there_is_no_excerpt(text: str) -> None:
+    assert render([one(1, 1, 1)], {"f.yaml": text}) == "error[AF301]: it is wrong\n --> f.yaml:1:1"
+
+
 def test_a_mistake_is_shown_with_its_line_a_caret_and_what_to_do() -> None:
     with pytest.raises(SpecError) as caught:
         loads(
@@ -56,7 +61,6 @@ def caret(source: str, column: int, end: int) -> tuple[str, str]:
         ("é́x", 3, 4, "é́x", "  ^" if len("é") == 2 else " ^"),
         ("abc", 9, 9, "abc", "   ^"),
         ("a\x1b[31mb", 7, 8, "a�[31mb", "      ^"),
-        ("", 1, 1, "", "^"),
     ],
 )  # fmt: skip
 def test_the_caret_stands_under_the_character(
