@@ -175,7 +175,7 @@ def test_the_database_libraries_are_loaded_only_when_a_journal_is_opened() -> No
         "heavy = {'sqlmodel', 'sqlalchemy', 'alembic', 'pydantic'} & sys.modules.keys()\n"
         "assert not heavy, heavy\n"
         "from agentflow.runtime.journal import Journal\n"
-        "assert 'sqlmodel' in sys.modules and 'alembic' not in sys.modules\n"
+        "assert 'sqlalchemy' in sys.modules and 'alembic' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
 

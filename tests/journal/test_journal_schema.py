@@ -13,8 +13,9 @@ from sqlalchemy import Connection
 from agentflow.errors import Unavailable
 from agentflow.runtime.journal import schema
 from agentflow.runtime.journal.database import open_database
+from agentflow.runtime.journal.indexes import METADATA
 from agentflow.runtime.journal.store import Journal
-from agentflow.runtime.journal.tables import METADATA, REVISION
+from agentflow.runtime.journal.tables import REVISION
 from tests.journal.journal_examples import SPEC, Store, begin
 
 QUESTIONS = {

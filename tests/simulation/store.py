@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from sqlalchemy import Connection, Engine, event
 
 from agentflow.runtime.journal.database import DEFAULT_STORE
+from agentflow.runtime.journal.indexes import METADATA
 from agentflow.runtime.journal.store import Journal
-from agentflow.runtime.journal.tables import METADATA, STORE
+from agentflow.runtime.journal.tables import STORE
 from tests.simulation.loop import Crash
 
 if TYPE_CHECKING:

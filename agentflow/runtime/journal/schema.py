@@ -24,7 +24,7 @@ from sqlalchemy import (
 from agentflow.errors import Unavailable
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.database import Database
-from agentflow.runtime.journal.tables import COMPATIBLE_FROM, METADATA, REVISION, STORE
+from agentflow.runtime.journal.tables import COMPATIBLE_FROM, REVISION, STORE
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -103,6 +103,8 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _create(connection: Connection) -> None:
+    from agentflow.runtime.journal.indexes import METADATA
+
     present = sorted(set(METADATA.tables) & set(inspect(connection).get_table_names()))
     if present:
         raise Unavailable(

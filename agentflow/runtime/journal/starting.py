@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
+from importlib import import_module
 from typing import TypeAlias
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from agentflow.errors import AgentFlowError, Conflict, NotFound
 from agentflow.runtime.journal.chain import genesis
@@ -37,10 +38,14 @@ _FIND = Listing(
     lambda ids: select(*columns(EXECUTIONS, ExecutionColumns)).where(EXECUTIONS.c.id.in_(ids)),
     EXECUTIONS.c.id.type,
 )
-_CREATE = {
-    name: Statement(dialect.insert(EXECUTIONS).on_conflict_do_nothing(), *ExecutionColumns._fields)
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
+
+
+@cache
+def _create(dialect: str) -> Statement:
+    """Rows whose ids are free. Each dialect says so in a way of its own; only one is imported."""
+    own = import_module(f"sqlalchemy.dialects.{dialect}")
+    insert = own.insert(EXECUTIONS).on_conflict_do_nothing()
+    return Statement(insert, *ExecutionColumns._fields)
 
 
 class Raced(Exception):
@@ -122,7 +127,7 @@ class Starts:
             row = row._replace(deaf_until=deaf_until)
             firsts += chained(id, [event], genesis(row))
             rows.append(row._replace(head_hash=firsts[-1].hash, history_bytes=size_of([event])))
-        if _CREATE[connection.dialect.name].run_all(connection, rows) < len(rows):
+        if _create(connection.dialect.name).run_all(connection, rows) < len(rows):
             raise Raced
         RECORD.run_all(connection, firsts)
         return [noted(first) for first in firsts]

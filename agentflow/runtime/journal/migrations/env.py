@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
+from agentflow.runtime.journal.indexes import METADATA
 from agentflow.runtime.journal.schema import VERSION_TABLE
-from agentflow.runtime.journal.tables import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
