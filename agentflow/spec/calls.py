@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentflow.errors import Diagnostic, Span
-from agentflow.spec.expressions.suggest import closest
+from agentflow.functions.suggestions import closest
 from agentflow.spec.expressions.template import Template
 from agentflow.spec.expressions.types import ANY, Type
 from agentflow.spec.fields import listed

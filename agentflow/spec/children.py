@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentflow.errors import Diagnostic
+from agentflow.functions.suggestions import closest
 from agentflow.spec.diagnostics import did_you_mean
-from agentflow.spec.expressions.suggest import closest
 from agentflow.spec.fields import listed
 from agentflow.spec.model import Run, Workflow
 from agentflow.spec.survey import steps

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from agentflow.errors import Diagnostic, Json
-from agentflow.spec.expressions.suggest import closest
+from agentflow.functions.suggestions import closest
 
 _WIDTH = 120
 """Columns of an excerpt; a longer line is shown around its mistake."""

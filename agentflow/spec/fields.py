@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from agentflow.errors import Diagnostic, Span
-from agentflow.spec.expressions.suggest import closest
+from agentflow.functions.suggestions import closest
 from agentflow.spec.grammar import Shape
 from agentflow.spec.grammar_verbs import SYNONYMS
 from agentflow.spec.source import Mapping, Node, Scalar

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from agentflow.errors import Diagnostic, Span
 from agentflow.functions.agents import PREFIX
+from agentflow.functions.suggestions import closest
 from agentflow.spec.diagnostics import did_you_mean
-from agentflow.spec.expressions.suggest import closest
 from agentflow.spec.fields import Fields
 from agentflow.spec.grammar import SHAPES, STEP, WORKFLOW
 from agentflow.spec.grammar_verbs import SYNONYMS, VERBS, Verb

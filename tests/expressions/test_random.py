@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentflow.errors import MAX_INTEGER, Diagnostic, Fault, Json
+from agentflow.functions.suggestions import closest
 from agentflow.spec.expressions import (
     Scope,
-    closest,
     compile_expression,
     encode,
     infer,

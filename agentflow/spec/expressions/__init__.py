@@ -15,7 +15,6 @@ from agentflow.spec.expressions.parse import parse
 from agentflow.spec.expressions.reference import reference_markdown
 from agentflow.spec.expressions.schema import from_schema, of_value
 from agentflow.spec.expressions.scope import Recorded, Scope
-from agentflow.spec.expressions.suggest import closest
 from agentflow.spec.expressions.template import (
     Expression,
     Interpolation,
@@ -44,7 +43,6 @@ __all__ = [
     "Template",
     "Tree",
     "Type",
-    "closest",
     "compile_expression",
     "compile_template",
     "encode",

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import TypeAlias, assert_never
 
 from agentflow.errors import Diagnostic
+from agentflow.functions.suggestions import closest
 from agentflow.spec.expressions import library, rules
 from agentflow.spec.expressions.schema import known_object, of_value
-from agentflow.spec.expressions.suggest import closest
 from agentflow.spec.expressions.template import Expression, Interpolation, Template
 from agentflow.spec.expressions.tree import (
     Attribute,

@@ -11,8 +11,8 @@ from math import isfinite
 from typing import TypeAlias
 
 from agentflow.errors import MAX_INTEGER, Fault, Json
+from agentflow.functions.suggestions import closest
 from agentflow.spec.expressions.limits import Frame, check_items, check_text
-from agentflow.spec.expressions.suggest import closest
 from agentflow.spec.expressions.types import count, describe
 
 Operate: TypeAlias = Callable[[Json, Json, Frame], Json]

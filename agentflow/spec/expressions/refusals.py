@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from agentflow.functions.suggestions import closest
 from agentflow.spec.expressions import library
-from agentflow.spec.expressions.suggest import closest
 
 Refusal: TypeAlias = tuple[str, str]
 """What is refused, and the remedy."""
