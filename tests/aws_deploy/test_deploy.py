@@ -265,13 +265,39 @@ def test_permissions_grow_while_an_alias_may_lead_to_older_versions(
     one = packed(tmp_path, name, per_function=True)
 
     def allowed() -> str:
-        policy = cloud.iam.get_role_policy(RoleName=f"{name}-states", PolicyName="agentflow")
+        policy = cloud.iam.get_role_policy(
+            RoleName=cloud.arns.here(f"{name}-states"), PolicyName="agentflow"
+        )
         return json.dumps(policy["PolicyDocument"])
 
     put(cloud, one, LIVE)
     assert f"{name}-functions:*" in allowed()
     put(cloud, one)
     assert f"{name}-functions:*" not in allowed()
+
+
+def test_a_deployment_in_another_region_leaves_the_permissions_of_the_first(
+    aws: Account, cloud: Cloud, name: str, tmp_path: Path
+) -> None:
+    put(cloud, packed(tmp_path, name))
+    role = cloud.arns.here(f"{name}-states")
+    before = cloud.iam.get_role_policy(RoleName=role, PolicyName="agentflow")["PolicyDocument"]
+    _, changes = put(connect("eu-north-1", aws.url), packed(tmp_path, name))
+    assert changes.count(("create", "role")) == 2
+    after = cloud.iam.get_role_policy(RoleName=role, PolicyName="agentflow")["PolicyDocument"]
+    assert after == before
+
+
+def test_what_terraform_manages_is_left_to_it(cloud: Cloud, name: str, tmp_path: Path) -> None:
+    tags = {"agentflow:workflow": name, "agentflow:managed-by": "terraform"}
+    cloud.machines.create_state_machine(
+        name=name,
+        definition=json.dumps({"StartAt": "a", "States": {"a": {"Type": "Succeed"}}}),
+        roleArn=cloud.arns.role("theirs"),
+        tags=[{"key": key, "value": value} for key, value in tags.items()],
+    )
+    with pytest.raises(Conflict, match="is managed by terraform"):
+        put(cloud, packed(tmp_path, name))
 
 
 def test_a_role_that_is_given_is_used_and_none_is_made(

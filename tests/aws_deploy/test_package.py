@@ -16,6 +16,7 @@ from agentflow.adapters.aws.deploy.definition import payloads
 from agentflow.adapters.aws.deploy.package import Package, outputs
 from agentflow.adapters.aws.deploy.settings import function_settings
 from agentflow.errors import Json, UsageError
+from tests.aws_deploy.projects import write
 from tests.aws_deploy.workflows import EVERYTHING, packed
 
 ARNS = iam.Arns("aws", "eu-north-1", "123456789012")
@@ -173,6 +174,23 @@ def test_a_handler_that_lambda_cannot_name_is_refused(tmp_path: Path) -> None:
     assert "handler" in refused.value.help
 
 
+LISTENING = "workflow: below\ndo:\n  - {id: answer, listen: go}\n"
+
+
+def test_workflows_that_share_a_lambda_each_have_what_they_need(tmp_path: Path) -> None:
+    root = tmp_path / "specs" / "below.yaml"
+    write(root, LISTENING)
+    text = "workflow: above\nsecrets: [TOKEN]\ndo:\n  - {id: b, run: below.yaml}\n"
+    text += "  - {id: sum, call: shop.orders.total, with: {items: []}}\n"
+    package = packed(tmp_path, "above", text=text, handler="shared")
+    (function,) = package.functions
+    assert function.environment() == {
+        "AGENTFLOW_WORKFLOW": "above",
+        "AGENTFLOW_SECRETS": "TOKEN",
+        "AGENTFLOW_TOKENS": "shared-tokens",
+    }
+
+
 # --- Terraform ------------------------------------------------------------------------------------
 
 REFERENCE = re.compile(r"\b(aws_[a-z_]+)\.([A-Za-z0-9_-]+)\.([a-z_]+)")
@@ -244,6 +262,21 @@ def test_terraform_replaces_names_that_stand_in_the_definitions(everything: Pack
     for literal in replaced:
         plain = json.loads(literal).replace("$${", "${")
         assert plain in files["everything.asl.json"].decode()
+
+
+def test_terraform_takes_the_secrets_as_variables(everything: Package) -> None:
+    whole = written(everything)
+    assert whole["variable"]["secret_TOKEN"]["sensitive"] is True
+    functions = whole["resource"]["aws_lambda_function"]
+    variables = functions["child-functions"]["environment"]["variables"]
+    assert variables["AGENTFLOW_SECRET_TOKEN"] == "${var.secret_TOKEN}"
+
+
+def test_what_terraform_makes_says_which_workflow_it_is_of(everything: Package) -> None:
+    for kind, named in written(everything)["resource"].items():
+        for body in named.values():
+            if kind != "aws_iam_role_policy":
+                assert body["tags"]["agentflow:workflow"] in ("child", "everything")
 
 
 def test_policies_of_terraform_are_json_with_references(everything: Package) -> None:

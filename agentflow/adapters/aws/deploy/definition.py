@@ -36,9 +36,14 @@ def children_replaced(text: str, arns: Mapping[str, str]) -> str:
     return printed(definition)
 
 
+def invocations(text: str) -> Iterator[dict[str, Any]]:
+    """The arguments of the tasks that invoke functions: which, and with what `Payload`."""
+    return _invocations(json.loads(text))
+
+
 def payloads(text: str) -> Iterator[dict[str, Json]]:
     """What functions are invoked with."""
-    for arguments in _invocations(json.loads(text)):
+    for arguments in invocations(text):
         yield arguments["Payload"]
 
 

@@ -102,21 +102,24 @@ class _Roles:
 
     def of_function(self, function: CloudFunction) -> str:
         """The ARN of a Lambda's role."""
-        policy = iam.function_policy(function, self._cloud.arns)
-        return self._role(iam.function_role(function), function.workflow, "lambda", policy)
+        arns = self._cloud.arns
+        name, policy = iam.function_role(function, arns), iam.function_policy(function, arns)
+        return self._role(name, function.workflow, "lambda", policy)
 
     def of_machine(self, machine: Machine) -> str:
         """The ARN of a state machine's role."""
-        policy = iam.machine_policy(machine, self._cloud.arns)
-        return self._role(iam.machine_role(machine), machine.name, "states", policy)
+        arns = self._cloud.arns
+        name, policy = iam.machine_role(machine, arns), iam.machine_policy(machine, arns)
+        return self._role(name, machine.name, "states", policy)
 
     def narrow(self, package: Package) -> None:
         """Take back what only older versions needed; for when no alias leads to one."""
         if self._given is not None or self._ledger.is_plan:
             return
         for machine in package.machines:
+            name = iam.machine_role(machine, self._cloud.arns)
             policy = iam.machine_policy(machine, self._cloud.arns)
-            put_policy(self._cloud, self._ledger, iam.machine_role(machine), policy, widen=False)
+            put_policy(self._cloud, self._ledger, name, policy, widen=False)
 
     def _role(self, name: str, owner: str, service: str, policy: Json) -> str:
         if self._given is not None:

@@ -31,6 +31,9 @@ _LOG_DELIVERY = (
 Source: https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
 """
 
+_ROLE_NAME = 48
+"""Characters of a role's name before the region: of 64, the longest region's name takes 15."""
+
 _RESULT_WRITER = (
     "s3:AbortMultipartUpload",
     "s3:GetObject",
@@ -79,15 +82,19 @@ class Arns:
         """Of a role; roles belong to no region."""
         return f"arn:{self.partition}:iam::{self.account}:role/{name}"
 
+    def here(self, name: str) -> str:
+        """A role's name with the region, so that a workflow may be in several of one account."""
+        return f"{shortened(name, _ROLE_NAME)}-{self.region}"
 
-def function_role(function: CloudFunction) -> str:
+
+def function_role(function: CloudFunction, arns: Arns) -> str:
     """The name of a Lambda's role."""
-    return shortened(f"{function.name}-lambda", 64)
+    return arns.here(f"{function.name}-lambda")
 
 
-def machine_role(machine: Machine) -> str:
+def machine_role(machine: Machine, arns: Arns) -> str:
     """The name of a state machine's role."""
-    return shortened(f"{machine.name}-states", 64)
+    return arns.here(f"{machine.name}-states")
 
 
 def function_logs(function: CloudFunction) -> str:

@@ -14,6 +14,9 @@ TAG = "agentflow:workflow"
 """On everything that a deployment makes; what does not have it is not touched."""
 DIGEST_TAG = "agentflow:digest"
 """The SHA-256 of what was deployed."""
+MANAGED_TAG = "agentflow:managed-by"
+"""On what somebody else keeps as it is, such as Terraform."""
+TERRAFORM = "terraform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,16 @@ class Ledger:
 
 
 def check_own(kind: str, name: str, tags: dict[str, str]) -> None:
-    """Refuse to touch what somebody else made.
+    """Refuse to touch what somebody else made, or keeps as it is.
 
     Raises:
-        Conflict: it has not our tag.
+        Conflict: it has not our tag, or that of somebody else.
     """
+    if MANAGED_TAG in tags:
+        raise Conflict(
+            f"the {kind} `{name}` is managed by {tags[MANAGED_TAG]}, which would undo the change",
+            help=f"change it there, or take the tag `{MANAGED_TAG}` away to hand it over",
+        )
     if TAG not in tags:
         raise Conflict(
             f"there is a {kind} `{name}` that AgentFlow did not make",

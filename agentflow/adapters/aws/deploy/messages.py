@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from agentflow.adapters.aws.deploy.client import Cloud, found, told
+from agentflow.adapters.aws.deploy.definition import invocations
 from agentflow.adapters.aws.deploy.executions import Execution
 from agentflow.adapters.aws.tokens import place
 from agentflow.errors import Conflict, InputError, Json, NotFound
@@ -24,7 +25,7 @@ def answer(cloud: Cloud, execution: Execution, name: str, data: Json) -> str:
         Conflict: the step waits no longer.
     """
     with told(f"sending `{name}` to {execution.id}"):
-        table = _table(cloud, execution.workflow)
+        table = _table(cloud, execution)
         items = _waiting(cloud, table, execution.id) if table is not None else []
         fitting = [item for item in items if item["place"].startswith(place(name, ""))]
         if not fitting:
@@ -51,13 +52,16 @@ def answer(cloud: Cloud, execution: Execution, name: str, data: Json) -> str:
         return item["place"].rpartition(" ")[2]
 
 
-def _table(cloud: Cloud, workflow: str) -> str | None:
-    """The table that the workflow's handler keeps tokens in."""
-    for page in cloud.functions.get_paginator("list_functions").paginate():
-        for each in page["Functions"]:
-            variables = each.get("Environment", {}).get("Variables", {})
-            if variables.get("AGENTFLOW_WORKFLOW") == workflow and "AGENTFLOW_TOKENS" in variables:
-                return str(variables["AGENTFLOW_TOKENS"])
+def _table(cloud: Cloud, execution: Execution) -> str | None:
+    """The table that the handler keeps tokens in, which the execution's steps wait by."""
+    machine = cloud.machines.describe_state_machine_for_execution(executionArn=execution.arn)
+    for arguments in invocations(machine["definition"]):
+        if "listen" in arguments["Payload"]:
+            there = cloud.functions.get_function_configuration(
+                FunctionName=arguments["FunctionName"]
+            )
+            table: str | None = there["Environment"]["Variables"].get("AGENTFLOW_TOKENS")
+            return table
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentflow.adapters.aws.deploy.definition import functions_replaced, payloads
@@ -42,6 +42,15 @@ class CloudFunction:
     """The table for the tokens of steps that wait for messages."""
     results: tuple[str, ...] = ()
     """Objects in S3 that it reads: `BUCKET/PREFIX/*`."""
+
+    def with_all_of(self, other: CloudFunction) -> CloudFunction:
+        """This one with what another of its name has: by setting, workflows may share a Lambda."""
+        return replace(
+            self,
+            secrets=tuple(dict.fromkeys((*other.secrets, *self.secrets))),
+            tokens=self.tokens or other.tokens,
+            results=tuple(dict.fromkeys((*other.results, *self.results))),
+        )
 
     def environment(self) -> dict[str, str]:
         """The variables that the handler reads."""
@@ -86,7 +95,10 @@ class Package:
     @property
     def functions(self) -> tuple[CloudFunction, ...]:
         """All Lambdas, by name."""
-        every = {each.name: each for machine in self.machines for each in machine.functions}
+        every: dict[str, CloudFunction] = {}
+        for machine in self.machines:
+            for each in machine.functions:
+                every[each.name] = each.with_all_of(every.get(each.name, each))
         return tuple(every[name] for name in sorted(every))
 
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from agentflow.adapters.aws.deploy import iam
+from agentflow.adapters.aws.deploy.ledger import MANAGED_TAG, TAG, TERRAFORM
 from agentflow.adapters.aws.deploy.package import BUNDLE, ENTRY, CloudFunction, Machine, Package
 from agentflow.adapters.aws.waits import machine_beside
 from agentflow.errors import Json
@@ -22,7 +23,7 @@ RETENTION_DAYS = 30
 
 _ARNS = iam.Arns(
     "${data.aws_partition.current.partition}",
-    "${data.aws_region.current.name}",
+    "${data.aws_region.current.id}",
     "${data.aws_caller_identity.current.account_id}",
 )
 
@@ -33,6 +34,7 @@ def terraform(package: Package) -> str:
     for kind, name, body in _resources(package):
         resources.setdefault(kind, {})[name] = body
     root = package.machine
+    secrets = sorted({name for each in package.functions for name in each.secrets})
     whole: dict[str, Json] = {
         "//": f"The infrastructure of workflow {root.name}; written by `agentflow compile`.",
         "terraform": {
@@ -45,6 +47,7 @@ def terraform(package: Package) -> str:
             "aws_partition": {"current": {}},
             "aws_region": {"current": {}},
         },
+        **({"variable": {_variable(name): _secret(name) for name in secrets}} if secrets else {}),
         "resource": {
             kind: dict(sorted(named.items())) for kind, named in sorted(resources.items())
         },
@@ -70,16 +73,19 @@ def _resources(package: Package) -> Iterator[tuple[str, str, Json]]:
 
 
 def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, str, Json]]:
-    name, settings = label(function.name), package.settings
-    group = {"name": iam.function_logs(function), "retention_in_days": RETENTION_DAYS}
-    yield "aws_cloudwatch_log_group", name, group
+    name, settings, tags = label(function.name), package.settings, _tags(function.workflow)
+    yield "aws_cloudwatch_log_group", name, _group(iam.function_logs(function), tags)
     role = settings.role
     if role is None:
-        title = iam.function_role(function)
-        yield from _role(title, iam.trust("lambda"), iam.function_policy(function, _ARNS))
-        role = f"${{aws_iam_role.{label(title)}.arn}}"
+        title, policy = iam.function_role(function, _ARNS), iam.function_policy(function, _ARNS)
+        yield from _role(f"{name}-lambda", title, iam.trust("lambda"), policy, tags)
+        role = f"${{aws_iam_role.{name}-lambda.arn}}"
     if function.tokens is not None:
-        yield "aws_dynamodb_table", label(function.tokens), _table(function.tokens)
+        yield "aws_dynamodb_table", label(function.tokens), _table(function.tokens, tags)
+    variables = function.environment()
+    variables |= {
+        f"AGENTFLOW_SECRET_{each}": f"${{var.{_variable(each)}}}" for each in function.secrets
+    }
     architecture = "arm64" if settings.platform.architecture == "arm64" else "x86_64"
     yield (
         "aws_lambda_function",
@@ -96,15 +102,17 @@ def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, 
             "memory_size": settings.memory,
             "timeout": settings.timeout,
             "publish": True,
-            "environment": {"variables": function.environment()},
+            "environment": {"variables": variables},
+            "tags": tags,
             "depends_on": [f"aws_cloudwatch_log_group.{name}"],
         },
     )
 
 
-def _table(name: str) -> Json:
+def _table(name: str, tags: Json) -> Json:
     return {
         "name": name,
+        "tags": tags,
         "billing_mode": "PAY_PER_REQUEST",
         "hash_key": "execution",
         "range_key": "place",
@@ -114,46 +122,61 @@ def _table(name: str) -> Json:
 
 
 def _machine(machine: Machine, package: Package) -> Iterator[tuple[str, str, Json]]:
-    name = label(machine.name)
-    role = package.settings.role
+    name, role, tags = label(machine.name), package.settings.role, _tags(machine.name)
     body: dict[str, Json] = {
         "name": machine.name,
         "type": machine.kind.upper(),
         "definition": _definition(machine, {each.name for each in package.machines}),
         "publish": True,
+        "tags": tags,
     }
     group = iam.machine_logs(machine)
     if group is not None:
-        yield "aws_cloudwatch_log_group", f"{name}_states", _group(group)
+        yield "aws_cloudwatch_log_group", f"{name}_states", _group(group, tags)
         destination = f"${{aws_cloudwatch_log_group.{name}_states.arn}}:*"
         body["logging_configuration"] = {"level": "ERROR", "log_destination": destination}
     if role is None:
-        title = iam.machine_role(machine)
-        policy = iam.machine_policy(machine, _ARNS)
-        yield from _role(title, iam.trust("states"), policy)
-        role = f"${{aws_iam_role.{label(title)}.arn}}"
+        title, policy = iam.machine_role(machine, _ARNS), iam.machine_policy(machine, _ARNS)
+        yield from _role(f"{name}-states", title, iam.trust("states"), policy, tags)
+        role = f"${{aws_iam_role.{name}-states.arn}}"
         if policy["Statement"]:
-            body["depends_on"] = [f"aws_iam_role_policy.{label(title)}"]
+            body["depends_on"] = [f"aws_iam_role_policy.{name}-states"]
     yield "aws_sfn_state_machine", name, {**body, "role_arn": role}
 
 
-def _group(name: str) -> Json:
-    return {"name": name, "retention_in_days": RETENTION_DAYS}
+def _tags(workflow: str) -> Json:
+    """So that it is found as a workflow's, and left to Terraform by `agentflow deploy`."""
+    return {TAG: workflow, MANAGED_TAG: TERRAFORM}
 
 
-def _role(name: str, trust: Json, policy: Json) -> Iterator[tuple[str, str, Json]]:
+def _variable(secret: str) -> str:
+    """The variable that a secret is given by; with a prefix, as some names are Terraform's own."""
+    return f"secret_{secret}"
+
+
+def _secret(name: str) -> Json:
+    return {"type": "string", "sensitive": True, "description": f"The secret {name}"}
+
+
+def _group(name: str, tags: Json) -> Json:
+    return {"name": name, "retention_in_days": RETENTION_DAYS, "tags": tags}
+
+
+def _role(
+    place: str, name: str, trust: Json, policy: Json, tags: Json
+) -> Iterator[tuple[str, str, Json]]:
     yield (
         "aws_iam_role",
-        label(name),
-        {"name": name, "assume_role_policy": json.dumps(trust)},
+        place,
+        {"name": name, "assume_role_policy": json.dumps(trust), "tags": tags},
     )
     if policy["Statement"]:
         body = {
             "name": "agentflow",
-            "role": f"${{aws_iam_role.{label(name)}.id}}",
+            "role": f"${{aws_iam_role.{place}.id}}",
             "policy": json.dumps(policy),
         }
-        yield "aws_iam_role_policy", label(name), body
+        yield "aws_iam_role_policy", place, body
 
 
 def _definition(machine: Machine, known: set[str]) -> str:
