@@ -11,7 +11,6 @@ import ast
 import copy
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,12 +19,12 @@ from agentflow.errors import Json, Span, UsageError
 from agentflow.functions.agents import HOOKS, AgentOptions, agent_options, is_call, lonely_hook
 from agentflow.spec.annotations import type_of
 from agentflow.spec.expressions.types import Type
-from agentflow.spec.signatures import Signature, signature_of, statements
+from agentflow.spec.signatures import Signature, signature_of
+from agentflow.spec.syntax import LARGEST_SOURCE, parsed, statements
 
 _SKIPPED = frozenset({"tests", "test", "node_modules", "specs", "docs", "infra", "build", "dist"})
 _MARKS = ("agentflow.toml", "pyproject.toml", ".git", "pyvenv.cfg")
 _MOST_FILES = 20_000
-_LARGEST_SOURCE = 2_000_000
 _OPTIONS = ("name", "capabilities", "max_concurrency", "idle_timeout", "description")
 _WORD = re.compile(rb"\bagent\b")
 """What a module that has an agent says somewhere; looking for it is cheaper than parsing."""
@@ -103,11 +102,9 @@ def _agents_in(file: Path, root: Path) -> Iterator[AgentClass]:
     """The agents of one module; one that cannot be read has none."""
     try:
         data = file.read_bytes()
-        if not _WORD.search(data) or b"agentflow" not in data or len(data) > _LARGEST_SOURCE:
+        if not _WORD.search(data) or b"agentflow" not in data or len(data) > LARGEST_SOURCE:
             return
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the user's warnings are shown when it runs
-            tree = ast.parse(data)
+        tree = parsed(data)
     except (SyntaxError, ValueError, OSError, RecursionError, MemoryError):
         return
     shown = file.relative_to(root)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,12 +20,12 @@ from agentflow.functions.agents import PREFIX
 from agentflow.spec.annotations import is_class, is_context, type_of
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.expressions.types import ANY, Type
+from agentflow.spec.syntax import LARGEST_SOURCE, parsed, statements
 
 if TYPE_CHECKING:
     from agentflow.spec.agents import Agents
 
 _MARKS = ("agentflow.toml", "pyproject.toml", ".git")
-_LARGEST_SOURCE = 2_000_000
 _TRANSPARENT = ("function", "cache", "lru_cache")
 """Decorators known to keep a function's parameters."""
 
@@ -112,11 +111,9 @@ class Functions:
             return located
         try:
             data = located.read_bytes()
-            if len(data) > _LARGEST_SOURCE:
+            if len(data) > LARGEST_SOURCE:
                 return None
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the user's warnings are shown when it runs
-                return _Module(name, ast.parse(data))
+            return _Module(name, parsed(data))
         except SyntaxError as error:
             return self._broken(located, str(error.msg), error.lineno, error.offset)
         except ValueError as error:
@@ -250,17 +247,6 @@ class _Module:
                     for node in ast.walk(statement)
                     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
                 )
-
-
-def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module's top level, those under `if`, `try` and `with` included."""
-    for statement in body:
-        blocks = [getattr(statement, field, []) for field in ("body", "orelse", "finalbody")]
-        if isinstance(statement, ast.If | ast.Try | ast.With):
-            for block in (*blocks, *(h.body for h in getattr(statement, "handlers", []))):
-                yield from statements(block)
-        else:
-            yield statement
 
 
 def signature_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature:

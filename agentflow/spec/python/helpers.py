@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.expressions.template import Expression, Template
@@ -42,6 +43,8 @@ HELPERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gather": (("results",), _MAP),
 }
 """What each helper is given by position, and what by name."""
+_Make: TypeAlias = Callable[[dict[str, ast.expr], ast.Call, str | None], Tree]
+"""Makes the step of a helper from its arguments, its call, and the id it must have, if any."""
 
 
 class Helpers:
@@ -51,6 +54,14 @@ class Helpers:
         self.calls = calls
         self.steps = calls.steps
         self.module = calls.module
+        self._makers: dict[str, _Make] = {
+            "wait": self.wait,
+            "approve": self.approve,
+            "listen": self.listen,
+            "emit": self.emit,
+            "step": self.step,
+            "gather": self.gather,
+        }
 
     def run(self, name: str, node: ast.Call, wanted: str | None) -> Tree:
         """Make the step of a call of a helper; the tree reads its result."""
@@ -67,11 +78,8 @@ class Helpers:
             case "saga":
                 message = "`saga()` is a block"
                 raise self.calls.refused("AF505", message, node, "write `with saga():`")
-            case "wait" | "approve" | "listen" | "emit" | "step" | "gather":
-                given = self.given(name, node)
-                make: Any = getattr(self, name)
-                result: Tree = make(given, node, wanted)
-                return result
+            case _ if make := self._makers.get(name):
+                return make(self.given(name, node), node, wanted)
             case _:
                 message = f"`agentflow.{name}` is not for workflows"
                 remedy = f"inside of one there are {listed([*HELPERS, 'parallel', 'saga'])}"

@@ -9,7 +9,6 @@ import ast
 import importlib
 import re
 import sys
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +18,8 @@ from typing import Any, TypeAlias
 
 from agentflow.errors import Diagnostic, Span
 from agentflow.spec.read import decode
-from agentflow.spec.signatures import statements
 from agentflow.spec.source import Source
+from agentflow.spec.syntax import parsed, statements
 from agentflow.spec.tree import Unreadable
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -265,9 +264,7 @@ def helper(path: str | None) -> str | None:
 
 def _parsed(source: Source) -> ast.Module:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the user's warnings are shown when it runs
-            return ast.parse(source.text)
+        return parsed(source.text)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
         message = f"this module does not parse: {error.msg}"

@@ -39,8 +39,6 @@ T = TypeVar("T")
 
 MOST_ITEMS = 1_000_000
 """Rounds of a `for`: as many as the longest list that an expression builds."""
-_PAIRS = ("enumerate", "zip")
-"""Functions whose items have a known length."""
 
 
 class Statements:
