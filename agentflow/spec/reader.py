@@ -20,13 +20,11 @@ from agentflow.spec.expressions.tree import Literal
 from agentflow.spec.fields import Fields, ObjectReader, listed
 from agentflow.spec.grammar import SHAPES
 from agentflow.spec.model import Duration, Resources, Retry
+from agentflow.spec.sizes import parse_size
 from agentflow.spec.source import Mapping, Node, Scalar, plain
 from agentflow.spec.source import Sequence as SequenceNode
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]i?)?B?")
-_UNITS = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4}
-_BINARY_UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
 _CONSTANTS = ("true", "false", "null", "True", "False", "None")
 _WORDS = frozenset({*_CONSTANTS, "and", "or", "not", "in", "is", "if", "else", "for"})
 """What means something else in expressions."""
@@ -197,14 +195,11 @@ class Reader(ObjectReader):
     def memory(self, node: Node, what: str) -> int | None:
         """Bytes, as a number or as `512MiB`."""
         if isinstance(node, Scalar) and isinstance(node.value, str):
-            match = _SIZE.fullmatch(node.value)
-            if match:
-                unit = match[2] or ""
-                return int(float(match[1]) * (_UNITS | _BINARY_UNITS)[unit])
-            self.error(
-                "AF126", "`memory` is a number of bytes or like `512MiB`", node, label="not a size"
-            )
-            return None
+            size = parse_size(node.value)
+            if size is None:
+                message = "`memory` is a number of bytes or like `512MiB`"
+                self.error("AF126", message, node, label="not a size")
+            return size
         return self.count(node, what)
 
     # --- expressions -----------------------------------------------------------------------

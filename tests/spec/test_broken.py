@@ -183,6 +183,7 @@ SHAPE = [
     Row("no concurrency", "AF126", "at least 1", "workflow: w\nconcurrency: «0\ndo: [{id: a, return: 1}]"),
     Row("execution in words", "AF126", "did you mean `at_most_once`?", "- id: a\n  call: f.g\n  execution: «at_most_onec"),
     Row("memory in words", "AF126", "`512MiB`", "- id: a\n  call: f.g\n  resources: {memory: «lots}"),
+    Row("memory without end", "AF126", "`512MiB`", f"- id: a\n  call: f.g\n  resources: {{memory: «{'9' * 400}K}}"),
 ]  # fmt: skip
 
 EXPRESSIONS = [
