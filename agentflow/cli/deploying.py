@@ -77,6 +77,8 @@ def deploy(
     """
     check_target(target)
     wanted = _alias(alias, shift, rollback=rollback)
+    if rollback and option:
+        raise UsageError("--rollback deploys nothing; it takes no --option")
     from agentflow.adapters.aws.deploy.ledger import Ledger
 
     ledger = Ledger(plan, tell=_tell)
@@ -87,6 +89,8 @@ def deploy(
     else:
         where = (region, endpoint_url)
         deployed = _deploy(spec, compiling.settings(option), ledger, wanted, where)
+    for note in ledger.notes:
+        terminal.note(f"  note: {note}")
     terminal.note(_summary(ledger))
     if as_json:
         terminal.result_json(_as_json(ledger, deployed))
@@ -136,7 +140,8 @@ def show_ended(execution: Execution, *, as_json: bool) -> int:
     elif execution.error is not None:
         error = execution.error
         terminal.note(f"error[{error['name']}]: {error['message']}")
-        terminal.note(f"  help: agentflow retry {execution.id} --target aws")
+        if execution.is_kept:
+            terminal.note(f"  help: agentflow retry {execution.id} --target aws")
     else:
         terminal.note(f"{execution.id} is {execution.status}")
     return exits.OK if execution.status in ("succeeded", "running") else exits.FAILED
@@ -171,13 +176,14 @@ class Wanted:
 
 def list_executions(where: Where, wanted: Wanted, *, as_json: bool) -> int:
     """What `executions --target` prints."""
-    from agentflow.adapters.aws.deploy.executions import executions
+    from agentflow.adapters.aws.deploy.executions import executions, with_error
 
     # The service does not tell the two apart.
     status = "running" if wanted.status == "waiting" else wanted.status
-    found = executions(where.connect(), wanted.workflow, status, wanted.limit)
+    cloud = where.connect()
+    found = executions(cloud, wanted.workflow, status, wanted.limit)
     if as_json:
-        listed = [execution_json(each) for each in found]
+        listed = [execution_json(with_error(cloud, each)) for each in found]
         terminal.result_json(
             {"executions": [{k: v for k, v in each.items() if k != "output"} for each in listed]}
         )
@@ -252,10 +258,10 @@ def _deploy(
     loaded = specs.named(spec)
     options = Options(given)
     compiled = find("aws").compile(loaded, options)
-    _tell_promise(compiled.report)
     package = assemble(loaded, compiled, options)
     region, endpoint_url = where
     cloud = account(region or package.settings.region, endpoint_url)
+    _tell_promise(compiled.report)
     return deployment.deploy(package, cloud, ledger, alias)
 
 
@@ -297,5 +303,6 @@ def _as_json(ledger: Ledger, deployed: Deployed | None) -> dict[str, Json]:
         "plan": ledger.is_plan,
         "changed": ledger.changed,
         "changes": [each.as_json() for each in ledger.changes],
+        "notes": list(ledger.notes),
         **(deployed.as_json() if deployed is not None else {}),
     }

@@ -240,6 +240,23 @@ def test_variables_that_somebody_set_on_a_lambda_stay(
     assert there["Environment"]["Variables"]["TOKEN"] == "s3cret"
 
 
+def test_a_secret_that_nobody_has_set_is_told(cloud: Cloud, name: str, tmp_path: Path) -> None:
+    package, function = packed(tmp_path, name), f"{name}-functions"
+    for ledger in (Ledger(is_plan=True), Ledger()):
+        deploy(package, cloud, ledger)
+        (note,) = ledger.notes
+        assert f"AGENTFLOW_SECRET_TOKEN in the environment of Lambda function {function}" in note
+    there = cloud.functions.get_function_configuration(FunctionName=function)["Environment"]
+    cloud.functions.update_function_configuration(
+        FunctionName=function,
+        Environment={"Variables": {**there["Variables"], "AGENTFLOW_SECRET_TOKEN": "s3cret"}},
+    )
+    ledger = Ledger()
+    deploy(package, cloud, ledger)
+    assert ledger.notes == []
+    assert ("publish", "version of Lambda function") in [(e.action, e.kind) for e in ledger.changes]
+
+
 def test_what_somebody_else_made_is_not_touched(cloud: Cloud, name: str, tmp_path: Path) -> None:
     cloud.machines.create_state_machine(
         name=name,
@@ -375,7 +392,20 @@ def test_the_region_and_the_endpoint_may_come_from_the_environment(
     assert connect("eu-west-1").arns.region == "eu-west-1"
 
 
+@pytest.mark.parametrize("url", ["notaurl", "localhost:4566", "http://"])
+def test_an_endpoint_that_is_no_url_is_told(bare: pytest.MonkeyPatch, url: str) -> None:
+    with pytest.raises(UsageError, match="no URL of an endpoint"):
+        connect(REGION, url)
+
+
 def test_a_missing_profile_is_told(bare: pytest.MonkeyPatch) -> None:
     bare.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(UsageError, match="nobody"):
+    with pytest.raises(UsageError, match="nobody") as refused:
         connect(REGION)
+    assert refused.value.help
+
+
+def test_a_call_that_takes_long_is_waited_for_and_not_made_twice(cloud: Cloud) -> None:
+    config = cloud.patient("lambda").meta.config
+    assert config.read_timeout > 900  # as long as Lambda lets an invocation take
+    assert config.retries["total_max_attempts"] == 1

@@ -86,7 +86,8 @@ def test_a_workflow_is_deployed_invoked_listed_and_retried(line: Line, aws: Acco
     code, failed, _ = line("invoke", "shopping", *AWS, "--data", '{"items": ["pen"]}', "--id", "x1")
     assert (code, failed["status"], failed["error"]["name"]) == (1, "failed", "KeyError")
     code, listed, _ = line("executions", *AWS, "--status", "failed")
-    assert (code, [each["id"] for each in listed["executions"]]) == (0, ["x1"])
+    found = [(each["id"], each["error"]["name"]) for each in listed["executions"]]
+    assert (code, found) == (0, [("x1", "KeyError")])
     code, retried, _ = line("retry", "x1", *AWS)
     assert (code, retried["id"], retried["error"]["name"]) == (1, "x1", "KeyError")
     assert len(aws.invoked) == 3
@@ -178,6 +179,12 @@ def test_a_step_that_waits_in_the_cloud_is_answered(line: Line, aws: Account, sh
         pytest.param(("deploy", SPEC, "--target", "moon"), 2, "no target `moon`", id="target"),
         pytest.param(("deploy", SPEC, *AWS, "--shift", "10%"), 2, "needs the alias", id="shift"),
         pytest.param(("deploy", SPEC, *AWS, "--rollback"), 2, "needs the alias", id="rollback"),
+        pytest.param(
+            ("deploy", SPEC, *AWS, "--alias", "x", "--rollback", "--option", "memory=256"),
+            2,
+            "takes no --option",
+            id="a rollback with settings",
+        ),
         pytest.param(
             ("deploy", SPEC, *AWS, "--alias", "live", "--shift", "0%"), 2, "1% to 100%", id="none"
         ),

@@ -31,8 +31,9 @@ class Settings:
 GUARANTEES: Mapping[Kind, str] = {
     "standard": "Standard: every state runs exactly once, up to a year; a task is invoked again "
     "only by its Retry",
-    "express": "Express: the execution may run more than once (at least once), up to 5 minutes; "
-    "no task tokens, no child executions that are waited for",
+    "express": "Express: the execution runs at most once where its end is waited for, as `invoke` "
+    "does, and else may run more than once (at least once); up to 5 minutes; no task tokens, no "
+    "child executions that are waited for",
 }
 """What each kind of workflow promises.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,12 @@ T = TypeVar("T")
 
 ATTEMPTS = 8
 """Of one request: throttling and failures of the service are repeated by boto3."""
+FIRST_ATTEMPTS = 3
+"""Of the first request: what is wrong with the way to AWS is told soon."""
+CONNECTING = 10
+"""Seconds in which a connection is made."""
+LONGEST_CALL = 920
+"""Seconds that an answer may take: a little more than Lambda lets an invocation."""
 PATIENCE = 60.0
 """Seconds in which a new role becomes known everywhere."""
 
@@ -49,6 +56,8 @@ class Cloud:
     logs: Any
     tables: Any
     arns: Arns
+    patient: Callable[[str], Any]
+    """Makes a client of a service for what takes long and is not to be done twice."""
     patience: float = PATIENCE
     delay: float = 1.0
     """Seconds between two looks at something that takes time."""
@@ -62,7 +71,7 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
 
     Raises:
         Unavailable: boto3 is not installed, or AWS cannot be reached.
-        UsageError: no region is known.
+        UsageError: no region is known, or the endpoint is no URL.
         NotAllowed: there are no credentials, or AWS does not take them.
     """
     try:
@@ -74,6 +83,10 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
             help="pip install 'inferloop-agentflow[aws]'",
         ) from None
     endpoint_url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint_url is not None and not re.match(r"https?://[^/\s]", endpoint_url):
+        raise UsageError(
+            f"`{endpoint_url}` is no URL of an endpoint", help="--endpoint-url http://HOST:PORT"
+        )
     with told("connecting"):
         session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
         if session.region_name is None:
@@ -81,15 +94,18 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
                 "no AWS region is chosen",
                 help="--region REGION, `region` under targets.aws, or AWS_REGION",
             )
-        config = Config(
-            retries={"mode": "standard", "max_attempts": ATTEMPTS},
-            inject_host_prefix=endpoint_url is None,  # else `sync-` before the endpoint's name
-        )
 
-        def client(service: str) -> Any:
+        def client(service: str, attempts: int = ATTEMPTS, seconds: int = 60) -> Any:
+            config = Config(
+                connect_timeout=CONNECTING,
+                read_timeout=seconds,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+                tcp_keepalive=True,
+                inject_host_prefix=endpoint_url is None,  # else `sync-` before the endpoint's name
+            )
             return session.client(service, endpoint_url=endpoint_url, config=config)
 
-        identity = client("sts").get_caller_identity()
+        identity = client("sts", FIRST_ATTEMPTS).get_caller_identity()
         arns = Arns(identity["Arn"].split(":")[1], session.region_name, identity["Account"])
         return Cloud(
             functions=client("lambda"),
@@ -98,6 +114,7 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
             logs=client("logs"),
             tables=client("dynamodb"),
             arns=arns,
+            patient=lambda service: client(service, attempts=1, seconds=LONGEST_CALL),
         )
 
 
@@ -119,8 +136,12 @@ def told(doing: str) -> Iterator[None]:
         exceptions.SSOError,
     ) as error:
         raise NotAllowed(f"{doing}: {error}", help=_LOG_IN) from error
-    except (exceptions.ProfileNotFound, exceptions.InvalidRegionError) as error:
-        raise UsageError(str(error)) from error
+    except exceptions.ProfileNotFound as error:
+        raise UsageError(
+            str(error), help="`aws configure list-profiles` shows what there is"
+        ) from error
+    except exceptions.InvalidRegionError as error:
+        raise UsageError(str(error), help="a region is written like eu-north-1") from error
     except exceptions.ClientError as error:
         raise _refusal(doing, error) from error
     except exceptions.WaiterError as error:

@@ -44,6 +44,11 @@ class Execution:
         """Its name."""
         return self.arn.split(":")[7]
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether AWS keeps it, to be looked at and retried: it does not with Express ones."""
+        return self.arn.split(":")[5] == "execution"
+
 
 def start(cloud: Cloud, arn: str, id: str, given: Json) -> Execution:
     """Start an execution; the same id and input again is the same execution while it runs.
@@ -56,7 +61,8 @@ def start(cloud: Cloud, arn: str, id: str, given: Json) -> Execution:
     with told(f"starting an execution of {arn}"):
         machine = _described(cloud, arn)
         if machine["type"] == "EXPRESS":
-            answer = cloud.machines.start_sync_execution(stateMachineArn=arn, name=id, input=text)
+            waiting = cloud.patient("stepfunctions")
+            answer = waiting.start_sync_execution(stateMachineArn=arn, name=id, input=text)
             return _execution(answer, machine["name"])
         answer = found(
             lambda: cloud.machines.start_execution(stateMachineArn=arn, name=id, input=text),
@@ -125,6 +131,11 @@ def executions(
     return sorted(every, key=lambda each: -each.started_at)[:limit]
 
 
+def with_error(cloud: Cloud, execution: Execution) -> Execution:
+    """An execution of a list with its error, which lists leave out."""
+    return describe(cloud, execution.arn) if execution.status == "failed" else execution
+
+
 def redrive(cloud: Cloud, reference: str) -> Execution:
     """Go on with an execution that failed: what had completed does not run again.
 
@@ -183,7 +194,7 @@ def call(cloud: Cloud, function: str, payload: Json) -> Json:
     """
     with told(f"invoking {function}"):
         answer = found(
-            lambda: cloud.functions.invoke(
+            lambda: cloud.patient("lambda").invoke(
                 FunctionName=function, Payload=json.dumps(payload).encode()
             ),
             "ResourceNotFound",

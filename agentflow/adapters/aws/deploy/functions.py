@@ -14,6 +14,7 @@ from agentflow.errors import Json
 UNKNOWN = "next"
 """Stands for a version that a plan cannot know."""
 _OURS = "AGENTFLOW_"
+_SECRET = f"{_OURS}SECRET_"
 _POLICY = "agentflow"
 
 
@@ -114,8 +115,10 @@ def put_function(
             lambda: cloud.functions.get_function(FunctionName=function.name), "ResourceNotFound"
         )
         if there is None:
+            _note_secrets(ledger, function, {})
             return _create(cloud, ledger, function, package, role)
         check_own("Lambda function", function.name, there.get("Tags", {}))
+        _note_secrets(ledger, function, _variables(there["Configuration"]))
         wanted = _configuration(function, package, role, there["Configuration"])
         return _renew(cloud, ledger, there["Configuration"], wanted, package)
 
@@ -194,8 +197,8 @@ def _configuration(
     """The configuration that a Lambda should have; variables that are not ours stay."""
     kept = {
         name: value
-        for name, value in now.get("Environment", {}).get("Variables", {}).items()
-        if not name.startswith(_OURS) or name.startswith(f"{_OURS}SECRET_")
+        for name, value in _variables(now).items()
+        if not name.startswith(_OURS) or name.startswith(_SECRET)
     }
     return {
         "FunctionName": function.name,
@@ -207,6 +210,22 @@ def _configuration(
         "Timeout": package.settings.timeout,
         "Environment": {"Variables": {**kept, **function.environment()}},
     }
+
+
+def _variables(configuration: dict[str, Any]) -> dict[str, str]:
+    """The environment of a Lambda."""
+    found: dict[str, str] = configuration.get("Environment", {}).get("Variables", {})
+    return found
+
+
+def _note_secrets(ledger: Ledger, function: CloudFunction, variables: dict[str, str]) -> None:
+    """Tell of secrets that nobody has set; a version keeps the environment that it began with."""
+    for secret in function.secrets:
+        if not {secret, f"{_SECRET}{secret}"} & variables.keys():
+            ledger.notes.append(
+                f"secret {secret} is not set: make it the variable {_SECRET}{secret} in the "
+                f"environment of Lambda function {function.name}, then deploy again"
+            )
 
 
 def _differences(now: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

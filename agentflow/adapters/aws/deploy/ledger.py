@@ -44,6 +44,8 @@ class Ledger:
 
     is_plan: bool = False
     changes: list[Change] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What remains to be done by hand."""
     tell: Callable[[Change], None] = lambda change: None
     """Hears of each change when it is about to be made."""
 

@@ -132,7 +132,7 @@ def put_alias(
     with told(f"alias {alias}"):
         now = alias_routes(cloud, machine.name, alias)
         if now is None:
-            if ledger.may("create", "alias", alias, f"100 % to version {_said(version)}"):
+            if ledger.may("create", "alias", alias, f"100 % to {_said(version)}"):
                 cloud.machines.create_state_machine_alias(
                     name=alias, routingConfiguration=_routing({version: 100})
                 )
@@ -175,7 +175,10 @@ def _before(cloud: Cloud, name: str, alias: str, now: dict[str, int]) -> str:
     if noted is not None:
         older = [arn for arn in there if number(arn) == int(noted[1])]
     if not older:
-        raise NotFound(f"there is no version of `{name}` before {number(current)}")
+        raise NotFound(
+            f"there is no version of `{name}` before {number(current)}",
+            help=f"deploy what it should be with --alias {alias}",
+        )
     return older[0]
 
 
@@ -221,11 +224,13 @@ def _routing(shares: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def _shares(shares: dict[str, int]) -> str:
-    return ", ".join(f"{weight} % to version {_said(arn)}" for arn, weight in shares.items())
+    return ", ".join(f"{weight} % to {_said(arn)}" for arn, weight in shares.items())
 
 
 def _said(version: str) -> str:
-    return version.rpartition(":")[2]
+    """A version as messages name it; a plan cannot know the number of one that is to be made."""
+    last = version.rpartition(":")[2]
+    return "the next version" if last == UNKNOWN else f"version {last}"
 
 
 def _logging(cloud: Cloud, machine: Machine) -> dict[str, Any]:
