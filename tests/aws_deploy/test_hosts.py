@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -239,6 +240,33 @@ def test_what_functions_print_is_a_line_of_json_with_the_execution(
     assert (line["level"], line["message"]) == ("INFO", "adding 1")
     assert (line["execution"], line["step"]) == ("e1", "items[3].total")
     assert line["function"] == "shop.orders.total"
+
+
+def test_what_is_logged_on_lambda_becomes_lines_of_calls_too(
+    tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """\
+import logging
+
+def warn(context):
+    logging.getLogger("shop").warning("low stock")
+    context.logger.info("once")
+"""
+    past_calls: list[str] = []
+    runtime = type(
+        "LambdaLoggerHandler", (logging.Handler,), {"__module__": "awslambdaric.bootstrap"}
+    )
+    handler = runtime()
+    handler.emit = lambda record: past_calls.append(record.getMessage())
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [handler])
+    made = Handler(["shop.logs.warn"], project(tmp_path, shop__logs=source), write=log.append)
+    made({"function": "shop.logs.warn", "execution": "e1", "step": "a"}, Invocation())
+    made.host.close()
+    lines = [json.loads(line) for line in log]
+    assert [line["message"] for line in lines] == ["WARNING low stock", "INFO once"]
+    assert {line["execution"] for line in lines} == {"e1"}
+    assert past_calls == []
 
 
 def test_a_failure_is_logged_with_the_frames_of_the_user(handler: Handler, log: list[str]) -> None:

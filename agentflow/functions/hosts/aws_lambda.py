@@ -12,13 +12,16 @@ the error is lost. Settings come from the function's environment:
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
 from agentflow.errors import Fault, Json
+from agentflow.functions.context import LOGGER
 from agentflow.functions.encoding import dump
 from agentflow.functions.hosts.calls import Helper, Host, Setting, WriteLine
 
@@ -62,6 +65,7 @@ class Handler:
             secrets=tuple(name for name in secrets.split(",") if name),
         )
         self.host = Host(setting, helper=helper, write=write)
+        _take_over_logs()
 
     def __call__(self, event: Json, context: LambdaContext) -> Json:
         """Answer an event.
@@ -83,6 +87,23 @@ class Handler:
         except Fault as fault:
             raise named(fault) from None
         return value
+
+
+def _take_over_logs() -> None:
+    """Have what is logged become lines of calls, where Lambda's runtime would write it past them.
+
+    The runtime's own handler knows neither execution nor step, and would write a second time what
+    is logged through the context.
+    """
+    root = logging.getLogger()
+    theirs = [each for each in root.handlers if type(each).__module__.startswith("awslambdaric")]
+    for each in theirs:
+        root.removeHandler(each)
+    if theirs:
+        ours = logging.StreamHandler(sys.stderr)  # which is that of the call that writes
+        ours.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+        ours.addFilter(lambda record: record.name != LOGGER.name)
+        root.addHandler(ours)
 
 
 def named(fault: Fault) -> Exception:
