@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +19,7 @@ from agentflow.adapters.bundle.helper import Helper
 from agentflow.errors import Json
 from agentflow.functions.hosts.aws_lambda import PAYLOAD, Handler
 from agentflow.functions.hosts.calls import Setting
+from agentflow.functions.hosts.http import main as serve
 from agentflow.functions.hosts.http import serving
 from tests.aws_deploy.projects import project
 
@@ -374,3 +376,30 @@ def test_errors_over_http_are_values(
 ) -> None:
     got, value = post(url, path, body, headers)
     assert (got, value["name"]) == (status, name)
+
+
+def test_a_request_that_is_no_call_is_answered_in_json(url: str) -> None:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    with closing(connection):
+        connection.request("GET", "/shop.orders.total")
+        answer = connection.getresponse()
+        assert answer.status == 501
+        assert "GET" in json.load(io.TextIOWrapper(answer))["message"]
+
+
+@pytest.mark.parametrize(
+    ("function", "port", "message"),
+    [
+        pytest.param("shop.orders.ttal", "0", "no function 'ttal'", id="an unknown function"),
+        pytest.param("shop.orders.total", None, "choose another with --port", id="a taken port"),
+        pytest.param("shop.orders.total", "99999", "cannot listen on port 99999", id="no port"),
+    ],
+)
+def test_a_host_that_cannot_serve_says_why(
+    url: str, tmp_path: Path, capsys: Any, function: str, port: str | None, message: str
+) -> None:
+    taken = str(urlsplit(url).port)
+    with pytest.raises(SystemExit) as ended:
+        serve([function, "--root", str(tmp_path), "--port", port or taken])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err

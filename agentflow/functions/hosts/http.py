@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from agentflow.errors import Fault, Json
 from agentflow.functions.encoding import dump
 from agentflow.functions.hosts.calls import Host, Setting, lines_to
+from agentflow.functions.invoke import prepare
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a request."""
@@ -59,6 +60,9 @@ class _Request(BaseHTTPRequestHandler):
         except Fault as fault:
             default = HTTPStatus.INTERNAL_SERVER_ERROR
             status, value = _STATUS.get(fault.name, default), fault.value()
+        self._answer(status, value)
+
+    def _answer(self, status: int, value: Json) -> None:
         body = dump(value)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -88,6 +92,12 @@ class _Request(BaseHTTPRequestHandler):
             raise Fault("InvalidInput", problem)
         return self.rfile.read(int(length))
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no call at all, such as GET, as everything else: in JSON."""
+        del explain
+        self.close_connection = True
+        self._answer(code, Fault("InvalidInput", message or HTTPStatus(code).phrase).value())
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the host logs its calls."""
 
@@ -115,11 +125,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--root", default=os.getcwd(), help="the project's folder")  # noqa: PTH109  # a text, as paths on sys.path are
     given = parser.parse_args(arguments)
-    with serving(Setting(given.functions, given.root), given.port) as url:
-        print(f"POST {url}/FUNCTION with JSON arguments; Ctrl-C ends it.", file=sys.stderr)  # noqa: T201  # this is a program
-        with suppress(KeyboardInterrupt):
-            while True:  # a wait without end may not hear of it
-                time.sleep(1)
+    root = os.path.realpath(given.root)  # traces show files as they are from there
+    try:
+        for function in given.functions:
+            prepare(function, root)
+        with serving(Setting(given.functions, root), given.port) as url:
+            print(f"POST {url}/FUNCTION with JSON arguments; Ctrl-C ends it.", file=sys.stderr)  # noqa: T201  # this is a program
+            with suppress(KeyboardInterrupt):
+                while True:  # a wait without end may not hear of it
+                    time.sleep(1)
+    except Fault as fault:
+        parser.error(fault.message)
+    except (OSError, OverflowError) as error:
+        parser.error(f"cannot listen on port {given.port}: {error}; choose another with --port")
 
 
 if __name__ == "__main__":
