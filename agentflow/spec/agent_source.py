@@ -20,7 +20,7 @@ from agentflow.functions.agents import HOOKS, AgentOptions, agent_options, is_ca
 from agentflow.spec.annotations import type_of
 from agentflow.spec.expressions.types import Type
 from agentflow.spec.signatures import Signature, signature_of
-from agentflow.spec.syntax import LARGEST_SOURCE, parsed, statements
+from agentflow.spec.syntax import LARGEST_SOURCE, statements, tree_of
 
 _SKIPPED = frozenset({"tests", "test", "node_modules", "specs", "docs", "infra", "build", "dist"})
 _MARKS = ("agentflow.toml", "pyproject.toml", ".git", "pyvenv.cfg")
@@ -104,7 +104,7 @@ def _agents_in(file: Path, root: Path) -> Iterator[AgentClass]:
         data = file.read_bytes()
         if not _WORD.search(data) or b"agentflow" not in data or len(data) > LARGEST_SOURCE:
             return
-        tree = parsed(data)
+        tree = tree_of(data)
     except (SyntaxError, ValueError, OSError, RecursionError, MemoryError):
         return
     shown = file.relative_to(root)

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agentflow.spec import codes
+from agentflow.spec.editor_schema import workflow_schema
 from agentflow.spec.expressions import reference_markdown
 from agentflow.spec.grammar import SHAPES, STEP, WORKFLOW, Field
 from agentflow.spec.grammar_verbs import VERBS
 from agentflow.spec.kinds import KINDS
-from agentflow.spec.schema import workflow_schema
 
 FOLDER = Path("docs/reference")
 _INTRODUCTION = """\

@@ -20,7 +20,7 @@ from agentflow.functions.agents import PREFIX
 from agentflow.spec.annotations import is_class, is_context, type_of
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.expressions.types import ANY, Type
-from agentflow.spec.syntax import LARGEST_SOURCE, parsed, statements
+from agentflow.spec.syntax import LARGEST_SOURCE, statements, tree_of
 
 if TYPE_CHECKING:
     from agentflow.spec.agents import Agents
@@ -113,7 +113,7 @@ class Functions:
             data = located.read_bytes()
             if len(data) > LARGEST_SOURCE:
                 return None
-            return _Module(name, parsed(data))
+            return _Module(name, tree_of(data))
         except SyntaxError as error:
             return self._broken(located, str(error.msg), error.lineno, error.offset)
         except ValueError as error:

@@ -10,7 +10,7 @@ LARGEST_SOURCE = 2_000_000
 """Bytes of a module beyond which it is not read."""
 
 
-def parsed(source: str | bytes) -> ast.Module:
+def tree_of(source: str | bytes) -> ast.Module:
     """The syntax of a module.
 
     Raises:

@@ -10,11 +10,11 @@ import pytest
 
 from agentflow.errors import Diagnostic, Json
 from agentflow.spec import schemas
+from agentflow.spec.editor_schema import workflow_schema
 from agentflow.spec.grammar import SHAPES, STEP, WORKFLOW
 from agentflow.spec.grammar_verbs import VERBS
 from agentflow.spec.kinds import KINDS
 from agentflow.spec.read import read
-from agentflow.spec.schema import workflow_schema
 from agentflow.spec.source import plain
 
 SPECS = Path(__file__).parents[2] / "specs"

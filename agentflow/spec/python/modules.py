@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from agentflow.errors import Diagnostic, Span
 from agentflow.spec.read import decode
 from agentflow.spec.source import Source
-from agentflow.spec.syntax import parsed, statements
+from agentflow.spec.syntax import statements, tree_of
 from agentflow.spec.tree import Unreadable
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -264,7 +264,7 @@ def helper(path: str | None) -> str | None:
 
 def _parsed(source: Source) -> ast.Module:
     try:
-        return parsed(source.text)
+        return tree_of(source.text)
     except SyntaxError as error:
         line, column = error.lineno or 1, error.offset or 1
         message = f"this module does not parse: {error.msg}"
