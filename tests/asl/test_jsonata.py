@@ -115,6 +115,9 @@ def test_the_functions_of_the_service_take_odd_arguments(text: str, expected: An
         ("$formatBase(255, 16)", "ff"),
         ("$map([], $string)", ABSENT),
         ("$filter([1, 2], function($v) { $v > 1 })", 2),
+        ("+".join(["1"] * 100), 100),
+        ("($f := function($n) { $n = 0 ? 'end' : $f($n - 1) }; $f(500))", "end"),
+        ("$sum($map([1..300], function($v) { $v }))", 45150),
     ],
 )
 def test_the_functions_of_jsonata_give_what_the_reference_gives(text: str, expected: Any) -> None:
@@ -169,6 +172,11 @@ def test_an_error_of_an_expression_is_told_with_its_code(text: str, told: str) -
         ),
         (
             "$count([1..873783])",
+            "threw an error during evaluation: Expression evaluation memory limit exceeded: ",
+        ),
+        ("+".join(["1"] * 101), "threw an error during evaluation: Stack overflow error: "),
+        (
+            "$length($join($map([1..10], function($n) { $pad('', 700000, 'x') })))",
             "threw an error during evaluation: Expression evaluation memory limit exceeded: ",
         ),
         ("function($x) { $x }", "returned an unsupported result type."),

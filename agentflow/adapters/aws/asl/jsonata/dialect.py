@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from agentflow.adapters.aws.asl.jsonata import library
+from agentflow.adapters.aws.asl.jsonata.bounds import MAX_SEQUENCE
 from agentflow.adapters.aws.asl.jsonata.upstream import (
     JException,
     Jsonata,
@@ -80,7 +81,7 @@ class Dialect(Jsonata):  # type: ignore[misc]  # the library has no types
                 raise JException(code, -1, end)
         if lhs is None or rhs is None or lhs > rhs:
             return None
-        if rhs - lhs + 1 > library.MAX_SEQUENCE:
+        if rhs - lhs + 1 > MAX_SEQUENCE:
             raise JException("D2014", -1, rhs - lhs + 1)
         return Utils.create_sequence_from_iter(range(int(lhs), int(rhs) + 1))
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedError
 from agentflow.adapters.aws.asl.intrinsics import Chance
+from agentflow.adapters.aws.asl.jsonata.bounds import Bounds
 from agentflow.adapters.aws.asl.jsonata.dialect import Dialect, newer
 from agentflow.adapters.aws.asl.jsonata.library import functions
 from agentflow.adapters.aws.asl.jsonata.messages import described, quoted, told
@@ -18,15 +19,12 @@ from agentflow.adapters.aws.asl.jsonata.upstream import (
     JException,
     Jsonata,
     Parser,
-    Timebox,
     Utils,
     deep,
 )
 from agentflow.adapters.aws.asl.values import ABSENT, Absent
 from agentflow.errors import MAX_INTEGER, Json
 
-TIME_LIMIT_MS: Final = 5_000
-"""The service stops after one second of its own; a laptop under load gets more."""
 MAX_WHOLE: Final = 1e21
 """From here on whole numbers are written with an exponent."""
 
@@ -83,7 +81,7 @@ def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
         EvaluationError: the evaluation failed; the text names the expression and the field.
     """
     frame = Jsonata.Frame(None)
-    Timebox(frame, TIME_LIMIT_MS)  # its count of depth grows with length; Python's stack is bounded
+    Bounds(frame)
     for name, function in functions(scope.at, scope.chance).items():
         frame.bind(name, function)
     for name, value in scope.names.items():

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from agentflow.adapters.aws.asl.intrinsics.functions import Chance, java_random
 from agentflow.adapters.aws.asl.jsonata import formats
+from agentflow.adapters.aws.asl.jsonata.bounds import MAX_SEQUENCE
 from agentflow.adapters.aws.asl.jsonata.upstream import (
     Functions,
     JException,
@@ -32,8 +33,6 @@ _HASHES: Final = {
     "SHA-384": hashlib.sha384,
     "SHA-512": hashlib.sha512,
 }
-MAX_SEQUENCE: Final = 873_782
-"""Numbers in a sequence that fits into the memory of an evaluation on the service."""
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _RADIX = re.compile(r"0([xX])([0-9a-fA-F]+)|0([oO])([0-7]+)|0([bB])([01]+)")
 

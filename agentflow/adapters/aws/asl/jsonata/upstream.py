@@ -18,7 +18,6 @@ try:
     from jsonata.jsonata import Jsonata  # type: ignore[import-untyped]
     from jsonata.parser import Parser  # type: ignore[import-untyped]
     from jsonata.regex_engine import RegexFlags  # type: ignore[import-untyped]
-    from jsonata.timebox import Timebox  # type: ignore[import-untyped]
     from jsonata.utils import Utils  # type: ignore[import-untyped]
 except ImportError as error:
     raise Unavailable(
@@ -28,7 +27,7 @@ except ImportError as error:
 finally:
     sys.setrecursionlimit(_limit)  # the library raises it for the whole process
 
-__all__ = ["Functions", "JException", "Jsonata", "Parser", "RegexFlags", "Timebox", "Utils", "deep"]
+__all__ = ["Functions", "JException", "Jsonata", "Parser", "RegexFlags", "Utils", "deep"]
 
 
 @contextmanager
