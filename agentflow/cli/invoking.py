@@ -106,7 +106,10 @@ def _here(function: str, arguments: Json, secrets: tuple[str, ...], *, as_json: 
         value = host.answer({"function": function, "arguments": arguments})
     except Fault as fault:
         host.close()
-        return _failed(function, fault, as_json=as_json)
+        code = _failed(function, fault, as_json=as_json)
+        if fault.name == "MissingSecret":
+            terminal.note("  help: here, --secret NAME stands for the workflow's `secrets`")
+        return code
     host.close()
     return _succeeded(function, value, as_json=as_json)
 

@@ -95,6 +95,16 @@ print(sorted(heavy & {*sys.modules}))
     [
         pytest.param("def broken(:\n", "module shop.bad cannot be read", 1, id="a syntax error"),
         pytest.param("\nimport numpy.fft\n", "`numpy.fft` is not in the bundle", 2, id="absent"),
+        pytest.param("import ray\n", "`ray` is not in the bundle", 1, id="Ray"),
+        pytest.param(
+            "from shop import nothing\n", "module `shop` has no `nothing`", 1, id="a name"
+        ),
+        pytest.param(
+            "from .prices import BY\n", "module `shop.prices` has no `BY`", 1, id="a name beside"
+        ),
+        pytest.param(
+            "from shop.deep import x\n", "the project has no module `shop.deep`", 1, id="a module"
+        ),
         pytest.param(
             "from agentflow.runtime import api\n",
             "`agentflow.runtime` is not in the bundle",
@@ -119,6 +129,12 @@ def test_a_module_that_would_not_import_is_told_with_its_place(
     [
         pytest.param("import boto3\n", id="the cloud has it"),
         pytest.param("def f():\n    import numpy\n", id="only when called"),
+        pytest.param("from shop import prices\n", id="a module of its own"),
+        pytest.param("from shop.prices import *\n", id="all names"),
+        pytest.param("from shop.prices import OF\n", id="a name of its own"),
+        pytest.param(
+            "try:\n    from shop import speedups\nexcept ImportError: ...\n", id="perhaps"
+        ),
         pytest.param("try:\n    import numpy\nexcept ImportError:\n    numpy = None\n", id="try"),
         pytest.param(
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy\n", id="types"

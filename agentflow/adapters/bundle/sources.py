@@ -8,6 +8,7 @@ is found before anything is deployed.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator
@@ -21,6 +22,8 @@ from agentflow.errors import Diagnostic, Span, SpecError
 
 OURS = "agentflow"
 _LEFT_OUT = frozenset({"__pycache__", "node_modules"})
+_DYNAMIC = r"\bimport\s*\*|__getattr__|\bglobals\("
+"""Ways by which a module has names that its text does not."""
 _SHIPPED = ("agentflow.errors", "agentflow.functions")
 
 
@@ -67,6 +70,8 @@ def absent(sources: Sources, available: Collection[str], remedy: str) -> list[Di
             continue
         span = Span(file, each.line, each.column, each.line, each.column)
         advice = remedy
+        if each.top == "ray":
+            advice = "Ray is in no bundle: keep what needs it in a module of its own"
         if each.top == OURS:
             advice = "import from `agentflow` or `agentflow.functions` what functions need"
         found.append(
@@ -136,6 +141,8 @@ class _Reading:
             return
         for each in imports(tree, module, is_package=is_package):
             if self.is_own(each.module):
+                if each.is_certain:
+                    self._check_own(each, shown)
                 yield each.module
                 yield from (f"{each.module}.{name}" for name in each.names)
                 continue
@@ -143,6 +150,24 @@ class _Reading:
                 self.sources.needs_dependencies = True
             if each.is_certain and not _is_there(each.module):
                 self.sources.foreign.append((each, shown))
+
+    def _check_own(self, each: Import, file: str) -> None:
+        """Note what a module imports from the project that the project has not."""
+        place, _ = self._locate(each.module)
+        if place is None and not _is_module(self.root.joinpath(*each.module.split("."))):
+            self.mistakes.append(_missing(each, file, f"the project has no module `{each.module}`"))
+            return
+        for name in each.names:
+            if not self._has(each.module, place, name):
+                words = f"module `{each.module}` has no `{name}`"
+                self.mistakes.append(_missing(each, file, words))
+
+    def _has(self, module: str, place: Path | None, name: str) -> bool:
+        """Whether a name may be imported from a module; what can be told from its text alone."""
+        if name == "*" or _is_module(self.root.joinpath(*module.split("."), name)):
+            return True
+        text = "" if place is None else place.read_text(encoding="utf-8", errors="replace")
+        return re.search(rf"\b{name}\b|{_DYNAMIC}", text) is not None
 
     def _take(self, top: str) -> None:
         """Put a whole package, or a module beside the packages, into the bundle."""
@@ -153,6 +178,19 @@ class _Reading:
             self.sources.files[f"{top}.py"] = self.root / f"{top}.py"
         for file in _files(self.root / top):
             self.sources.files[file.relative_to(self.root).as_posix()] = file
+
+
+def _is_module(place: Path) -> bool:
+    """Whether there is a package or a module of this name, which may be one in C."""
+    return place.is_dir() or any(place.parent.glob(f"{place.name}.*"))
+
+
+def _missing(each: Import, file: str, message: str) -> Diagnostic:
+    span = Span(file, each.line, each.column, each.line, each.column)
+    why = "imported when the function is loaded"
+    return Diagnostic(
+        CODE_OF_FUNCTIONS, message, span, why, "correct the import, or add what it names"
+    )
 
 
 def _is_there(module: str) -> bool:
