@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from agentflow.cli import cluster, exits, inputs, jobs, places, stores, terminal
+from agentflow.cli import cluster, exits, inputs, jobs, outcome, places, stores, terminal
 from agentflow.cli.options import (
     AsJson,
     Cloud,
@@ -20,11 +20,12 @@ from agentflow.cli.options import (
     Region,
 )
 from agentflow.cli.outcome import Account, command, is_alive
-from agentflow.errors import Conflict, InputError, NotFound
+from agentflow.errors import InputError, NotFound
 from agentflow.runtime.bus import NoBus, RedisBus
 from agentflow.runtime.catalog import restored
 from agentflow.runtime.ids import new_id
-from agentflow.runtime.journal.protocol import ENDED, Message
+from agentflow.runtime.journal.protocol import Message
+from agentflow.runtime.recovery import require_open
 from agentflow.runtime.settings import load_settings
 from agentflow.spec.diagnostics import did_you_mean
 from agentflow.spec.model import Listen
@@ -106,10 +107,7 @@ def _request(data: str | None, content: Json, *words: str) -> jobs.Request:
 
 def _open(journal: Journal, reference: str) -> Account:
     record = journal.execution(journal.resolve(reference))
-    if record.status in ENDED:
-        raise Conflict(
-            f"execution {record.id} has already {record.status}", help=f"agentflow show {record.id}"
-        )
+    require_open(record)
     return Account(journal, record)
 
 
@@ -120,7 +118,7 @@ def _check(journal: Journal, account: Account, step: str, content: Json) -> None
     place = places.find(workflow, step)
     action = place.step.action if place is not None and place.step is not None else None
     if not isinstance(action, Listen) or action.name is not None:
-        waiting = [message.name for message in account.awaited if message.name == message.key]
+        waiting = [message.name for message in account.awaited if outcome.is_approval(message)]
         listed = f"it waits for: {', '.join(waiting)}" if waiting else ""
         raise NotFound(
             f"execution {record.id} has no step `{step}` that asks for approval",

@@ -128,13 +128,23 @@ def standing(account: Account) -> str:
             following = [("show", "its steps, input and error"), ("history", "every event")]
         case _:
             state = _unfinished(record)
-            if not is_alive(record) and not record.is_batch:
+            if not is_alive(record):
                 following = [("resume", "go on where it stopped")]
+    if record.is_batch:
+        return "\n".join([state, *_called_again(record)])
     if account.can_retry:
         following.insert(0, ("retry", "run again what did not succeed, then go on"))
     lines = [(command(verb, record), purpose) for verb, purpose in following]
     lines += [(command(*_answer(message, record)), "answer it") for message in account.awaited]
     return "\n".join([state, *commands(lines)])
+
+
+def _called_again(record: StoredExecution) -> list[str]:
+    """How a batch run goes on: by the call that started it."""
+    call = f"  the same call with id={record.id!r}"
+    if record.status in ENDED:
+        return [f"{call} and only_failed=True tries again what has no result"]
+    return [] if is_alive(record) else [f"{call} goes on"]
 
 
 def commands(lines: Sequence[tuple[str, str]]) -> list[str]:
@@ -153,8 +163,12 @@ def command(verb: str, record: StoredExecution, *arguments: str) -> str:
 
 
 def _answer(message: AwaitMessage, record: StoredExecution) -> tuple[str, StoredExecution, str]:
-    is_approval = message.prompt is not None or message.form is not None
-    return "approve" if is_approval else "signal", record, message.name
+    return "approve" if is_approval(message) else "signal", record, message.name
+
+
+def is_approval(message: AwaitMessage) -> bool:
+    """Whether an answer to it is given by `approve`."""
+    return message.prompt is not None or message.form is not None
 
 
 def is_alive(record: StoredExecution) -> bool:

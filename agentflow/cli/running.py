@@ -29,7 +29,7 @@ from agentflow.cli.replaying import replay
 from agentflow.cli.session import Manner, carry, report
 from agentflow.errors import UsageError
 from agentflow.runtime.batch import cancelling
-from agentflow.runtime.catalog import restored
+from agentflow.runtime.catalog import require_workflow, restored
 from agentflow.runtime.forking import prefix, renamed
 from agentflow.runtime.ids import checked_id, new_id
 from agentflow.runtime.journal.protocol import Record
@@ -280,8 +280,10 @@ def _so_far(engine: Engine, reference: str) -> Progress:
 def _from_failure(engine: Engine, reference: str) -> Progress:
     """Where a retry begins: the history up to the failure, with that forgiven."""
     execution = engine.journal.resolve(reference)
+    record = engine.journal.execution(execution)
+    require_workflow(record.digest)
     history = engine.journal.history(execution)
-    point = retry_point(engine.journal.execution(execution), history)
+    point = retry_point(record, history)
     kept = [event for event in history if event.seq < point.from_seq]
     last = history[-1]
     again = Record(execution, last.seq + 1, RETRIED, last.at, data={"forgives": point.forgives})

@@ -61,14 +61,23 @@ def restored(journal: Journal, digest: str, root: Path) -> Loaded:
         SpecError: this version of AgentFlow reads it differently.
         Conflict: it is no workflow but a batch run.
     """
+    require_workflow(digest)
+    spec = journal.spec(digest)
+    children = {name: restored(journal, child, root) for name, child in spec.children.items()}
+    return loads(spec.text, path=spec.path, root=root, children=children)
+
+
+def require_workflow(digest: str) -> None:
+    """Refuse to look for the steps of a batch run.
+
+    Raises:
+        Conflict: it is one.
+    """
     if digest.startswith(BATCH):
         raise Conflict(
             "this is a batch run, which has no steps",
             help="make the same call of agentflow.map or agentflow.map_reduce with its id again",
         )
-    spec = journal.spec(digest)
-    children = {name: restored(journal, child, root) for name, child in spec.children.items()}
-    return loads(spec.text, path=spec.path, root=root, children=children)
 
 
 def start_row(loaded: Loaded, input: Json, id: str, at: float) -> StoredExecution:

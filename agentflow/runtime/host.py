@@ -39,7 +39,7 @@ from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Star
 from agentflow.runtime.memory import AgentMemory
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
-from agentflow.runtime.recovery import RETRIED, rebuild, retry_point
+from agentflow.runtime.recovery import RETRIED, rebuild, require_open, retry_point
 from agentflow.runtime.starter import Starter
 from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
@@ -213,11 +213,11 @@ class Host:
 
     async def resume(self, id: str) -> Held:
         """Go on with an execution that nobody runs."""
-        _require_open(await self._archive.execution(id))
+        require_open(await self._archive.execution(id))
         await self._start_executor()
         async with self._custody.alone(id):
             stored = await self._archive.execution(id)
-            _require_open(stored)
+            require_open(stored)
             return Held(stored, await self._custody.take_over(id))
 
     async def _adopt(self, ids: Sequence[str]) -> dict[str, AgentFlowError]:
@@ -271,7 +271,7 @@ class Host:
 
     async def cancel(self, id: str, reason: str) -> Held:
         """Unwind an execution, or ask the process that runs it to do so."""
-        _require_open(await self._archive.execution(id))
+        require_open(await self._archive.execution(id))
         # The request is kept first: it must not be lost when its taker dies.
         request = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, self._clock(), id)
         await self.post(request)
@@ -334,11 +334,3 @@ class Host:
             await self._blocking.write(self._journal.retire, self._owner)
         self._bus.send({"kind": "open"})
         self._blocking.close()
-
-
-def _require_open(stored: StoredExecution) -> None:
-    if stored.status in ENDED:
-        raise Conflict(
-            f"execution {stored.id} has already {stored.status}",
-            help=f"agentflow show {stored.id}",
-        )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agentflow.errors import Conflict
-from agentflow.runtime.journal.protocol import Record, StoredExecution
+from agentflow.runtime.journal.protocol import ENDED, Record, StoredExecution
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine import Machine, Program
 from agentflow.runtime.machine.pipeline import PipelineFrame
@@ -73,6 +73,19 @@ def parent_of(stored: StoredExecution) -> tuple[str, str] | None:
     if stored.parent is None or stored.parent_key is None:
         return None
     return stored.parent, stored.parent_key
+
+
+def require_open(stored: StoredExecution) -> None:
+    """Refuse to change what has ended.
+
+    Raises:
+        Conflict: it has.
+    """
+    if stored.status in ENDED:
+        became = "been cancelled" if stored.status == "cancelled" else stored.status
+        raise Conflict(
+            f"execution {stored.id} has already {became}", help=f"agentflow show {stored.id}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from agentflow import Engine
+
 from .conftest import Command
 
 
@@ -51,6 +53,15 @@ def test_messages_carry_an_execution_to_its_end(waiting):
     for verb in ("signal", "approve"):
         late = waiting(verb, "w1", "review")
         assert (late.code, "has already succeeded" in late.err) == (5, True)
+
+
+def test_a_listen_is_not_offered_to_who_approves(agentflow, project):
+    spec = project / "specs" / "go.yaml"
+    spec.write_text("workflow: go\ndo:\n  - {id: go, listen: go}\n")
+    with Engine(executor="inline", root=project) as engine:
+        engine.start(spec, id="g1")
+        refused = agentflow("approve", "g1", "nope", "--json")
+    assert (refused.code, refused.json["error"]["help"]) == (5, "agentflow show g1")
 
 
 @pytest.mark.slow

@@ -221,7 +221,7 @@ def test_a_detached_execution_goes_on_and_can_be_cancelled(agentflow, project):
     assert (done.code, done.json["status"]) == (0, "cancelled")
     assert (project / "gate.undone").exists(), "`finally` ran"
     again = agentflow("cancel", "d1")
-    assert (again.code, "has already cancelled" in again.err) == (5, True)
+    assert (again.code, "has already been cancelled" in again.err) == (5, True)
     gate.touch()
     assert agentflow("retry", "d1").out == '"through"\n'
     log = (project / ".agentflow/logs/d1.out").read_text()

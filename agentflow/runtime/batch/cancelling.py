@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from agentflow.errors import Conflict
 from agentflow.runtime.ids import new_id
 from agentflow.runtime.journal.owner import owner_id
 from agentflow.runtime.journal.protocol import (
@@ -17,6 +16,7 @@ from agentflow.runtime.journal.protocol import (
     StoredExecution,
 )
 from agentflow.runtime.machine.protocol import CancelRequested, Ended, payload
+from agentflow.runtime.recovery import require_open
 
 if TYPE_CHECKING:  # the command line imports this before it knows that it needs a journal
     from agentflow.runtime.journal.store import Journal
@@ -31,8 +31,7 @@ def cancel(journal: Journal, id: str, reason: str = "") -> StoredExecution:
         Conflict: it has ended, or it ends otherwise meanwhile.
     """
     stored = journal.execution(id)
-    if stored.status in ENDED:
-        raise Conflict(f"execution {id} has already {stored.status}", help=f"agentflow show {id}")
+    require_open(stored)
     request = Message(f"{id}/cancel/{new_id()}", CANCEL, None, reason, time.time(), id)
     journal.post(request)
     while stored.status not in ENDED:
