@@ -247,3 +247,6 @@ def test_compile_writes_the_bundle_and_the_infrastructure(local: Line, tmp_path:
         "shopping.asl.json",
     ]
     assert sorted(each.name for each in tmp_path.iterdir()) == names
+    limits = {each["limit"]: each["used"] for each in answer["report"]["limits"]}
+    assert limits["bundle, bytes of the zip"] == (tmp_path / "functions.zip").stat().st_size
+    assert "bundle, bytes unpacked" in (tmp_path / "report.txt").read_text()

@@ -11,6 +11,7 @@ from pathlib import Path
 from agentflow.adapters.aws.deploy.definition import functions_replaced, payloads
 from agentflow.adapters.aws.deploy.settings import FunctionSettings, function_settings
 from agentflow.adapters.bundle.build import Bundle, Limits, Order, build
+from agentflow.adapters.report import Limit, Report
 from agentflow.adapters.target import Compiled, Deployment, Options
 from agentflow.errors import Json, UsageError
 from agentflow.spec.load import Loaded
@@ -86,6 +87,8 @@ class Package:
     bundle: Bundle | None
     """`None` if no function is called."""
     settings: FunctionSettings
+    report: Report
+    """Of the compile, with the limits of the bundle."""
 
     @property
     def machine(self) -> Machine:
@@ -115,7 +118,10 @@ def assemble(loaded: Loaded, compiled: Compiled, options: Options) -> Package:
         _machine(each, compiled.files[f"{each.name}.asl.json"], settings)
         for each in compiled.deployments
     ]
-    return Package(tuple(_children_first(made)), _bundle(loaded.root, made, settings), settings)
+    bundle = _bundle(loaded.root, made, settings)
+    if bundle is not None:
+        compiled.report.limits += _bundle_limits(bundle, settings)
+    return Package(tuple(_children_first(made)), bundle, settings, compiled.report)
 
 
 def outputs(package: Package) -> dict[str, bytes]:
@@ -124,6 +130,7 @@ def outputs(package: Package) -> dict[str, bytes]:
 
     files = {f"{each.name}.asl.json": each.definition.encode() for each in package.machines}
     files["main.tf.json"] = terraform(package).encode()
+    files["report.txt"] = package.report.as_text().encode()
     if package.bundle is not None:
         files[BUNDLE] = package.bundle.data
     return files
@@ -222,6 +229,13 @@ def _bundle(root: Path, machines: list[Machine], settings: FunctionSettings) -> 
             provided=PROVIDED,
         )
     )
+
+
+def _bundle_limits(bundle: Bundle, settings: FunctionSettings) -> list[Limit]:
+    return [
+        Limit("bundle, bytes unpacked", bundle.unpacked, LIMITS.unpacked, str(settings.platform)),
+        Limit("bundle, bytes of the zip", len(bundle.data), LIMITS.packed),
+    ]
 
 
 def _entry(functions: list[str], plugs: list[str] | None) -> str:
