@@ -14,7 +14,7 @@ from agentflow.adapters.aws.compile import TARGET
 from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json, UsageError
 from agentflow.spec.load import loads
-from tests.aws.test_aws_steps import functions, spec
+from tests.aws.cases import functions, spec
 from tests.aws.worlds import (
     Outcome,
     World,

@@ -14,7 +14,7 @@ from agentflow.errors import UsageError
 from agentflow.spec import model
 from agentflow.spec.expressions import LIBRARY
 from agentflow.spec.load import Loaded
-from tests.aws.test_aws_steps import CASES, MESSAGES, functions, spec
+from tests.aws.cases import CASES, MESSAGES, functions, spec
 from tests.aws.worlds import World, local
 
 EVERYTHING = Capabilities(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agentflow.errors import Json
-from tests.aws.test_aws_steps import CASES, MESSAGES, functions, spec
+from tests.aws.cases import CASES, MESSAGES, functions, spec
 from tests.aws.worlds import Outcome, World, _error, definitions, lambda_answer, local
 from tests.conformance import moto_asl
 
