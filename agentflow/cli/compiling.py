@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from agentflow.adapters.target import Options, find
 from agentflow.cli import exits, specs, terminal
-from agentflow.cli.options import AsJson, Spec
+from agentflow.cli.options import AsJson, Spec, TargetSettings
 from agentflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,15 +34,7 @@ def compile(  # the verb's name
             help="Where the files go. [default: build/TARGET/WORKFLOW]",
         ),
     ] = None,
-    option: Annotated[
-        Sequence[str],
-        Parameter(
-            metavar="NAME=VALUE",
-            negative="",
-            show_default=False,
-            help="A setting of the target, over `targets` in the spec; may be repeated.",
-        ),
-    ] = (),
+    option: TargetSettings = (),
     as_json: AsJson = False,
 ) -> int:
     """Write a workflow in the language of a cloud, and report how each step is done.

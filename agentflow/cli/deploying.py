@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from agentflow.cli import compiling, exits, specs, terminal, text
-from agentflow.cli.options import AsJson, Endpoint, Region, Spec
+from agentflow.cli.options import AsJson, Endpoint, Region, Spec, TargetSettings
 from agentflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,15 +56,7 @@ def deploy(
             help="Deploy nothing; let the alias lead to the version before.",
         ),
     ] = False,
-    option: Annotated[
-        Sequence[str],
-        Parameter(
-            metavar="NAME=VALUE",
-            negative="",
-            show_default=False,
-            help="A setting of the target, over `targets` in the spec; may be repeated.",
-        ),
-    ] = (),
+    option: TargetSettings = (),
     region: Region = None,
     endpoint_url: Endpoint = None,
     as_json: AsJson = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -163,6 +164,17 @@ Endpoint = Annotated[
         metavar="URL",
         show_default=False,
         help="Another endpoint than the cloud's own: an emulator. [env: AWS_ENDPOINT_URL]",
+    ),
+]
+
+TargetSettings = Annotated[
+    Sequence[str],
+    Parameter(
+        name="--option",
+        metavar="NAME=VALUE",
+        negative="",
+        show_default=False,
+        help="A setting of the target, over `targets` in the spec; may be repeated.",
     ),
 ]
 

@@ -9,7 +9,6 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -18,7 +17,7 @@ from cyclopts import Parameter
 
 from agentflow.adapters.target import Options
 from agentflow.cli import compiling, exits, inputs, specs, terminal, text
-from agentflow.cli.options import AsJson, Input, Spec
+from agentflow.cli.options import AsJson, Input, Spec, TargetSettings
 from agentflow.errors import Fault, InputError, UsageError
 from agentflow.functions.capture import Redirection
 from agentflow.functions.context import Context
@@ -52,15 +51,7 @@ def test(
             help="What comes to steps that listen: an object by the names they listen for.",
         ),
     ] = None,
-    option: Annotated[
-        Sequence[str],
-        Parameter(
-            metavar="NAME=VALUE",
-            negative="",
-            show_default=False,
-            help="A setting of the target, over `targets` in the spec; may be repeated.",
-        ),
-    ] = (),
+    option: TargetSettings = (),
     as_json: AsJson = False,
 ) -> int:
     """Run a workflow here and, compiled, as a cloud would, and compare.
