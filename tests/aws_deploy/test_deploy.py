@@ -190,6 +190,15 @@ def test_a_role_that_is_too_new_is_waited_for(
     assert aws.refusals["create_function"] == []
 
 
+def test_permissions_that_are_too_new_are_waited_for(
+    aws: Account, cloud: Cloud, name: str, tmp_path: Path
+) -> None:
+    words = "The state machine IAM Role is not authorized to access the Log Destination"
+    aws.refusals["create_state_machine"] = [refusal("AccessDeniedException", words)] * 2
+    put(cloud, packed(tmp_path, name, kind="express"))
+    assert aws.refusals["create_state_machine"] == []
+
+
 def test_a_role_that_cannot_be_assumed_is_told_after_a_while(
     aws: Account, name: str, tmp_path: Path
 ) -> None:

@@ -37,6 +37,8 @@ _BAD_CREDENTIALS = (
 )
 _THROTTLED = ("Throttling", "TooManyRequests", "RequestLimitExceeded", "SlowDown")
 _UNASSUMABLE = ("cannot be assumed", "not authorized to assume")
+_UNREADY = ("authorized to access the Log Destination", "authorized to create managed-rule")
+"""How Step Functions tells that a state machine's role may not do something, or not yet."""
 
 
 class Refused(AgentFlowError):
@@ -165,6 +167,8 @@ def _refusal(doing: str, error: Any) -> AgentFlowError:
         return NotAllowed(
             message, help="the service must be in the role's trust policy; see `role` in the docs"
         )
+    if any(each in words for each in _UNREADY):
+        return NotAllowed(message, help="the role of the state machine needs this permission")
     if code.startswith(_FORBIDDEN):
         return NotAllowed(message, help="who deploys needs this permission")
     if code.startswith(_BAD_CREDENTIALS):
@@ -195,12 +199,15 @@ def found(get: Callable[[], T], *absent: str) -> T | None:
 
 
 def with_new_role(cloud: Cloud, make: Callable[[], T]) -> T:
-    """Do what needs a role that may be so new that not everyone knows it yet."""
+    """Do what needs a role so new, it or its permissions, that not everyone may know it yet."""
     from botocore.exceptions import ClientError
     from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
     def is_too_new(error: BaseException) -> bool:
-        return isinstance(error, ClientError) and any(each in str(error) for each in _UNASSUMABLE)
+        words = str(error)
+        return isinstance(error, ClientError) and any(
+            each in words for each in (*_UNASSUMABLE, *_UNREADY)
+        )
 
     repeated = Retrying(
         retry=retry_if_exception(is_too_new),
