@@ -29,17 +29,14 @@ class Bounds:
         frame.set_evaluate_entry_callback(self._entered)
         frame.set_evaluate_exit_callback(self._left)
 
-    def _entered(self, _: Any, __: Any, frame: Any) -> None:
-        if frame.is_parallel_call:
-            return
+    def _entered(self, _: Any, __: Any, ___: Any) -> None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise JException("D1011", -1)
         if time.monotonic() > self._ends:
             raise JException("D1012", -1)
 
-    def _left(self, _: Any, __: Any, frame: Any, result: Any) -> None:
+    def _left(self, _: Any, __: Any, ___: Any, result: Any) -> None:
+        self._depth -= 1
         if isinstance(result, str) and len(result) > MAX_BYTES:
             raise JException("D2014", -1, len(result))
-        if not frame.is_parallel_call:
-            self._depth -= 1
