@@ -394,6 +394,64 @@ MACHINES: dict[str, tuple[Json, Json]] = {
         machine(A=task("check", HeartbeatSecondsPath="$.every", End=True)),
         {"every": "often"},
     ),
+    "a task that reads how often it was retried": (
+        machine(
+            A=task(
+                "moody",
+                Parameters={"moods.$": "$.moods", "again.$": "$$.State.RetryCount"},
+                Retry=[{"ErrorEquals": ["Busy"], "MaxAttempts": 2}],
+                ResultSelector={"after.$": "$$.State.RetryCount", "got.$": "$"},
+                Next="B",
+            ),
+            B=ECHO,
+        ),
+        {"moods": ["Busy", "Busy"]},
+    ),
+    "a handler that reads how often its task was retried": (
+        {
+            "QueryLanguage": "JSONata",
+            **machine(
+                A={
+                    **task("moody"),
+                    "Arguments": {
+                        "moods": "{% $states.input.moods %}",
+                        "again": "{% $string($states.context.State.RetryCount) %}",
+                    },
+                    "Retry": [{"ErrorEquals": ["Busy"], "MaxAttempts": 1}],
+                    "Catch": [
+                        catch("Busy", to="E", Output="{% $states.context.State.RetryCount %}")
+                    ],
+                    "End": True,
+                },
+                E=ECHO,
+            ),
+        },
+        {"moods": ["Busy", "Busy"]},
+    ),
+    "a map that reads how often it was retried": (
+        machine(
+            M={
+                "Type": "Map",
+                "ItemSelector": {"v.$": "$$.Map.Item.Value", "again.$": "$$.State.RetryCount"},
+                "ItemProcessor": machine(
+                    I={
+                        "Type": "Choice",
+                        "Choices": [{"Variable": "$.again", "NumericEquals": 2, "Next": "K"}],
+                        "Default": "J",
+                    },
+                    J=FAIL,
+                    K={"Type": "Pass", "End": True},
+                ),
+                "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 3}],
+                "End": True,
+            }
+        ),
+        [1, 2],
+    ),
+    "a state that does no work is never retried": (
+        machine(A={"Type": "Pass", "Parameters": {"n.$": "$$.State.RetryCount"}, "End": True}),
+        {},
+    ),
     "the machine takes too long": (
         {"TimeoutSeconds": 5, **machine(A={"Type": "Wait", "Seconds": 9, "End": True})},
         {},

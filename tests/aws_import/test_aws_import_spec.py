@@ -224,18 +224,17 @@ def test_elsewhere_a_task_with_heartbeats_ends_with_its_answer() -> None:
 
 
 REFUSED = {
-    "readers in batches": (
+    "a time limit that a deployment puts in": (
+        task("x", TimeoutSeconds="${Limit}", End=True),
+        "the time limit of `A` is `${Limit}`",
+    ),
+    "a key that a deployment puts in, where AWS alone evaluates": (
         {
-            "Type": "Map",
-            "ItemBatcher": {"MaxItemsPerBatch": 2},
-            "ItemReader": {
-                "Resource": "arn:aws:states:::s3:getObject",
-                "Parameters": {"Bucket": "b", "Key": "k"},
-            },
-            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, **machine(B=ECHO)},
+            "Type": "Pass",
+            "Parameters": {"${Name}": 1, "n.$": "States.MathAdd($.n, 1)"},
             "End": True,
         },
-        "`A` reads its items with an ItemReader, in batches",
+        "`A` has the key `${Name}` in what only AWS evaluates",
     ),
 }
 

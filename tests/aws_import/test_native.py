@@ -15,6 +15,7 @@ from agentflow.adapters.aws.imports import import_machine
 from agentflow.adapters.refusals import CannotExpress
 from agentflow.adapters.target import Options
 from agentflow.errors import Json
+from agentflow.runtime import virtual
 from agentflow.spec.load import Loaded, loads
 from agentflow.spec.write import to_yaml
 from tests.aws_import.cases import EPOCH
@@ -331,6 +332,43 @@ def test_heartbeats_are_expected_as_before(name: str) -> None:
     for compiled in (there, edited):
         assert awaited(compiled, 8, 16) == awaited(given, 8, 16)
         assert awaited(compiled) == awaited(given)
+
+
+APART = {
+    "missed heartbeats alone": [catch("States.HeartbeatTimeout", to="H")],
+    "both": [catch("States.HeartbeatTimeout", to="H"), catch("States.Timeout", to="T")],
+    "both by one": [catch("States.Timeout", to="T"), catch("States.HeartbeatTimeout", to="H")],
+    "everything after the time limit": [
+        catch("States.TaskFailed", to="T"),
+        catch("States.HeartbeatTimeout", to="H"),
+        catch("States.ALL", to="T"),
+    ],
+}
+
+
+@pytest.mark.parametrize("handlers", APART.values(), ids=APART.keys())
+@pytest.mark.parametrize("beats", [(), (8, 16, 24, 32)], ids=["silent", "too slow"])
+def test_missed_heartbeats_are_caught_apart_from_other_timeouts(
+    handlers: list[Json], beats: tuple[float, ...]
+) -> None:
+    waiting = {**TOKEN, "HeartbeatSeconds": 10, "TimeoutSeconds": 20, "Catch": handlers}
+    to = {each["Next"] for each in handlers}
+    ends = {
+        name: {"Type": "Pass", "Parameters": {"at": name, "e.$": "$.Error"}, "End": True}
+        for name in sorted(to)
+    }
+    given = machine(A={"Type": "Task", "End": True, **waiting}, **ends)
+    there = definition(imported(given))
+    assert awaited(there, *beats) == awaited(given, *beats)
+
+
+def test_elsewhere_a_time_limit_is_no_missed_heartbeat() -> None:
+    handlers = [catch("States.HeartbeatTimeout", to="H")]
+    waiting = {**TOKEN, "HeartbeatSeconds": 10, "TimeoutSeconds": 20, "Catch": handlers}
+    given = machine(A={"Type": "Task", "End": True, **waiting}, H=passing())
+    ended = virtual.run(imported(given), {}, virtual.World(lambda *_: None, {}, EPOCH))
+    assert ended.error is not None
+    assert ended.error["name"] == "Timeout"
 
 
 def awaited(given: Json, *beats: float) -> Json:

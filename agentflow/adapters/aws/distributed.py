@@ -34,6 +34,8 @@ from agentflow.spec.model import Map, Step
 
 READER = "$reader"
 """What stands for the items of a map that reads them itself, with how it does."""
+RUN = "$run"
+"""What stands for the items of a map that has fields of its own, with how they are evaluated."""
 INLINE_CONCURRENCY = 40
 """Items an inline Map runs at once; no setting makes it more.
 
@@ -44,7 +46,12 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-inline.ht
 def is_distributed(map_: Map, settings: Settings) -> bool:
     """Whether a map may ask for more than an inline Map can do, and the user allows for it."""
     wide = (map_.concurrency or 1 << 30) > INLINE_CONCURRENCY
-    return reader_of(map_) is not None or (settings.distributed and wide)
+    return reader_of(map_) is not None or is_run(map_) or (settings.distributed and wide)
+
+
+def is_run(map_: Map) -> bool:
+    """Whether a map keeps the fields that it was imported with."""
+    return isinstance(map_.items, dict) and RUN in map_.items
 
 
 def reader_of(map_: Map) -> dict[str, Template] | None:

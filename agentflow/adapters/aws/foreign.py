@@ -49,12 +49,14 @@ NATIVE: Final[Mapping[str, str]] = {
     f"{MODULE}.task": "a Task with this Resource and these Arguments",
     f"{MODULE}.activity": "a Task with this Resource, together with the `listen` after it",
     f"{MODULE}.items": "the ItemReader of the map after it",
+    f"{MODULE}.map_run": "the fields of the distributed Map after it",
+    f"{MODULE}.map_result": "the result of the distributed Map before it",
     f"{MODULE}.evaluate": "an invocation of the bundle's helper",
 }
 """For the compiler: each function of this module, and what it means on the service."""
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
-_EVALUATING = threading.Lock()
+EVALUATING = threading.Lock()
 """The JSONata evaluator keeps its state in the process."""
 
 
@@ -68,7 +70,7 @@ def jsonata(
     """
     names = {**(variables or {}), "states": states}
     try:
-        with _EVALUATING:
+        with EVALUATING:
             return templates.resolve(
                 template, Scope(names, time.time(), _chance(context)), "Output"
             )
@@ -204,10 +206,12 @@ def task(
     resource: str,
     arguments: Json = None,
     heartbeat: Json = None,  # noqa: ARG001 -- only the service hears them
+    missed: Json = None,  # noqa: ARG001 -- as `heartbeat`
 ) -> Json:
     """Work that only AWS does; here it fails, whatever the arguments.
 
-    With `heartbeat`, the service ends it where nobody says for so many seconds that it goes on.
+    With `heartbeat`, the service ends it where nobody says for so many seconds that it goes on;
+    `missed` is the name of that error, where it is not that of other timeouts.
 
     Raises:
         Fault: `NotMapped`, always.
@@ -220,7 +224,9 @@ def task(
     )
 
 
-def activity(resource: str, arguments: Json = None, heartbeat: Json = None) -> None:
+def activity(
+    resource: str, arguments: Json = None, heartbeat: Json = None, missed: Json = None
+) -> None:
     """Work that waits for whoever polls it on AWS; here there is nothing but the answer."""
 
 
@@ -243,6 +249,54 @@ def items(
     except EvaluationError as error:
         raise Fault(error.name, error.detail) from None
     return found[:most] if most else found
+
+
+def map_run(
+    state: dict[str, Json],
+    data: Json,
+    context: Context,
+    *,
+    around: Json = None,
+    variables: Json = None,
+    language: str = "JSONPath",
+) -> dict[str, Json]:
+    """The `inputs` of a distributed map's children, and what `map_result` needs `after` them.
+
+    `state` has the fields of the Map: `ItemReader`, `ItemSelector`, `ItemBatcher`, `ResultWriter`
+    and what it tolerates.
+
+    Raises:
+        Fault: `States.ItemReaderFailed`, or a field has no value that it can have.
+    """
+    from agentflow.adapters.aws import runs  # heavier than what most functions here need
+
+    seen = runs.Sight(
+        language, data, around or {}, variables or {}, now=time.time(), chance=_chance(context)
+    )
+    try:
+        return runs.begun(state, seen)
+    except StateError as error:
+        raise Fault(error.name or ITEM_READER, error.cause or "") from None
+    except EvaluationError as error:
+        raise Fault(error.name, error.detail) from None
+
+
+def map_result(
+    after: dict[str, Json], children: list[Json], context: Context, inputs: Json = None
+) -> Json:
+    """The result of a distributed map: the outputs of its children, or where they are written.
+
+    A child gives `{output}`, or `{failed: {Status, Error, Cause}}`.
+
+    Raises:
+        Fault: `States.ExceedToleratedFailureThreshold` or `States.ResultWriterFailed`.
+    """
+    from agentflow.adapters.aws import runs  # heavier than what most functions here need
+
+    try:
+        return runs.ended(after, children, inputs or [], context)
+    except StateError as error:
+        raise Fault(error.name or RUNTIME, error.cause or "") from None
 
 
 def evaluate(templates: dict[str, Json], names: dict[str, Json], context: Context) -> Json:

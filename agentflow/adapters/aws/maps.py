@@ -12,6 +12,7 @@ from agentflow.adapters.aws.distributed import (
     INLINE_CONCURRENCY,
     bounds,
     is_distributed,
+    is_run,
     items_of,
     write_distributed,
 )
@@ -30,6 +31,11 @@ def write_map(w: Writer, step: Step, names: Names, after: After) -> None:
     """Items."""
     map_ = step.action
     assert isinstance(map_, Map)
+    if is_run(map_):
+        from agentflow.adapters.aws.native.runs import write_run  # other workflows have none
+
+        write_run(w, step, map_, names, after)
+        return
     if is_distributed(map_, w.settings):
         write_distributed(w, step, map_, names, after)
         return

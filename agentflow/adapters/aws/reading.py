@@ -1,4 +1,4 @@
-"""Items that an ItemReader names, read from S3 where the workflow runs.
+"""Objects of S3 where the workflow runs: items that an ItemReader names, results of a map.
 
 boto3 finds the account, the region and the endpoint as it does everywhere.
 """
@@ -43,6 +43,20 @@ def read(resource: str, arguments: Mapping[str, Any], config: Mapping[str, Any])
         return [item for rows in files for item in items_in(inventory.reader, rows)]
     except UnreadableError as error:
         raise StateError(ITEM_READER, str(error)) from None
+
+
+def write(bucket: str, files: Mapping[str, str]) -> None:
+    """Write objects by their keys.
+
+    Raises:
+        UnreadableError: the bucket does not take one.
+    """
+    client = _client()
+    for key, content in files.items():
+        with _told(f"{key} cannot be written to {bucket}"):
+            client.put_object(
+                Bucket=bucket, Key=key, Body=content.encode(), ContentType="application/json"
+            )
 
 
 def _client() -> Any:

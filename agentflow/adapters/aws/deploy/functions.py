@@ -84,9 +84,8 @@ def put_table(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
     with told(f"table {name}"):
         there = found(lambda: cloud.tables.describe_table(TableName=name), "ResourceNotFound")
         if there is not None:
-            ledger.keep("table", name)
-            return
-        if ledger.may("create", "table", name):
+            _expiring(cloud, ledger, name)
+        elif ledger.may("create", "table", name):
             keys = {"execution": "HASH", "place": "RANGE"}
             cloud.tables.create_table(
                 TableName=name,
@@ -95,11 +94,24 @@ def put_table(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
                 AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
                 Tags=[{"Key": TAG, "Value": owner}],
             )
-            cloud.tables.get_waiter("table_exists").wait(
-                TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-            )
-            ttl = {"Enabled": True, "AttributeName": "expires"}
-            cloud.tables.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
+            _expire(cloud, name)
+
+
+def _expiring(cloud: Cloud, ledger: Ledger, name: str) -> None:
+    """Have a table that is there forget old tokens; an earlier deployment may have ended before."""
+    there = cloud.tables.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    if there["TimeToLiveStatus"] in ("ENABLED", "ENABLING"):
+        ledger.keep("table", name)
+    elif ledger.may("update", "table", name, "what is old expires"):
+        _expire(cloud, name)
+
+
+def _expire(cloud: Cloud, name: str) -> None:
+    cloud.tables.get_waiter("table_exists").wait(
+        TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    ttl = {"Enabled": True, "AttributeName": "expires"}
+    cloud.tables.update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)
 
 
 def put_function(
@@ -111,9 +123,7 @@ def put_function(
     """
     assert package.bundle is not None
     with told(f"Lambda function {function.name}"):
-        there = found(
-            lambda: cloud.functions.get_function(FunctionName=function.name), "ResourceNotFound"
-        )
+        there = _existing(cloud, ledger, function.name)
         if there is None:
             _note_secrets(ledger, function, {})
             return _create(cloud, ledger, function, package, role)
@@ -121,6 +131,27 @@ def put_function(
         _note_secrets(ledger, function, _variables(there["Configuration"]))
         wanted = _configuration(function, package, role, there["Configuration"])
         return _renew(cloud, ledger, there["Configuration"], wanted, package)
+
+
+def _existing(cloud: Cloud, ledger: Ledger, name: str) -> dict[str, Any] | None:
+    """A Lambda as it is, when what an earlier deployment began has come to its end."""
+
+    def get() -> dict[str, Any] | None:
+        return found(
+            lambda: dict(cloud.functions.get_function(FunctionName=name)), "ResourceNotFound"
+        )
+
+    there = get()
+    if there is None or ledger.is_plan:
+        return there
+    now = there["Configuration"]
+    if now.get("State") == "Pending":
+        _wait(cloud, "function_active_v2", name)
+    elif now.get("LastUpdateStatus") == "InProgress":
+        _wait(cloud, "function_updated_v2", name)
+    else:
+        return there
+    return get()
 
 
 def _create(

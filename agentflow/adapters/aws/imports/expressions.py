@@ -48,6 +48,12 @@ class Sight:
     """`$states.result`."""
     error: str | None = None
     """`$states.errorOutput`."""
+    given: str = "input"
+    """The input of the execution."""
+    execution: str = "execution.id"
+    """Its name."""
+    retries: str | None = None
+    """How often the state was retried."""
 
 
 def path(text: str, sight: Sight) -> str | None:
@@ -136,13 +142,15 @@ def _context(steps: list[str | int], sight: Sight) -> str:
     """What the context object has that an execution of ours has too."""
     match steps:
         case ["Execution", "Input", *rest]:
-            return _along("input", rest)
+            return _along(sight.given, rest)
         case ["Execution", "Name"]:
-            return "execution.id"
+            return sight.execution
         case ["Execution", "StartTime"]:
             return "execution.started_at"
         case ["State", "Name"]:
             return quoted(sight.state)
+        case ["State", "RetryCount"] if sight.retries is not None:
+            return sight.retries
         case ["Map", "Item", "Index"] if sight.item is not None:
             return sight.item[0]
         case ["Map", "Item", "Value", *rest] if sight.item is not None:
@@ -214,6 +222,7 @@ _WHOLE: Final = frozenset(
         "Execution.Name",
         "Execution.StartTime",
         "State.Name",
+        "State.RetryCount",
         "Map.Item.Index",
         "Map.Item.Value",
         "Task.Token",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final, Literal, TypeAlias
 
 from agentflow.adapters.aws.asl.errors import (
@@ -16,10 +17,11 @@ from agentflow.adapters.aws.asl.model import Retrier
 from agentflow.adapters.aws.faults import TRANSIENT
 from agentflow.spec.model import Retry
 
-_TIMEOUTS: Final = (TIMEOUT, "States.HeartbeatTimeout")
+HEARTBEAT: Final = "States.HeartbeatTimeout"
+"""Under this name a task's missed heartbeats can be caught; they are reported as a timeout."""
 OURS: Final = "Timeout"
 _TOO_LARGE: Final = "PayloadTooLarge"
-_SAME: Final = {**dict.fromkeys(_TIMEOUTS, OURS), DATA_LIMIT: _TOO_LARGE}
+_SAME: Final = {TIMEOUT: OURS, DATA_LIMIT: _TOO_LARGE}
 """What the service calls them, and what we do."""
 
 EVALUATION: Final = (
@@ -52,7 +54,7 @@ def is_all(on: tuple[str, ...]) -> bool:
 
 def excludes_timeouts(error_equals: tuple[str, ...]) -> bool:
     """Whether it is for every error but timeouts."""
-    return TASK_FAILED in error_equals and not {WILDCARD, *_TIMEOUTS} & {*error_equals}
+    return TASK_FAILED in error_equals and not {WILDCARD, TIMEOUT, HEARTBEAT} & {*error_equals}
 
 
 Told: TypeAlias = Literal["message", "lambda", "value"]
@@ -60,9 +62,12 @@ Told: TypeAlias = Literal["message", "lambda", "value"]
 function's exception, or as the JSON of its value, as functions of ours do on AWS."""
 
 
-def error_output(bound: str, told: Told) -> str:
-    """The source of `{Error, Cause}` for an error that a handler has bound."""
-    theirs = f'{{"{OURS}": "{TIMEOUT}", "{_TOO_LARGE}": "{DATA_LIMIT}"}}'
+def error_output(bound: str, told: Told, late: tuple[str, ...] = (OURS,)) -> str:
+    """The source of `{Error, Cause}` for an error that a handler has bound.
+
+    `late` are the names of timeouts that it may have.
+    """
+    theirs = json.dumps({**dict.fromkeys(late, TIMEOUT), _TOO_LARGE: DATA_LIMIT})
     name = f"{theirs}.get({bound}.name, {bound}.name)"
     return f'{{"Error": {name}, "Cause": {cause(bound, told)}}}'
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 from agentflow.adapters.aws.asl.errors import RUNTIME
-from agentflow.adapters.aws.asl.model import Catcher, Retrier, Task
+from agentflow.adapters.aws.asl.model import Catcher, Retrier, State, Task
 from agentflow.adapters.aws.asl.values import Absent
 from agentflow.adapters.aws.imports import faults
+from agentflow.adapters.aws.imports.heartbeats import late
 from agentflow.adapters.aws.imports.lowered import Exit, Handler, Lowered, Steps
 from agentflow.adapters.aws.imports.retriers import attempts
 from agentflow.adapters.aws.imports.states import assign, express, is_jsonata, put
@@ -46,14 +47,30 @@ class Work:
     """Errors that can come out of it and must not be caught."""
 
 
+def counts_retries(state: State) -> bool:
+    """Whether a state that may be retried reads how often it was."""
+    own = (each.name for each in fields(state) if each.name not in ("processor", "branches"))
+    return bool(state.retry) and any("RetryCount" in repr(getattr(state, name)) for name in own)
+
+
 def guarded(w: Writing, work: Work) -> Lowered:
     """The state: its work with its retries and handlers."""
-    exits = [Exit(w.state.next)]
     retriers = faults.worth_retrying(w.state.retry, work.told)
+    if not counts_retries(w.state):
+        return _guarded(w, work, retriers)
+    if retriers:  # each attempt has values of its own
+        work = replace(work, whole=True, fatal=work.fatal or fatal_of(w))
+    lowered = _guarded(w, work, retriers)
+    begin = w.step(f"{w.state.name} set retries", Set({str(w.retries): 0}))
+    return replace(lowered, before=[begin, *lowered.before])
+
+
+def _guarded(w: Writing, work: Work, retriers: list[Retrier]) -> Lowered:
+    exits = [Exit(w.state.next)]
     handlers = _handlers(w, work)
     if not retriers and not handlers:
         return Lowered([*work.before, work.step, *work.after], exits)
-    if len(retriers) > 1:
+    if len(retriers) > 1 or (retriers and counts_retries(w.state)):
         return _counted(w, work, retriers, handlers)
     retry = _retry(w, retriers)
     if not work.whole:
@@ -137,10 +154,11 @@ def _handlers(w: Writing, work: Work) -> list[Handler]:
         found.append(_again(w, work.fatal))
     for place, catcher in enumerate(catchers):
         if faults.excludes_timeouts(catcher.error_equals):
-            later = (each for each in catchers[place + 1 :] if _takes_timeouts(each))
-            rest = next(later, None)
-            on = (faults.OURS,)
-            found.append(_again(w, on) if rest is None else _handler(w, work, rest, on))
+            for name in late(w.state):
+                later = (each for each in catchers[place + 1 :] if _takes(each, name))
+                rest = next(later, None)
+                on = (name,)
+                found.append(_again(w, on) if rest is None else _handler(w, work, rest, on))
         found.append(_handler(w, work, catcher, faults.names(catcher.error_equals)))
     if (
         work.told == "lambda"
@@ -151,9 +169,10 @@ def _handlers(w: Writing, work: Work) -> list[Handler]:
     return found
 
 
-def _takes_timeouts(catcher: Catcher) -> bool:
+def _takes(catcher: Catcher, late_: str) -> bool:
+    """Whether a catcher takes a kind of timeout."""
     on = faults.names(catcher.error_equals)
-    return faults.OURS in on or "States.ALL" in catcher.error_equals
+    return late_ in on or "States.ALL" in catcher.error_equals
 
 
 def _again(w: Writing, on: tuple[str, ...]) -> Handler:
@@ -176,8 +195,9 @@ def _reported(w: Writing) -> Handler:
 
 def _handler(w: Writing, work: Work, catcher: Catcher, on: tuple[str, ...]) -> Handler:
     own = Writing(w.book, w.scope, w.state)
+    own.retries = w.retries
     bound = w.book.namer.fresh(f"{w.state.name} error")
-    error = own.expression(faults.error_output(bound, work.told))
+    error = own.expression(faults.error_output(bound, work.told, late(w.state)))
     if is_jsonata(w.state):
         sight = own.sight(w.scope.data, error=error.source)
         express(own, catcher.assign, catcher.output, error, sight)

@@ -17,10 +17,12 @@ from agentflow.adapters.aws.asl.model import (
     Task,
     Wait,
 )
+from agentflow.adapters.aws.imports.handling import counts_retries
+from agentflow.adapters.aws.imports.heartbeats import with_heartbeats
 from agentflow.adapters.aws.imports.lowered import Lowered, Steps
 from agentflow.adapters.aws.imports.naming import workflow_name
 from agentflow.adapters.aws.imports.records import recorded
-from agentflow.adapters.aws.imports.scopes import assigns, lower_map, lower_parallel
+from agentflow.adapters.aws.imports.scopes import assigns, distributes, lower_map, lower_parallel
 from agentflow.adapters.aws.imports.states import (
     lower_choice,
     lower_fail,
@@ -67,7 +69,7 @@ def import_machine(
     told, spec = split(machine.comment)
     if (own := recorded(machine)) is not None:
         return Imported(own, ())
-    book = Book()
+    book = Book(distributes=distributes(machine))
     if spec is not None:
         book.notes.append(_CHANGED)
     span = machine.states[machine.start_at].span
@@ -81,13 +83,14 @@ def import_machine(
     steps = _machine(machine, Scope(data, variables), book=book, lookup=functions)
     if book.refused:
         raise SpecError(in_order(book.refused), source=source)
+    wide = {"distributed": True} if book.distributes else {}
     workflow = Workflow(
         name=workflow_name(name),
         do=Block((begin, *steps)),
         span=span,
         description=told,
         timeout=machine.timeout_seconds,
-        targets={"aws": {"keep_spec": True}},
+        targets={"aws": {**wide, "keep_spec": True}},
     )
     return Imported(workflow, tuple(dict.fromkeys(book.notes)))
 
@@ -97,7 +100,9 @@ def _machine(machine: Machine, scope: Scope, *, book: Book, lookup: Lookup) -> S
     write = partial(_machine, book=book, lookup=lookup)
 
     def lower(name: str) -> Lowered:
-        w = Writing(book, scope, machine.states[name])
+        w = Writing(book, scope, with_heartbeats(machine.states[name]))
+        if counts_retries(w.state):
+            w.retries = book.namer.fresh(f"{name} retries")
         match w.state:
             case Pass():
                 return lower_pass(w)
@@ -114,7 +119,7 @@ def _machine(machine: Machine, scope: Scope, *, book: Book, lookup: Lookup) -> S
             case Parallel():
                 return lower_parallel(w, write)
             case Map():
-                return lower_map(w, write)
+                return lower_map(w, write, machine.definition["States"][name])
 
     def result(span: Span) -> Template:
         return expression(scope.data, span)

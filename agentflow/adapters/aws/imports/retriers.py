@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agentflow.adapters.aws.asl.model import Retrier
 from agentflow.adapters.aws.imports import faults
+from agentflow.adapters.aws.imports.heartbeats import late
 from agentflow.adapters.aws.imports.lowered import Steps
 from agentflow.adapters.aws.imports.writing import Writing
 from agentflow.spec.model import (
@@ -55,10 +56,11 @@ def attempts(
     handlers = [_leaving(w, fatal)] if fatal else []
     for place, each in enumerate(counted):
         if timed and faults.excludes_timeouts(each.retrier.error_equals):
-            later = (x for x in counted[place + 1 :] if faults.OURS in x.policy.on or _all(x))
-            rest = next(later, None)
-            on = (faults.OURS,)
-            handlers.append(_leaving(w, on) if rest is None else _handler(w, rest, on))
+            for late_ in late(w.state):
+                following = (x for x in counted[place + 1 :] if late_ in x.policy.on or _all(x))
+                rest = next(following, None)
+                on = (late_,)
+                handlers.append(_leaving(w, on) if rest is None else _handler(w, rest, on))
         handlers.append(_handler(w, each, each.policy.on))
     ended = w.step(f"{name} set done", Set({done: True}))
     attempt = w.step(f"{name} attempt", Try(Block((*body, ended)), tuple(handlers)))
@@ -84,6 +86,8 @@ def _handler(w: Writing, counted: _Counted, on: tuple[str, ...]) -> Catch:
     none = Switch((Case(w.expression(f"{left} < 1"), Block((up,))),))
     longer = w.expression(f"min({pause} * {policy.backoff}, {policy.max_interval})")
     numbers = {left: w.expression(f"{left} - 1"), pause: longer}
+    if w.retries not in (None, "0"):
+        numbers[str(w.retries)] = w.expression(f"{w.retries} + 1")
 
     def step(wanted: str, action: Action) -> Step:
         return w.step(f"{name} {wanted}", action)

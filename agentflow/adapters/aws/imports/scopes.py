@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from agentflow.adapters.aws.asl.errors import TOLERANCE
 from agentflow.adapters.aws.asl.model import ItemReader, Machine, Map, Parallel
-from agentflow.adapters.aws.asl.values import ABSENT, Absent
+from agentflow.adapters.aws.asl.values import Absent, text
+from agentflow.adapters.aws.distributed import INLINE_CONCURRENCY
+from agentflow.adapters.aws.imports import runs
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.handling import Work, fatal_of, guarded
 from agentflow.adapters.aws.imports.lowered import Lowered, Steps
 from agentflow.adapters.aws.imports.states import arguments, effective, is_jsonata, settle
-from agentflow.adapters.aws.imports.terms import is_name
-from agentflow.adapters.aws.imports.tolerance import counted, judged, tolerated, unlimited
+from agentflow.adapters.aws.imports.terms import is_name, source_of
+from agentflow.adapters.aws.imports.tolerance import Batches, counted, judged, tolerated, unlimited
 from agentflow.adapters.aws.imports.writing import Scope, Writing
 from agentflow.errors import Json
-from agentflow.spec.expressions.template import Expression, Template
+from agentflow.spec.expressions.template import Expression, Template, parts
 from agentflow.spec.expressions.tree import Literal
 from agentflow.spec.model import Block, Catch, Fork, Raise, Set, Step, Try
 from agentflow.spec.model import Map as MapStep
@@ -31,6 +33,16 @@ def assigns(machine: Machine) -> bool:
     for state in machine.states.values():
         parts = [state, *state.catch, *getattr(state, "choices", ())]
         if any(not isinstance(part.assign, Absent) for part in parts):
+            return True
+    return False
+
+
+def distributes(machine: Machine) -> bool:
+    """Whether a map of a machine, or of one inside it, runs an execution for each item."""
+    for state in machine.states.values():
+        if isinstance(state, Map) and (state.distributed or distributes(state.processor)):
+            return True
+        if isinstance(state, Parallel) and any(map(distributes, state.branches)):
             return True
     return False
 
@@ -53,7 +65,22 @@ def inner(w: Writing, machine: Machine, given: Template, *, alone: bool = False)
         names[variables] = w.expression(around)
     w.add(f"{w.state.name} begin", Set(names))
     reports = outer.reports or bool(w.state.catch)
-    return Scope(data, variables, outer.item, reports)
+    return replace(outer, data=data, variables=variables, reports=reports)
+
+
+def _of_child(w: Writing, machine: Machine, given: Template, scope: Scope) -> Scope:
+    """The names of a distributed map's child, which is an execution of its own."""
+    scope = replace(scope, item=None)
+    written = text(machine.definition)
+    if "$$" not in written and "context" not in written:
+        return scope
+    name, own = w.state.name, w.book.namer.fresh(f"{w.state.name} execution")
+    names: dict[str, Template] = {own: w.expression("uuid()")}
+    if not is_name(given):  # its input is what its data are at first
+        names[w.book.namer.fresh(f"{name} input")] = w.expression(scope.data)
+        given = w.expression(list(names)[-1])
+    w.add(f"{name} set execution", Set(names))
+    return replace(scope, given=source_of(given), execution=own)
 
 
 # --- Parallel ----------------------------------------------------------------------------------
@@ -78,28 +105,32 @@ def lower_parallel(w: Writing, write: WriteMachine) -> Lowered:
     return _settled(w, step, before, results, sight)
 
 
-def _settled(w: Writing, step: Step, before: Steps, results: str, sight: Sight) -> Lowered:
+def _settled(w: Writing, work: Step | Steps, before: Steps, results: str, sight: Sight) -> Lowered:
+    *first, step = [work] if isinstance(work, Step) else work
     w.steps = []
     seen = w.sight(results)
     if is_jsonata(w.state):
         seen = replace(seen, data=sight.data, result=results)
     settle(w, w.expression(results), seen)
     whole = is_jsonata(w.state) and bool([*before, *w.steps])
-    if isinstance(w.state, Map) and w.state.reader is not None:
+    if first or (isinstance(w.state, Map) and w.state.reader is not None):
         whole = True  # what cannot be read is retried and caught with the items
+    before = [*before, *first]
     return guarded(w, Work(step, before, w.steps, whole=whole, fatal=fatal_of(w)))
 
 
 # --- Map ---------------------------------------------------------------------------------------
 
 
-def lower_map(w: Writing, write: WriteMachine) -> Lowered:
-    """A Map state as a `map`."""
+def lower_map(w: Writing, write: WriteMachine, fields: dict[str, Json]) -> Lowered:
+    """A Map state as a `map`; `fields` are its own."""
     state = w.state
     assert isinstance(state, Map)
-    _refuse_what_has_no_place(w, state)
+    if runs.is_needed(state):
+        return _run(w, write, fields)
     sight = effective(w)
     items = None if state.reader is not None else _items(w, state, sight)
+    batches = _batches(w, state, sight, items)
     limit = _concurrency(w, state, sight)
     allowed = tolerated(w, state, sight)
     before = w.steps
@@ -107,18 +138,16 @@ def lower_map(w: Writing, write: WriteMachine) -> Lowered:
     if state.reader is not None:
         items = _read(w, state.reader, sight)
         read.append(before.pop())
-    item, index = (
-        w.book.namer.fresh(f"{state.name} item"),
-        w.book.namer.fresh(f"{state.name} index"),
-    )
+    item, index = _named(w)
     own = Writing(w.book, replace(w.scope, item=(index, item)), state)
+    own.retries = w.retries
     selected = _selected(own, state, sight, item)
-    scope = inner(own, state.processor, selected, alone=state.distributed)
+    if batches is not None:
+        items, selected = batches.items, {**batches.common, "Items": own.expression(item)}
+    body = _body(own, write, selected, told=bool(allowed))
+    counts = None if batches is None else Batches(f"len({item})", batches.total)
     if allowed:
-        scope = replace(scope, reports=True)
-    body = Block((*own.steps, *write(state.processor, scope)))
-    if allowed:
-        body = counted(own, body)
+        body = counted(own, body, counts)
     elif state.distributed:
         body = _child(own, body)
     step = w.step(state.name, MapStep(items, body, item, index, concurrency=limit))
@@ -126,16 +155,56 @@ def lower_map(w: Writing, write: WriteMachine) -> Lowered:
         return _settled(w, step, [*before, *read], step.id, sight)
     results = w.book.namer.fresh(f"{state.name} results")
     before.append(w.step(f"{state.name} set results", Set({results: []})))
-    return _settled(w, judged(w, [*read, step], allowed, results), before, results, sight)
+    one = judged(w, [*read, step], allowed, results, counts)
+    return _settled(w, one, before, results, sight)
+
+
+def _named(w: Writing) -> tuple[str, str]:
+    """Names for an item and its index."""
+    fresh, name = w.book.namer.fresh, w.state.name
+    return fresh(f"{name} item"), fresh(f"{name} index")
+
+
+def _body(own: Writing, write: WriteMachine, selected: Template, *, told: bool) -> Block:
+    """What is done with an item; `told` says that its failures are read."""
+    state = own.state
+    assert isinstance(state, Map)
+    scope = inner(own, state.processor, selected, alone=state.distributed)
+    if state.distributed:
+        scope = _of_child(own, state.processor, selected, scope)
+    if told:
+        scope = replace(scope, reports=True)
+    return Block((*own.steps, *write(state.processor, scope)))
+
+
+def _run(w: Writing, write: WriteMachine, fields: dict[str, Json]) -> Lowered:
+    """A distributed map that keeps its fields: what it runs with, its children, its result."""
+    state = w.state
+    assert isinstance(state, Map)
+    sight = effective(w)
+    limit = _concurrency(w, state, sight)
+    before, w.steps = w.steps, []
+    run = runs.opened(w, state, fields, sight)
+    (opening,) = w.steps
+    item, index = _named(w)
+    own = Writing(w.book, w.scope, state)
+    body = _body(own, write, own.expression(item), told=True)
+    body = counted(own, body, strict=unlimited(state))
+    items = w.expression(f"{run}.inputs")
+    action = MapStep(items, body, item, index, concurrency=limit)
+    children = w.step(f"{state.name} children", action)
+    result = w.step(state.name, runs.closed(w, state, run, children.id))
+    return _settled(w, [opening, children, result], before, result.id, sight)
 
 
 def _concurrency(w: Writing, state: Map, sight: Sight) -> int | None:
     """How many items run at once; one where the limit is known only when it runs."""
     limit = state.max_concurrency
+    most = INLINE_CONCURRENCY if w.book.distributes and not state.distributed else None
     if isinstance(limit, Absent):
-        return None
+        return most
     if isinstance(limit, int):
-        return limit if limit > 0 else None
+        return limit if limit > 0 else most
     w.checked(limit, sight, "whole", "concurrency")
     w.book.notes.append(
         f"`{state.name}` computes its MaxConcurrency, so its items run one after the other: write "
@@ -163,10 +232,6 @@ def _items(w: Writing, state: Map, sight: Sight) -> Template:
             found = w.call("items", "jsonata", {"template": state.items, "states": {}})
     else:
         found = w.path(state.items_path, sight, "items")
-    if state.batcher is not None:
-        size = state.batcher.max_items
-        source = w.bind("items", found)
-        return w.expression(f"chunked({source}, {size})")
     if state.distributed and not isinstance(found, list):
         source = w.bind("items", found)
         pairs = f'[{{"Key": key, "Value": value}} for key, value in {source}.items()]'
@@ -201,62 +266,38 @@ def _is_no_list(found: Template) -> bool:
     return not isinstance(found, list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Batched:
+    """Items in batches, what all batches have beside them, and how many items there are."""
+
+    items: Template
+    common: dict[str, Template]
+    total: str
+
+
+def _batches(w: Writing, state: Map, sight: Sight, items: Template) -> _Batched | None:
+    """Batches of a number of items."""
+    if state.batcher is None:
+        return None
+    source = w.bind("items", items)
+    size = state.batcher.max_items
+    if not isinstance(size, int):
+        size = w.checked(size, sight, "whole", "batch size").source
+    common: dict[str, Template] = {}
+    given = state.batcher.batch_input
+    if not isinstance(given, Absent):
+        write = w.resolved if is_jsonata(state) else w.payload
+        value = write(given, sight, "batch input")
+        constant = not any(parts(value))
+        common["BatchInput"] = value if constant else w.expression(w.bind("batch input", value))
+    return _Batched(w.expression(f"chunked({source}, {size})"), common, f"len({source})")
+
+
 def _selected(w: Writing, state: Map, sight: Sight, item: str) -> Template:
     """The input of an iteration."""
     within = replace(sight, item=w.scope.item)
-    if isinstance(state.item_selector, Absent) and isinstance(state.parameters, Absent):
-        given: Template = w.expression(item)
-        if state.batcher is None:
-            return given
-        batch = state.batcher.batch_input
-        if isinstance(batch, Absent):
-            return {"Items": given}
-        return {"BatchInput": batch, "Items": given}
-    selector: Json = (
-        state.parameters if isinstance(state.item_selector, Absent) else state.item_selector
-    )
+    if isinstance(state.item_selector, Absent):
+        return w.expression(item)
     if is_jsonata(state):
-        return w.resolved(selector, within, "selector")
-    return w.payload(selector, within, "selector")
-
-
-def _refuse_what_has_no_place(w: Writing, state: Map) -> None:
-    refuse, span, name = w.book.refuse, w.span, f"`{state.name}`"
-    if state.reader is not None and state.batcher is not None:
-        refuse(
-            f"{name} reads its items with an ItemReader, in batches",
-            span,
-            "the service gives no items but one by one to a map of the workflow",
-            "leave ItemBatcher out",
-        )
-    if state.writer is not None and state.writer.resource is not None:
-        refuse(
-            f"{name} writes its results with a ResultWriter",
-            span,
-            "the result of a map is a list",
-            "write it in a function after the map",
-        )
-    batcher = state.batcher
-    if batcher is not None and (
-        not isinstance(batcher.max_items, int)
-        or batcher.max_bytes is not ABSENT
-        or not isinstance(state.item_selector, Absent)
-        or not _is_plain(batcher.batch_input)
-    ):
-        refuse(
-            f"{name} has an ItemBatcher that is not a plain number of items",
-            span,
-            "`chunked` takes a number of items",
-            "write MaxItemsPerBatch alone",
-        )
-    if batcher is not None and not unlimited(state):
-        refuse(
-            f"{name} tolerates failures of items in batches",
-            span,
-            "a batch fails as one here, and counts for its items there",
-            "leave ItemBatcher out, or catch errors inside the map",
-        )
-
-
-def _is_plain(value: Json | Absent) -> bool:
-    return isinstance(value, Absent) or ("$" not in repr(value) and "{%" not in repr(value))
+        return w.resolved(state.item_selector, within, "selector")
+    return w.payload(state.item_selector, within, "selector")

@@ -6,13 +6,27 @@ tells how it ended, and a step after the map counts.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from agentflow.adapters.aws.asl.errors import RUNTIME, TOLERANCE
 from agentflow.adapters.aws.asl.model import Map, Setting
 from agentflow.adapters.aws.asl.values import Absent
 from agentflow.adapters.aws.imports import faults
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.writing import Writing
-from agentflow.spec.model import Block, Case, Catch, Fork, Raise, Return, Set, Step, Switch, Try
+from agentflow.spec.model import (
+    Action,
+    Block,
+    Case,
+    Catch,
+    Fork,
+    Raise,
+    Return,
+    Set,
+    Step,
+    Switch,
+    Try,
+)
 
 _TOLD = "The specified tolerated failure threshold was exceeded"
 
@@ -47,8 +61,21 @@ def tolerated(w: Writing, state: Map, sight: Sight) -> list[str]:
     return tests if state.distributed else []
 
 
-def counted(w: Writing, body: Block) -> Block:
-    """An item that tells how it ended: `{output}`, or `{failed}`."""
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Sources of how many items there are: in one child, and in all."""
+
+    own: str
+    total: str
+
+
+def counted(
+    w: Writing, body: Block, batches: Batches | None = None, *, strict: bool = False
+) -> Block:
+    """An item that tells how it ended: `{output}`, or `{failed}`, with its `size` if it is many.
+
+    If it is `strict`, a failure is too many at once.
+    """
     name = w.state.name
     child = w.step(f"{name} child", Fork({"child": body}, 1))
     done = w.step(f"{name} done", Return({"output": w.expression(f"{child.id}.child")}))
@@ -61,7 +88,11 @@ def counted(w: Writing, body: Block) -> Block:
         "Error": w.expression(f'"{RUNTIME}" if {fault}.name in [{known}] else {said}.Error'),
         "Cause": w.expression(f"{said}.Cause"),
     }
-    failed = w.step(f"{name} failed", Return({"failed": told}))
+    size = {} if batches is None else {"size": w.expression(batches.own)}
+    ending: Action = Return({"failed": told, **size})
+    if strict:
+        ending = Raise({"name": TOLERANCE, "message": w.expression(f"{fault}.message")})
+    failed = w.step(f"{name} failed", ending)
     catches = (
         Catch(("NotMapped",), Block((again,)), w.span, missing),
         Catch(("*",), Block((failed,)), w.span, fault),
@@ -69,25 +100,32 @@ def counted(w: Writing, body: Block) -> Block:
     return Block((w.step(f"{name} try", Try(Block((child, done)), catches)),))
 
 
-def judged(w: Writing, steps: list[Step], allowed: list[str], results: str) -> Step:
+def judged(
+    w: Writing,
+    steps: list[Step],
+    allowed: list[str],
+    results: str,
+    batches: Batches | None = None,
+) -> Step:
     """The map, the last of `steps`, and what follows it: too many failures fail it.
 
     Others are in its results.
     """
     name, outcomes = w.state.name, steps[-1].id
     failed, total = w.book.namer.fresh("failed"), w.book.namer.fresh("total")
-    numbers = {
-        failed: w.expression(f'len([each for each in {outcomes} if "failed" in each])'),
-        total: w.expression(f"len({outcomes})"),
-    }
+    many = f'[each for each in {outcomes} if "failed" in each]'
+    numbers = {failed: w.expression(f"len({many})"), total: w.expression(f"len({outcomes})")}
+    if batches is not None:
+        many = many.replace("[each for", "[each.size for", 1)
+        numbers = {failed: w.expression(f"sum({many})"), total: w.expression(batches.total)}
     tests = [test.format(failed=failed, total=total) for test in allowed]
-    many = " and ".join([f"{failed} > 0", *(f"not ({test})" for test in tests)])
+    over = " and ".join([f"{failed} > 0", *(f"not ({test})" for test in tests)])
     raised = w.step(f"{name} too many", Raise({"name": TOLERANCE, "message": _TOLD}))
     shown = f'[each.output if "output" in each else each.failed for each in {outcomes}]'
     judging = (
         *steps,
         w.step(f"{name} count", Set(numbers)),
-        w.step(f"{name} judge", Switch((Case(w.expression(many), Block((raised,))),))),
+        w.step(f"{name} judge", Switch((Case(w.expression(over), Block((raised,))),))),
         w.step(f"{name} keep", Set({results: w.expression(shown)})),
     )
     return w.step(f"{name} tolerant", Switch((Case(w.expression("true"), Block(judging)),)))

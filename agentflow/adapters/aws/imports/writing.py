@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from agentflow.adapters.aws import foreign
 from agentflow.adapters.aws.asl.jsonata import expression_in
-from agentflow.adapters.aws.asl.model import Reference, Setting, State
+from agentflow.adapters.aws.asl.model import Map, Parallel, Reference, Setting, State, Task
 from agentflow.adapters.aws.asl.values import Absent, text
 from agentflow.adapters.aws.imports import expressions
 from agentflow.adapters.aws.imports.expressions import Sight
@@ -32,6 +32,10 @@ class Scope:
     item: tuple[str, str] | None = None
     reports: bool = False
     """Whether a machine around reads the cause of what fails in here."""
+    given: str = "input"
+    """The input of the execution: of the workflow, or of a distributed map's child."""
+    execution: str = "execution.id"
+    """Its name."""
 
 
 @dataclass(slots=True)
@@ -41,10 +45,17 @@ class Book:
     namer: Namer = field(default_factory=Namer)
     refused: Refused = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    distributes: bool = False
+    """Whether maps that are not bounded are compiled as distributed ones."""
 
     def refuse(self, what: str, span: Span, why: str, remedy: str) -> None:
         """Something cannot be imported."""
         self.refused.append(Diagnostic(_CODE, what, span, why, remedy))
+
+
+def _number(sight: Sight) -> Template:
+    """How often the state was retried."""
+    return 0 if sight.retries in (None, "0") else expression(str(sight.retries), sight.span)
 
 
 def _symbol_as_key(template: Template) -> str | None:
@@ -68,6 +79,8 @@ class Writing:
         self.steps: Steps = []
         self.token: str | None = None
         """The source of the task's token."""
+        self.retries = "0" if isinstance(state, Task | Map | Parallel) else None
+        """The source of how often the state was retried."""
 
     @property
     def span(self) -> Span:
@@ -114,8 +127,18 @@ class Writing:
 
     def sight(self, data: str, **known: object) -> Sight:
         """What expressions see when `$` is a source."""
-        seen = Sight(self.span, data, self.state.name, self.scope.variables, self.scope.item)
-        return replace(seen, token=self.token, **known)  # type: ignore[arg-type]  # as Sight has them
+        seen = Sight(
+            self.span,
+            data,
+            self.state.name,
+            self.scope.variables,
+            self.scope.item,
+            self.token,
+            given=self.scope.given,
+            execution=self.scope.execution,
+            retries=self.retries,
+        )
+        return replace(seen, **known)  # type: ignore[arg-type]  # as Sight has them
 
     def payload(self, template: Json, sight: Sight, wanted: str) -> Template:
         """The value of a payload template."""
@@ -175,19 +198,12 @@ class Writing:
         """The context object, where a template reads it."""
         if mark not in written:
             return None
-        if "RetryCount" in written and self.state.retry:
-            self.book.refuse(
-                f"`{self.state.name}` reads how often it was retried",
-                self.span,
-                "a step does not see its own attempts",
-                "count them in the function",
-            )
         item = sight.item
         return {
             "Execution": {
-                "Id": self.expression("execution.id"),
-                "Input": self.expression("input"),
-                "Name": self.expression("execution.id"),
+                "Id": self.expression(sight.execution),
+                "Input": self.expression(sight.given),
+                "Name": self.expression(sight.execution),
                 "RoleArn": "",
                 "StartTime": self.expression("execution.started_at"),
                 "RedriveCount": 0,
@@ -199,7 +215,7 @@ class Writing:
             "State": {
                 "Name": self.state.name,
                 "EnteredTime": self.expression("now()"),
-                "RetryCount": 0,
+                **({} if sight.retries is None else {"RetryCount": _number(sight)}),
             },
             **(
                 {}

@@ -12,14 +12,21 @@ from typing import Any, Final
 from agentflow.errors import Json
 
 DATA, CONTEXT, VARIABLES = "data", "around", "variables"
+_CONTEXT: Final = "$$"
 _PART: Final = re.compile(
     r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![\w$.])\$(?!\{|\$\.Task\.Token)(\$|[^\W\d]\w*)?"""
 )
 
 
-def beside(text: str) -> str:
-    """A path, or a call of an intrinsic function, whose roots are members of the input."""
-    return _PART.sub(_moved, text)
+def beside(text: str, *, context: bool = True) -> str:
+    """A path, or a call of an intrinsic function, whose roots are members of the input.
+
+    Without `context`, the context object stays the service's own.
+    """
+    return _PART.sub(
+        lambda found: found.group() if found.group() == _CONTEXT and not context else _moved(found),
+        text,
+    )
 
 
 def _moved(found: re.Match[str]) -> str:
@@ -34,15 +41,32 @@ def _moved(found: re.Match[str]) -> str:
             return f"$.{VARIABLES}.{name}"
 
 
-def payload(template: Json) -> Json:
+def payload(template: Json, *, context: bool = True) -> Json:
     """A payload template whose paths are moved."""
     if isinstance(template, list):
-        return [payload(each) for each in template]
+        return [payload(each, context=context) for each in template]
     if not isinstance(template, dict):
         return template
     return {
-        key: beside(each) if key.endswith(".$") else payload(each) for key, each in template.items()
+        key: beside(each, context=context) if key.endswith(".$") else payload(each, context=context)
+        for key, each in template.items()
     }
+
+
+def fields(given: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a Map whose paths are moved, but for those into the context object."""
+    moved: dict[str, Any] = {}
+    for key, value in given.items():
+        if key in _TEMPLATES:
+            moved[key] = payload(value, context=False)
+        elif isinstance(value, dict):
+            moved[key] = fields(value)
+        else:
+            moved[key] = beside(value, context=False) if key.endswith("Path") else value
+    return moved
+
+
+_TEMPLATES: Final = ("ItemSelector", "BatchInput", "Parameters")
 
 
 def rule(given: dict[str, Any]) -> dict[str, Any]:

@@ -22,10 +22,11 @@ _ITEMS: Final = f"{calls.FOREIGN}items"
 def reads(step: Step) -> bool:
     """Whether a step reads items and does nothing else."""
     call = step.action
-    return isinstance(call, Call) and call.function == _ITEMS and _is_bare(step)
+    return isinstance(call, Call) and call.function == _ITEMS and is_bare(step)
 
 
-def _is_bare(step: Step) -> bool:
+def is_bare(step: Step) -> bool:
+    """Whether a step has nothing beside what it does."""
     return step.when is None and step.retry is None and step.timeout is None and not step.catch
 
 

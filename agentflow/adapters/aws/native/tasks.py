@@ -28,6 +28,8 @@ from agentflow.spec.model import Call, Step
 
 HEARTBEAT: Final = "heartbeat"
 """The argument that says how many seconds the work may be silent."""
+MISSED: Final = "missed"
+"""The argument with the name of the error if it is silent for longer."""
 
 
 def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
@@ -50,7 +52,24 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     retries = policies(w, step.retry, faulty=faulty)
     if retries:
         state["Retry"] = retries
-    w.add(w.name(), {**state, **w.ending(after, "{% $states.result %}"), **w.catch()})
+    ending_ = w.ending(after, "{% $states.result %}")
+    w.add(w.name(), {**state, **ending_, **_with_missed(w, step, w.catch())})
+
+
+def _with_missed(w: Writer, step: Step, caught: State) -> State:
+    """The `Catch`, with missed heartbeats under a name of their own where the step has one."""
+    assert isinstance(step.action, Call)
+    missed = step.action.arguments.get(MISSED)
+    if w.region is None or not isinstance(missed, str):
+        return caught
+    w.region.is_known_used = True
+    value = {"name": missed, "message": "", "data": None, "cause": None}
+    first = {
+        "ErrorEquals": ["States.HeartbeatTimeout"],
+        "Assign": {w.region.error: value},
+        "Next": w.region.known,
+    }
+    return {"Catch": [first, *caught["Catch"]]}
 
 
 def _arguments(templates: Templates, given: Mapping[str, Template]) -> Json:
@@ -91,7 +110,7 @@ def _write_by_paths(
     }
     if retries := policies(w, step.retry, faulty=False):
         state["Retry"] = retries
-    w.add(w.name(), {**state, **ending(after, "$"), **catch(w)})
+    w.add(w.name(), {**state, **ending(after, "$"), **_with_missed(w, step, catch(w))})
 
 
 def _limits(w: Writer, step: Step, templates: Templates) -> State:

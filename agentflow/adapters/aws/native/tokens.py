@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from agentflow.adapters.aws import calls
+from agentflow.adapters.aws.native import runs
 from agentflow.adapters.aws.native.readers import reading, reads, takes
 from agentflow.adapters.lowering.rewriting import expressions
 from agentflow.spec.expressions.template import Expression
@@ -29,9 +30,10 @@ _EVALUATIONS: Final = (f"{calls.FOREIGN}jsonata", f"{calls.FOREIGN}jsonpath")
 def fused(workflow: Workflow) -> Workflow:
     """The workflow with what an import has parted as one step again.
 
-    That is each request and the `listen` for its answer, and what reads items and their map.
+    That is each request and the `listen` for its answer, what reads items and their map, and what
+    runs a map, its children and their result.
     """
-    if any(_asks(step) or reads(step) for step in steps(workflow.do)):
+    if any(_asks(step) or reads(step) or runs.opens(step) for step in steps(workflow.do)):
         changed: Block = _changed(workflow.do)
         return replace(workflow, do=changed)
     return workflow
@@ -56,6 +58,12 @@ def _changed(part: Any) -> Any:
 
 def _fused(inside: list[Step]) -> tuple[Step, ...]:
     for place in range(len(inside) - 1, 0, -1):
+        if place >= len(inside):
+            continue  # the last three became one
+        three = inside[max(place - 2, 0) : place + 1]
+        if len(three) == 3 and (run := runs.one(three, inside)) is not None:
+            inside[place - 2 : place + 1] = [run]
+            continue
         request, answer = inside[place - 1 : place + 1]
         if reads(request) and takes(answer, request, inside):
             inside[place - 1 : place + 1] = [reading(answer, request)]

@@ -39,7 +39,7 @@ def write_native(w: Writer, step: Step, names: Names, after: After) -> None:
         w.done(None, after)
         return
     w.report.add(w.path.plain, "native", foreign.NATIVE[function], step.span)
-    if name not in ("task", "activity", "items", "evaluate") and (
+    if name not in ("task", "activity", "items", "map_run", "map_result", "evaluate") and (
         step.retry is not None or step.timeout is not None
     ):
         w.refusals.refuse(
@@ -128,6 +128,18 @@ def _write_unread(w: Writer, step: Step, _: Names, after: After) -> None:
     w.done(None, after)
 
 
+def _write_apart(w: Writer, step: Step, _: Names, after: After) -> None:
+    """What stood around a map that is not as it was."""
+    w.refusals.refuse(
+        "AF602",
+        f"`{step.id}` stands apart from the map that it is for",
+        step.span,
+        "on AWS `map_run`, the map and `map_result` are one distributed Map",
+        "put the three after each other, with nothing but `call` and `with` in the first and last",
+    )
+    w.done(None, after)
+
+
 # --- JSONPath ----------------------------------------------------------------------------------
 
 
@@ -200,5 +212,7 @@ _WRITERS: Final[Mapping[str, _WriteCall]] = {
     "task": write_task,
     "activity": write_task,
     "items": _write_unread,
+    "map_run": _write_apart,
+    "map_result": _write_apart,
     "evaluate": write_evaluate,
 }

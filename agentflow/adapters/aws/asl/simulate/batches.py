@@ -14,11 +14,12 @@ from agentflow.adapters.aws.asl.errors import (
 from agentflow.adapters.aws.asl.items import inventory_in, items_in
 from agentflow.adapters.aws.asl.model import ItemReader, Map
 from agentflow.adapters.aws.asl.resources import Resource, parse
+from agentflow.adapters.aws.asl.runs import Ended, grouped, succeeded, written
 from agentflow.adapters.aws.asl.simulate import settings
 from agentflow.adapters.aws.asl.simulate.execution import Identity, Visit
 from agentflow.adapters.aws.asl.simulate.protocol import Failed, ReadItems, WriteItems
 from agentflow.adapters.aws.asl.simulate.strands import Await, Work
-from agentflow.adapters.aws.asl.values import MAX_BYTES, Absent, size, text
+from agentflow.adapters.aws.asl.values import Absent, text
 from agentflow.errors import Json
 
 
@@ -38,6 +39,12 @@ class Child:
     input: Json
     output: Json
     error: StateError | None
+
+    def ended(self) -> Ended:
+        """As files of results tell of it."""
+        error = None if self.error is None else (self.error.name, self.error.cause)
+        arn, machine = self.identity.id, self.identity.machine_id
+        return Ended(arn, self.identity.name, machine, self.input, self.output, error)
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -109,20 +116,8 @@ def batch(state: Map, visit: Visit, effective: Json, inputs: list[Json]) -> list
     if not isinstance(batcher.batch_input, Absent):
         given = _evaluated(state, batcher.batch_input, visit, effective, "ItemBatcher/BatchInput")
         common["BatchInput"] = given
-    most = min(bytes_ or MAX_BYTES, MAX_BYTES) - size({"Items": [], **common})
-    units: list[Unit] = []
-    items: list[Json] = []
-    room = most
-    for value in inputs:
-        needed = size(value) + 1
-        if items and (needed > room or len(items) == count):
-            units.append(Unit({"Items": items, **common}, len(items)))
-            items, room = [], most
-        items.append(value)
-        room -= needed
-    if items:
-        units.append(Unit({"Items": items, **common}, len(items)))
-    return units
+    groups = grouped(inputs, count, bytes_, common)
+    return [Unit({"Items": items, **common}, len(items)) for items in groups]
 
 
 # --- writing -----------------------------------------------------------------------------------
@@ -140,56 +135,15 @@ def write_results(
     if writer is None:
         return results
     given = _evaluated(state, writer.parameters, visit, visit.input, "ResultWriter/Arguments")
-    rows = [_row(child) for child in finished]
-    form = writer.config.get("Transformation", "NONE")
-    succeeded = [row for row in rows if row["Status"] == "SUCCEEDED"]
-    if form != "NONE":
-        succeeded = [child.output for child in finished if child.error is None]
-    if form == "FLATTEN":
-        succeeded = [
-            item for value in succeeded for item in (value if isinstance(value, list) else [value])
-        ]
+    ended = [child.ended() for child in finished]
+    form = writer.config.get("Transformation")
     if writer.resource is None:
-        return succeeded
-    place = given if isinstance(given, dict) else {}
-    bucket, prefix = str(place.get("Bucket", "")), str(place.get("Prefix", ""))
-    folder = "/".join(part for part in (prefix.strip("/"), run_arn.rsplit(":", 1)[-1]) if part)
-    failed = [row for row in rows if row["Status"] == "FAILED"]
-    files = {"SUCCEEDED_0.json": succeeded, "FAILED_0.json": failed}
-    files = {name: content for name, content in files.items() if content}
-    manifest = {
-        "DestinationBucket": bucket,
-        "MapRunArn": run_arn,
-        "ResultFiles": {
-            status: [
-                {"Key": f"{folder}/{name}", "Size": size(content)}
-                for name, content in files.items()
-                if name.startswith(status)
-            ]
-            for status in ("FAILED", "PENDING", "SUCCEEDED")
-        },
-    }
-    for name, content in (*files.items(), ("manifest.json", manifest)):
-        key = f"{visit.key}@write/{name}"
-        visit.execution.ask(WriteItems(key, bucket, f"{folder}/{name}", text(content)))
+        return succeeded(ended, form)
+    told = written(ended, given, form, run_arn)
+    for name, content in told.files.items():
+        key = f"{visit.key}@write/{name.rpartition('/')[2]}"
+        visit.execution.ask(WriteItems(key, told.bucket, name, text(content)))
         event = yield Await((key,))
         if isinstance(event, Failed):
             raise StateError(RESULT_WRITER, event.cause)
-    return {
-        "MapRunArn": run_arn,
-        "ResultWriterDetails": {"Bucket": bucket, "Key": f"{folder}/manifest.json"},
-    }
-
-
-def _row(child: Child) -> dict[str, Json]:
-    row: dict[str, Json] = {
-        "ExecutionArn": child.identity.id,
-        "Input": text(child.input),
-        "InputDetails": {"Included": True},
-        "Name": child.identity.name,
-        "StateMachineArn": child.identity.machine_id,
-        "Status": "SUCCEEDED" if child.error is None else "FAILED",
-    }
-    if child.error is None:
-        return {**row, "Output": text(child.output), "OutputDetails": {"Included": True}}
-    return {**row, "Error": child.error.name, "Cause": child.error.cause}
+    return told.result

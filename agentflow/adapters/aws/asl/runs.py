@@ -1,0 +1,111 @@
+"""What a distributed map does beside its children: puts items into batches, writes results.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-map-distributed.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agentflow.adapters.aws.asl.values import MAX_BYTES, size, text
+from agentflow.errors import Json
+
+_AS_TOLD: Final = "NONE"
+_FLAT: Final = "FLATTEN"
+
+
+def grouped(
+    items: Sequence[Json], most: int | None, bytes_: int | None, common: Mapping[str, Json]
+) -> list[list[Json]]:
+    """Items in batches of at most `most`, each of at most `bytes_` with what is `common` to all.
+
+    An item that is larger is alone in its batch.
+    """
+    allowed = min(bytes_ or MAX_BYTES, MAX_BYTES) - size({"Items": [], **common})
+    groups: list[list[Json]] = []
+    room = 0
+    for item in items:
+        needed = size(item) + 1
+        if not groups or needed > room or len(groups[-1]) == most:
+            groups.append([])
+            room = allowed
+        groups[-1].append(item)
+        room -= needed
+    return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A child that has ended: who it was, what it got, and its output or its error."""
+
+    arn: str
+    name: str
+    machine: str
+    input: Json
+    output: Json
+    error: tuple[str | None, str | None] | None = None
+    """Name and cause."""
+
+    def row(self) -> dict[str, Json]:
+        """How a file of results tells of it."""
+        row: dict[str, Json] = {
+            "ExecutionArn": self.arn,
+            "Input": text(self.input),
+            "InputDetails": {"Included": True},
+            "Name": self.name,
+            "StateMachineArn": self.machine,
+            "Status": "SUCCEEDED" if self.error is None else "FAILED",
+        }
+        if self.error is None:
+            return {**row, "Output": text(self.output), "OutputDetails": {"Included": True}}
+        return {**row, "Error": self.error[0], "Cause": self.error[1]}
+
+
+def succeeded(children: Sequence[Ended], form: Json) -> list[Json]:
+    """What is kept of the children that succeeded; `form` is the `Transformation`."""
+    well = [child for child in children if child.error is None]
+    if form in (None, _AS_TOLD):
+        return [child.row() for child in well]
+    outputs = [child.output for child in well]
+    if form != _FLAT:
+        return outputs
+    return [item for each in outputs for item in (each if isinstance(each, list) else [each])]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files of results by their keys in a bucket, and what the map gives instead of them."""
+
+    bucket: str
+    files: Mapping[str, Json]
+    result: Json
+
+
+def written(children: Sequence[Ended], place: Json, form: Json, run_arn: str) -> Written:
+    """The results of a map as files; `place` has a `Bucket` and a `Prefix`."""
+    where = place if isinstance(place, dict) else {}
+    bucket, prefix = str(where.get("Bucket", "")), str(where.get("Prefix", "")).strip("/")
+    folder = "/".join(part for part in (prefix, run_arn.rsplit(":", 1)[-1]) if part)
+    failed = [child.row() for child in children if child.error is not None]
+    found: dict[str, Json] = {
+        "SUCCEEDED_0.json": succeeded(children, form),
+        "FAILED_0.json": failed,
+    }
+    files = {f"{folder}/{name}": content for name, content in found.items() if content}
+    manifest = {
+        "DestinationBucket": bucket,
+        "MapRunArn": run_arn,
+        "ResultFiles": {
+            status: [
+                {"Key": key, "Size": size(content)}
+                for key, content in files.items()
+                if key.startswith(f"{folder}/{status}")
+            ]
+            for status in ("FAILED", "PENDING", "SUCCEEDED")
+        },
+    }
+    details = {"Bucket": bucket, "Key": f"{folder}/manifest.json"}
+    result = {"MapRunArn": run_arn, "ResultWriterDetails": details}
+    return Written(bucket, {**files, details["Key"]: manifest}, result)
