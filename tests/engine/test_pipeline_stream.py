@@ -31,6 +31,15 @@ def counted(n: int, ledger: str):
             file.write(str(value + 1))
         yield value
 
+def breaking(n: int, places: list[int], ledger: str):
+    """Break before each of these values, as long as it was not broken there before."""
+    for value in range(n):
+        mark = f"{ledger}.{value}"
+        if value in places and not os.path.exists(mark):
+            open(mark, "w").close()
+            raise ConnectionError(f"broke at {value}")
+        yield value
+
 def double(x: int) -> int:
     return 2 * x
 
@@ -130,6 +139,25 @@ def test_what_came_before_a_failure_is_given(engine: Engine, spec: Spec) -> None
     with pytest.raises(ExecutionFailed, match="three"):
         next(results)
     assert given == [0, 1, 2]
+
+
+def test_a_source_that_broke_is_opened_again_where_it_broke(
+    engine: Engine, spec: Spec, project: Path
+) -> None:
+    call = f"call: flowing.breaking, with: {{n: 50, places: [0, 7, 8], ledger: {project}/l}}"
+    execution = engine.start(
+        spec(f"""
+  - id: p
+    pipeline:
+      from: {{{call}}}
+      stages: [{{id: a, call: work.mark, with: {{name: "a${{ item }}", value: "${{ item }}"}}}}]
+""")
+    )
+    for place in (0, 7, 8):
+        with pytest.raises(ExecutionFailed, match=f"broke at {place}"):
+            execution.result(20)
+        execution = engine.retry(execution.id)
+    assert execution.result(20) == list(range(50))
 
 
 def test_results_go_on_after_a_retry(engine: Engine, spec: Spec, project: Path) -> None:

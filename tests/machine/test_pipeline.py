@@ -393,3 +393,21 @@ def test_a_failed_item_of_a_batch_can_be_retried() -> None:
     asked = run.machine.forgive(event, run.now + 5)
     assert [run.show(command) for command in asked] == ['invoke p[2].a {"x": 2}']
     assert run.feed("p[2].a = 2") == ["done [0, 1, 2, 3]"]
+
+
+def test_a_source_that_broke_can_be_retried_whatever_its_policy_says() -> None:
+    """A forgiven failure begins the policy's count and the crash budget anew."""
+    run = Play(TWO.replace("${ input }", "{call: f.source}"), tick=QUICK)
+    run.feed("start")
+    run.feed("p.from < [0]")
+    for attempt in (1, 2):
+        event = p.CallFailed(run.now, "p.from", attempt, error("Boom"))
+        (opened,) = run.machine.forgive(event, run.now + 5)
+        assert isinstance(opened, p.OpenStream)
+        assert (opened.attempt, opened.skip) == (attempt + 1, 1)
+    for attempt in (3, 4):
+        lost = p.CallFailed(run.now, "p.from", attempt, error("WorkerLost"))
+        (opened,) = run.machine.advance(lost)
+        assert isinstance(opened, p.OpenStream)
+    run.machine.advance(p.CallFailed(run.now, "p.from", 5, error("WorkerLost")))
+    assert run.machine.finished is not None

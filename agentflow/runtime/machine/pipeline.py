@@ -110,7 +110,7 @@ class PipelineFrame(Reducing, Awaiting):
                 source.ended = True
             case CallFailed():
                 machine.answered(self._source_key)
-                if not source.reopens(event.error):
+                if not source.reopens(machine, event.error):
                     return self.decide(machine, Failed(event.error, self._source_key))
                 machine.invoke(self, source.command())
         return self.flow(machine)

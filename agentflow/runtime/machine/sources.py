@@ -56,6 +56,7 @@ class StreamSource:
         "_buffered",
         "_call",
         "_demand",
+        "_forgiven",
         "_given",
         "_key",
         "_owed",
@@ -73,6 +74,8 @@ class StreamSource:
         self._part = max(1, demand // REFILLS)
         self._owed = 0
         self.attempt = 1
+        self._forgiven = 0
+        """Attempts up to the last one that somebody asked to try again; they count no more."""
         self._given = 0
         self._buffered: deque[Json] = deque()
         self.ended = False
@@ -103,11 +106,16 @@ class StreamSource:
         self._demand -= len(values)
         self._buffered.extend(values)
 
-    def reopens(self, error: Json) -> bool:
+    def reopens(self, machine: Machine, error: Json) -> bool:
         """Whether a stream that broke is opened once more, where it broke."""
         policy = self._call.policy
-        lost = error["name"] == "WorkerLost" and self.attempt < CRASH_BUDGET
-        if not lost and (policy is None or not policy.allows(error, self.attempt)):
+        tries = self.attempt - self._forgiven
+        if machine.forgiving:
+            self._forgiven = self.attempt
+        elif not (
+            (error["name"] == "WorkerLost" and tries < CRASH_BUDGET)
+            or (policy is not None and policy.allows(error, tries))
+        ):
             return False
         self.attempt += 1
         self._ask()
