@@ -19,6 +19,7 @@ from agentflow.spec.expressions.types import (
     Type,
     union,
 )
+from agentflow.spec.syntax import expression_of
 
 _SIMPLE: dict[str, Type] = {
     "str": STRING,
@@ -107,6 +108,6 @@ def last_name(node: ast.expr) -> str:
 def parsed(text: str) -> ast.expr | None:
     """An annotation that is written as a text, or None where it is no expression."""
     try:
-        return ast.parse(text, mode="eval").body
+        return expression_of(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import gc
+import sys
+
 import pytest
 
 from agentflow.spec.expressions import parse
@@ -27,7 +31,7 @@ from agentflow.spec.expressions.tree import (
     Tree,
     children,
 )
-from tests.expressions.language import marked, mistake, read
+from tests.expressions.language import evaluate, marked, mistake, read
 
 A, B, C = Name("a"), Name("b"), Name("c")
 
@@ -181,6 +185,27 @@ def test_what_is_no_expression_is_refused_at_its_place_with_a_remedy(
 )
 def test_an_expression_beyond_the_limits_is_refused(source: str) -> None:
     assert mistake(source).code in {"AF204", "AF200"}
+
+
+def test_what_is_parsed_meanwhile_does_no_harm() -> None:
+    """As by another thread: here the collector of cycles parses, the first time it may."""
+
+    def meanwhile(_phase: str, info: dict[str, int]) -> None:
+        asked_by = sys._getframe(1).f_code.co_filename  # who is interrupted
+        if asked_by == ast.__file__:
+            gc.callbacks.remove(meanwhile)
+            ast.parse("1")
+
+    often = gc.get_threshold()
+    gc.callbacks.append(meanwhile)
+    gc.set_threshold(20)
+    try:
+        assert evaluate("len([" + "1," * 300 + "])") == 300
+        assert meanwhile not in gc.callbacks
+    finally:
+        gc.set_threshold(*often)
+        if meanwhile in gc.callbacks:
+            gc.callbacks.remove(meanwhile)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ from agentflow.spec.expressions.tree import (
     Text,
     Tree,
 )
+from agentflow.spec.syntax import expression_of
 
 _MAX_GENERATORS = 2
 _CONSTANTS = {"true": True, "false": False, "null": None}
@@ -82,7 +83,7 @@ class _Reader:
         # Texts hold no line ends (scan made sure), so a line end is a blank like any other.
         line = self.source.replace("\n", " ").replace("\r", " ")
         try:
-            return ast.parse(line, mode="eval")
+            return expression_of(line)
         except SyntaxError as error:
             raise self._syntax(error) from None
         except (MemoryError, RecursionError):
