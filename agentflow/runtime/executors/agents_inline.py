@@ -125,6 +125,8 @@ class AgentRun(Run):
         self._seat: Seat | None = None
         self._instance: Instance
         self._known: AgentState | None = None
+        self._awaited: asyncio.Task[None] | None = None
+        """Kept here while it runs: an event loop does not keep its tasks."""
 
     # --- in the executor's loop ---
 
@@ -132,8 +134,8 @@ class AgentRun(Run):
         try:
             self._reached, self._seat = self._agents.reach(self.task)
         except Fault as fault:
-            report = self.report("failed", error=fault.value(), trace=[])
-            self.executor.post(lambda: self.executor.tell(self, report))
+            error = fault.value()
+            self.executor.post(lambda: self.fail(error))
             return
         self._seat.enter(self)
 
@@ -142,7 +144,7 @@ class AgentRun(Run):
         self._instance = instance
         self._threads = threads
         if self._reached.keeps_state:
-            self._recalling = asyncio.get_running_loop().create_task(self._start_with_state())
+            self._awaited = asyncio.get_running_loop().create_task(self._start_with_state())
         else:
             self._threads.put(self._serve)
 
@@ -168,8 +170,7 @@ class AgentRun(Run):
         self.stopped = True
         if item is not None:
             item.interrupt()
-        error = lost_error("another call in its instance could not be stopped")
-        self.executor.tell(self, self.report("failed", error=error, trace=[]))
+        self.fail(lost_error("another call in its instance could not be stopped"))
 
     async def _start_with_state(self) -> None:
         self._known = await self._memory.last(self.task, self._reached.options.name)
@@ -189,8 +190,7 @@ class AgentRun(Run):
             item.interrupt()
             assert self.task.timeout is not None
             seat.give_up(self)
-            error = timeout_error(self.task.timeout)
-            self.executor.tell(self, self.report("failed", error=error, trace=[]))
+            self.fail(timeout_error(self.task.timeout))
 
     def _finish(self, outcome: Outcome, state: AgentState | None) -> None:
         self._left()
@@ -251,7 +251,7 @@ class AgentRun(Run):
             loop.call_soon_threadsafe(self._open_coroutine, loop)
 
     def _open_coroutine(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._coroutine = loop.create_task(self._await(loop))
+        self._awaited = loop.create_task(self._await(loop))
 
     async def _await(self, loop: asyncio.AbstractEventLoop) -> None:
         task = asyncio.current_task()

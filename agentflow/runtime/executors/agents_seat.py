@@ -18,7 +18,7 @@ from agentflow.functions.encoding import decode, dump
 from agentflow.runtime.executors.agents_wire import RETURNED, asked_before
 from agentflow.runtime.executors.calls import failure, lost_error, timeout_error
 from agentflow.runtime.executors.outstanding import Outstanding
-from agentflow.runtime.executors.pool import GRACE, WATCH
+from agentflow.runtime.executors.pool import GRACE, STILLBORN, WATCH
 from agentflow.runtime.executors.process import Process
 from agentflow.runtime.executors.wire import SECONDS, Job, Kind, frame
 
@@ -26,8 +26,6 @@ _REMEMBERED = 256
 """Answers that are kept for those who ask again."""
 _REMEMBERED_BYTES = 64 * 1024
 """A longer answer is not kept."""
-_STILLBORN = 3
-"""Processes that die before they are ready, one after another, until the seat gives up."""
 _SOON = 0.02
 
 
@@ -213,7 +211,7 @@ class AgentSeat:
         self._stillborn += not process.is_ready
         self._answered.clear()
         cause = process.cause_of_death()
-        hopeless = self._stillborn >= _STILLBORN
+        hopeless = self._stillborn >= STILLBORN
         for ask in [*self._running.values(), *self._waiting]:
             if hopeless:
                 self._fail(ask, lost_error(f"its instance cannot start: {cause}"))

@@ -80,6 +80,10 @@ class Run(ABC):
         """A report about this task."""
         return Report(self.task.execution, self.task.key, self.task.attempt, kind, **fields)  # type: ignore[arg-type]  # the literal is the caller's
 
+    def fail(self, error: Json) -> None:
+        """Report that it failed for a reason of the executor's own; in the executor's loop."""
+        self.executor.tell(self, self.report("failed", error=error, trace=[]))
+
 
 @dataclass(eq=False)
 class Item:
@@ -113,7 +117,9 @@ class CallRun(Run):
         for item in list(self.items.values()):
             if item.claim.take():
                 item.interrupt()
-        self._forget_timers()
+        for item in list(self.items.values()):
+            if item.timer is not None:
+                item.timer.cancel()
 
     # --- in a thread ---
 
@@ -228,11 +234,6 @@ class CallRun(Run):
         error, trace = outcome["error"], outcome["trace"]
         return self.report("failed", error=error, trace=trace, elapsed=elapsed)
 
-    def _forget_timers(self) -> None:
-        for item in list(self.items.values()):
-            if item.timer is not None:
-                item.timer.cancel()
-
 
 def cancel(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
     """Cancel a coroutine that runs in another thread's loop."""
@@ -327,5 +328,4 @@ class StreamRun(Run):
         if item.claim.take():
             item.interrupt()
             assert self.task.timeout is not None
-            error = timeout_error(self.task.timeout)
-            self.executor.tell(self, self.report("failed", error=error, trace=[]))
+            self.fail(timeout_error(self.task.timeout))

@@ -39,8 +39,8 @@ GRACE = 1.0
 """Seconds a coroutine may take to end after it was cancelled; then its worker is killed."""
 WATCH = 5.0
 """Seconds between two looks at the workers; one that was stopped at both is killed."""
-_STILLBORN = 3
-"""Workers that die before they are ready, one after another, until the pool gives up."""
+STILLBORN = 3
+"""Workers that die before they are ready, one after another, until no more are started."""
 _SOON = 0.02
 
 
@@ -370,7 +370,7 @@ class WorkerPool:
     def _replace(self, process: Process) -> None:
         if not process.is_ready:
             self._stillborn += 1
-        if self._stillborn >= _STILLBORN:
+        if self._stillborn >= STILLBORN:
             self._broken = f"workers cannot start: {process.cause_of_death()}"
             for id in self._jobs.ids():
                 self._fail(id, lost_error(self._broken))

@@ -16,36 +16,17 @@ _SHAPES = {"call": Shape.CALL, "batch": Shape.BATCH, "stream": Shape.STREAM}
 
 def call_of(task: Task) -> Call:
     """What a worker must know of a task."""
-    return Call(
-        task.function,
-        task.root,
-        task.execution,
-        task.workflow,
-        task.key,
-        task.attempt,
-        task.secrets,
-        task.timeout,
-    )
+    return Call(*_about(task))
 
 
 def job_of(id: int, task: Task) -> Job:
     """A task as a job for a worker pool."""
-    about = [
-        task.function,
-        task.root,
-        task.execution,
-        task.workflow,
-        task.key,
-        task.attempt,
-        task.secrets,
-        task.timeout,
-    ]
     shape = _SHAPES[task.kind]
     body = list(task.calls) if shape is Shape.BATCH else task.calls[0]
     return Job(
         id,
         shape,
-        dump(about),
+        dump(_about(task)),
         dump(body),
         task.timeout or 0.0,
         task.demand,
@@ -93,3 +74,17 @@ def joined(reports: Sequence[Report]) -> list[Report]:
 
 def _stream_of(report: Report) -> tuple[str, str, str, int]:
     return report.kind, report.execution, report.key, report.attempt
+
+
+def _about(task: Task) -> tuple[str, str, str, str, str, int, tuple[str, ...], float | None]:
+    """The fields of a `Call`, in their order."""
+    return (
+        task.function,
+        task.root,
+        task.execution,
+        task.workflow,
+        task.key,
+        task.attempt,
+        task.secrets,
+        task.timeout,
+    )
