@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,14 @@ def log_folder(root: Path) -> Path:
     return (job_folder() or root / ".agentflow") / "logs"
 
 
+def keep_lines(folder: Path, id: str, key: str, lines: Iterable[str]) -> None:
+    """Add to an execution's log file what one of its calls has printed just now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    with (folder / f"{id}.log").open("a", encoding="utf-8") as file:
+        file.writelines(f"{now} {key} {line}\n" for line in lines)
+
+
 class LogBook:
     """The log files of this process's executions. Values of declared secrets are blanked out."""
 
@@ -28,7 +36,4 @@ class LogBook:
         """Keep and show lines a function printed."""
         clean = tuple(redact(list(lines), secret_values(live.spec.workflow.secrets)))
         self._watch(Printed(live.id, key, clean))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        with (self._folder / f"{live.id}.log").open("a", encoding="utf-8") as file:
-            file.writelines(f"{now} {key} {line}\n" for line in clean)
+        keep_lines(self._folder, live.id, key, clean)

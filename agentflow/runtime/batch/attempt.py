@@ -8,9 +8,8 @@ import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from agentflow.errors import (
     AgentFlowError,
@@ -35,9 +34,9 @@ from agentflow.runtime.batch.sources import Source
 from agentflow.runtime.batch.spill import Spill
 from agentflow.runtime.batch.tally import Tally
 from agentflow.runtime.batch.work import Tasks
-from agentflow.runtime.executors.protocol import Executor
+from agentflow.runtime.executors.protocol import Executor, OnRay
 from agentflow.runtime.journal.protocol import ENDED, StoredExecution
-from agentflow.runtime.logs import log_folder
+from agentflow.runtime.logs import keep_lines, log_folder
 from agentflow.runtime.machine.protocol import Ended
 
 T = TypeVar("T")
@@ -94,8 +93,8 @@ class Attempt:
         self._bar = bar
         self._driver: Driver | None = None
         self._waiting: asyncio.Task[Any] | None = None
-        self._given_up: str | None = None
-        """`stop` or `cancel`, if that was asked for while nothing was handed out."""
+        self._given_up: Literal["stop", "cancel"] | None = None
+        """What was asked for while nothing was handed out."""
 
     async def carry_out(self) -> Any:
         """Work until the end; gives the combined result.
@@ -120,17 +119,21 @@ class Attempt:
 
     def stop(self) -> None:
         """Stop; what is recorded stays."""
-        self._tell("stop")
+        if self._driver is not None:
+            self._driver.stop()
+        else:
+            self._give_up("stop")
 
     def cancel(self) -> None:
         """End the run as cancelled."""
-        self._tell("cancel")
-
-    def _tell(self, what: str) -> None:
         if self._driver is not None:
-            self._driver.stop() if what == "stop" else self._driver.cancel()
-            return
-        self._given_up = what
+            self._driver.cancel()
+        else:
+            self._give_up("cancel")
+
+    def _give_up(self, how: Literal["stop", "cancel"]) -> None:
+        """Nothing is handed out yet: what can be cut short, is."""
+        self._given_up = how
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -176,67 +179,21 @@ class Attempt:
 
     async def _drive(self, ledger: Ledger, history: History) -> Any:
         plan = self._plan
-        options = plan.options
-        workers = options.concurrency
+        workers = plan.options.concurrency
         if workers is not None and workers <= (os.cpu_count() or 1):
             workers = None
         self._tally.phase = "starting Ray" if plan.executor == "ray" else None
         joining = self._session.join(plan.executor, workers, plan.root, plan.id)
         crew = await self._unless_given_up(joining)
         self._tally.phase = None
+        executor = crew.executor
         # Workers of a Ray that was started here are here; those of a cluster may be anywhere.
-        spill = Spill() if getattr(crew.executor, "owns_ray", False) else None
-        passing = Passing(ledger, crew.executor, is_combined=plan.reduce is not None)
+        spill = Spill() if isinstance(executor, OnRay) and executor.owns_ray else None
+        passing = Passing(ledger, executor, is_combined=plan.reduce is not None)
         try:
-            tasks = Tasks(
-                plan.id,
-                plan.description.workflow,
-                str(plan.root),
-                plan.function,
-                plan.reduce,
-                options,
-                passing.place,
-                ends_items=plan.executor != "inline",
-                spill=spill,
-            )
-            sizing = Sizing(
-                crew.executor.parallel,
-                plan.source.total,
-                fixed=options.chunk,
-                target=TARGET_SECONDS if options.resources is None else _HEAVY_SECONDS,
-            )
+            driver = self._made(ledger, history, executor, passing, spill)
             loop = asyncio.get_running_loop()
-            feed = Feed(
-                plan.source,
-                sizing,
-                history,
-                only_failed=plan.only_failed or history.round > 1,
-                on_ready=self._pump,
-            )
-            combining = None
-            if plan.reduce is not None:
-                combining = Combining(
-                    tasks,
-                    crew.executor,
-                    ledger,
-                    passing,
-                    history,
-                    arity=options.arity,
-                    initial=plan.initial,
-                )
-            self._driver = driver = Driver(
-                ledger,
-                crew.executor,
-                tasks,
-                feed,
-                sizing,
-                options=options,
-                tally=self._tally,
-                outbox=self._outbox,
-                combining=combining,
-                printed=self._printed,
-            )
-            passing.hearer = driver
+            self._driver = passing.hearer = driver
             crew.takers[plan.id] = passing
             self._outbox.on_taken = lambda: loop.call_soon_threadsafe(self._pump)
             parcel = await driver.carry_out()
@@ -246,6 +203,64 @@ class Attempt:
                 spill.close()
             await passing.close()
             await self._session.leave(crew, plan.id)
+
+    def _made(
+        self,
+        ledger: Ledger,
+        history: History,
+        executor: Executor,
+        passing: Passing,
+        spill: Spill | None,
+    ) -> Driver:
+        """The driver, with everything it needs."""
+        plan, options = self._plan, self._plan.options
+        tasks = Tasks(
+            plan.id,
+            plan.description.workflow,
+            str(plan.root),
+            plan.function,
+            plan.reduce,
+            options,
+            passing.place,
+            ends_items=plan.executor != "inline",
+            spill=spill,
+        )
+        sizing = Sizing(
+            executor.parallel,
+            plan.source.total,
+            fixed=options.chunk,
+            target=TARGET_SECONDS if options.resources is None else _HEAVY_SECONDS,
+        )
+        feed = Feed(
+            plan.source,
+            sizing,
+            history,
+            only_failed=plan.only_failed or history.round > 1,
+            on_ready=self._pump,
+        )
+        combining = None
+        if plan.reduce is not None:
+            combining = Combining(
+                tasks,
+                executor,
+                ledger,
+                passing,
+                history,
+                arity=options.arity,
+                initial=plan.initial,
+            )
+        return Driver(
+            ledger,
+            executor,
+            tasks,
+            feed,
+            sizing,
+            options=options,
+            tally=self._tally,
+            outbox=self._outbox,
+            combining=combining,
+            printed=self._printed,
+        )
 
     def _pump(self) -> None:
         if self._driver is not None:
@@ -295,11 +310,7 @@ class Attempt:
         """Keep what a function printed where `agentflow logs` finds it."""
         if self._bar is not None:
             self._bar.printed(key, lines)
-        folder = log_folder(self._plan.root)
-        folder.mkdir(parents=True, exist_ok=True)
-        now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
-        with (folder / f"{self._plan.id}.log").open("a", encoding="utf-8") as file:
-            file.writelines(f"{now.replace('+00:00', 'Z')} {key} {line}\n" for line in lines)
+        keep_lines(log_folder(self._plan.root), self._plan.id, key, lines)
 
 
 def _shortened(value: Json) -> str:

@@ -88,7 +88,6 @@ class Files:
         self._pattern = pattern
         self._size = size
         self._files = files
-        self._number = len(files)
         self._found = _pieces(files, size)
         self.total: int | None = len(files) if size is None else None
         self.position = 0
@@ -105,7 +104,7 @@ class Files:
         return piece
 
     def described(self) -> Json:
-        return {"files": self._pattern, "found": self._number, "split": self._size}
+        return {"files": self._pattern, "found": len(self._files), "split": self._size}
 
 
 class LinesOfFiles:

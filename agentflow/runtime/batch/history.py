@@ -59,8 +59,7 @@ class Chunk:
     @property
     def key(self) -> str:
         """Its key in the journal."""
-        again = "" if self.only is None else f"~{self.round}.{self.only[0]}"
-        return f"{chunk_key(self.start, self.stop)}{again}"
+        return chunk_key(self.start, self.stop, self.only, self.round)
 
 
 @dataclass(slots=True)
@@ -108,9 +107,10 @@ class History:
         return (self.chunks[start] for start in sorted(self.chunks))
 
 
-def chunk_key(start: int, stop: int) -> str:
-    """The key of a chunk."""
-    return f"items[{start}:{stop}]"
+def chunk_key(start: int, stop: int, only: Sequence[int] | None = None, round: int = 1) -> str:
+    """The key of a chunk, or of the items of it that are tried again in a round."""
+    again = "" if only is None else f"~{round}.{only[0]}"
+    return f"items[{start}:{stop}]{again}"
 
 
 def node_key(start: int, stop: int, round: int) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from agentflow.errors import AgentFlowError, Fault, Json, fault_value
 from agentflow.functions.parcels import INLINE_BYTES, Place
 from agentflow.runtime.batch.ledger import Ledger
-from agentflow.runtime.executors.protocol import Executor, Report
+from agentflow.runtime.executors.protocol import Executor, OnRay, Report
 from agentflow.runtime.executors.ray_shelves import Shelves
 
 
@@ -45,10 +45,10 @@ class Passing:
         self._shelves: Shelves | None = None
         self.place: Place = None
         """Where workers leave large results."""
-        owns_ray = getattr(executor, "owns_ray", None)
-        if ledger.place is not None and owns_ray is not False:
+        is_elsewhere = isinstance(executor, OnRay) and not executor.owns_ray
+        if ledger.place is not None and not is_elsewhere:
             self.place = {"blobs": ledger.place}
-        elif owns_ray is not None:
+        elif isinstance(executor, OnRay):
             self._shelves = Shelves()
             self.place = {"shelf": self._shelves.name}
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
-from agentflow.errors import AgentFlowError
 from agentflow.runtime.batch.attempt import Attempt, Plan
 from agentflow.runtime.batch.history import Failure
 from agentflow.runtime.batch.progress import Bar
@@ -157,7 +156,7 @@ class BatchRun:
             self._session.loop.call_soon_threadsafe(act)
 
     def _await_end(self) -> None:
-        with suppress(AgentFlowError, CancelledError, Exception):
+        with suppress(Exception):  # whoever takes the results is told
             result_of(self._over)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from agentflow.errors import AgentFlowError, Conflict, UsageError
 from agentflow.runtime.batch.store import Store
-from agentflow.runtime.executors.protocol import Executor, Report
+from agentflow.runtime.executors.protocol import Executor, OnRay, Report
 from agentflow.runtime.settings import load_settings
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Crew:
         await self.executor.start(self._take)
         self.is_started = True
         # A Ray that somebody else started may end before we do.
-        self.kept = self.kept and getattr(self.executor, "owns_ray", False)
+        self.kept = self.kept and isinstance(self.executor, OnRay) and self.executor.owns_ray
 
     def _take(self, reports: Sequence[Report]) -> None:
         by_run: dict[str, list[Report]] = {}

@@ -33,8 +33,7 @@ class Work:
     @property
     def key(self) -> str:
         """Unique among what is on its way."""
-        again = "" if self.only is None else f"~{self.round}.{self.only[0]}"
-        return chunk_key(self.piece.start, self.piece.stop) + again
+        return chunk_key(self.piece.start, self.piece.stop, self.only, self.round)
 
     @property
     def size(self) -> int:

@@ -100,6 +100,16 @@ class Remembers(Protocol):
     memory: Memory
 
 
+@runtime_checkable
+class OnRay(Protocol):
+    """An executor whose workers are those of a Ray."""
+
+    @property
+    def owns_ray(self) -> bool:
+        """Whether Ray was started here, so that its workers are on this machine."""
+        ...
+
+
 class Executor(Protocol):
     """Carries out tasks. All methods are called in the orchestrator's event loop."""
 
