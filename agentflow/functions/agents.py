@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, TypeVar, overload
 
 from agentflow.errors import UsageError
-from agentflow.functions.durations import parse_duration
+from agentflow.functions.durations import seconds_given
 
 ATTRIBUTE = "__agentflow_agent__"
 """Where the options stand on a decorated class."""
@@ -137,7 +137,7 @@ def agent_options(
         )
     if not isinstance(description, str):
         raise UsageError("@agent: description is text")
-    seconds = _seconds(idle_timeout)
+    seconds = seconds_given(idle_timeout, f"@agent: idle_timeout {idle_timeout!r}")
     return AgentOptions(chosen, tuple(capabilities), max_concurrency, seconds, description)
 
 
@@ -150,17 +150,3 @@ def lonely_hook(class_name: str, hook: str) -> str:
     """The message for a class with only one of the two hooks."""
     other = next(each for each in HOOKS if each != hook)
     return f"agent {class_name} has `{hook}` but no `{other}`: state is kept by both or by neither"
-
-
-def _seconds(idle_timeout: Any) -> float:
-    seconds: Any = idle_timeout
-    if isinstance(idle_timeout, timedelta):
-        seconds = idle_timeout.total_seconds()
-    elif isinstance(idle_timeout, str):
-        seconds = parse_duration(idle_timeout)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
-        raise UsageError(
-            f"@agent: idle_timeout {idle_timeout!r} is not a duration above zero",
-            help='write seconds or text such as "30s" or "10m"',
-        )
-    return float(seconds)

@@ -260,7 +260,6 @@ class _Work:
 
     def __init__(self, function: Sequence[str], timeout: float | None, retry: Retry | None) -> None:
         self._home = function[1]
-        self._timeout = timeout
         self._retry = retry
         target = _resolved(function)
         self._is_async = inspect.iscoroutinefunction(target)

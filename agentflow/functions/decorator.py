@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, TypeVar, overload
 
 from agentflow.errors import UsageError
-from agentflow.functions.durations import parse_duration
+from agentflow.functions.durations import seconds_given
 from agentflow.functions.suggestions import did_you_mean
 
 ATTRIBUTE = "__agentflow__"
@@ -75,7 +75,8 @@ def function(
         )
     _known("retry", retry, _RETRY_KEYS)
     _known("resources", resources, _RESOURCE_KEYS)
-    seconds = _seconds(timeout)
+    said = f"@function: timeout {timeout!r}"
+    seconds = None if timeout is None else seconds_given(timeout, said)
 
     def mark(function: F) -> F:
         options = FunctionOptions(
@@ -103,19 +104,3 @@ def _known(option: str, given: Mapping[str, Any] | None, keys: tuple[str, ...]) 
                 f"@function: unknown key {key!r} in {option}{did_you_mean(key, keys)}",
                 help=f"{option} takes {', '.join(keys)}",
             )
-
-
-def _seconds(timeout: str | float | timedelta | None) -> float | None:
-    if timeout is None:
-        return None
-    seconds: float | None
-    if isinstance(timeout, timedelta):
-        seconds = timeout.total_seconds()
-    else:
-        seconds = parse_duration(timeout) if isinstance(timeout, str) else timeout
-    if seconds is None or seconds <= 0:
-        raise UsageError(
-            f"@function: timeout {timeout!r} is not a duration above zero",
-            help='write seconds, a timedelta, or text such as "30s" or "1h30m"',
-        )
-    return float(seconds)

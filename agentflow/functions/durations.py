@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+
+from agentflow.errors import UsageError
 
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[dhms])")
@@ -40,3 +43,22 @@ def parse_duration(text: str) -> float | None:
         parts = zip(match.groups(), _ISO_SECONDS, strict=True)
         return sum(float(number) * seconds for number, seconds in parts if number)
     return None
+
+
+def seconds_given(value: object, said: str) -> float:
+    """Seconds of an argument: a number, a `timedelta` or text. `said` is how errors show it.
+
+    Raises:
+        UsageError: it is not a duration above zero.
+    """
+    seconds: object = value
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+    elif isinstance(value, str):
+        seconds = parse_duration(value)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise UsageError(
+            f"{said} is not a duration above zero",
+            help='write seconds, a timedelta, or text such as "30s" or "1h30m"',
+        )
+    return float(seconds)

@@ -9,14 +9,12 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from agentflow.errors import Json, UsageError
-from agentflow.functions.durations import parse_duration
+from agentflow.functions.durations import seconds_given
 from agentflow.functions.suggestions import did_you_mean
 from agentflow.spec.model import Resources, Retry
+from agentflow.spec.sizes import parse_size
 
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|[KMGT]i?B)?")
-_UNITS = {"B": 1, **{f"{p}B": 1000**n for n, p in enumerate("KMGT", 1)}}
-_UNITS |= {f"{p}iB": 1024**n for n, p in enumerate("KMGT", 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def options_of(
         None if chunk == "auto" else _count("chunk", chunk),
         None if concurrency is None else _count("concurrency", concurrency),
         _retry(retry),
-        None if timeout is None else _seconds("timeout", timeout),
+        None if timeout is None else seconds_given(timeout, f"timeout={timeout!r}"),
         _tolerate(tolerate),
         arity,
         _resources(resources),
@@ -76,20 +74,6 @@ def _count(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UsageError(f"{name}={value!r} is not a whole number above zero")
     return value
-
-
-def _seconds(name: str, value: object) -> float:
-    seconds: object = value
-    if isinstance(value, timedelta):
-        seconds = value.total_seconds()
-    elif isinstance(value, str):
-        seconds = parse_duration(value)
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
-        raise UsageError(
-            f"{name}={value!r} is not a duration above zero",
-            help='write seconds, a timedelta, or text such as "30s" or "1h30m"',
-        )
-    return float(seconds)
 
 
 def _retry(given: int | Mapping[str, Any] | None) -> Retry | None:
@@ -106,7 +90,7 @@ def _retry(given: int | Mapping[str, Any] | None) -> Retry | None:
         raise UsageError(f"retry backoff={backoff!r} is not a number of 1 or more")
     for name in ("interval", "max_interval"):
         if name in values and values[name] != 0:
-            values[name] = _seconds(f"retry {name}", values[name])
+            values[name] = seconds_given(values[name], f"retry {name}={values[name]!r}")
     if "max_attempts" in values:
         _count("retry max_attempts", values["max_attempts"])
     if values.get("jitter", "none") not in ("full", "none"):
@@ -144,13 +128,13 @@ def _resources(given: Mapping[str, Any] | None) -> Resources | None:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
             raise UsageError(f"resources: {name}={value!r} is not a number")
     if isinstance(values.get("memory"), str):
-        match = _SIZE.fullmatch(values["memory"])
-        if match is None:
+        size = parse_size(values["memory"])
+        if size is None:
             raise UsageError(
                 f"resources: memory={values['memory']!r} is not a size",
                 help="write bytes, or text such as 512MiB",
             )
-        values["memory"] = int(float(match[1]) * _UNITS[match[2] or "B"])
+        values["memory"] = size
     return Resources(**values)
 
 
