@@ -11,6 +11,7 @@ from botocore.stub import Stubber
 
 from agentflow.adapters.aws.deploy.client import Cloud, Refused, connect
 from agentflow.adapters.aws.deploy.deployment import Alias, Deployed, deploy
+from agentflow.adapters.aws.deploy.functions import put_function
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from agentflow.adapters.aws.deploy.machines import alias_routes, number, roll_back
 from agentflow.adapters.aws.deploy.package import Package
@@ -179,6 +180,49 @@ def test_a_version_that_was_not_published_is_published_by_the_next(
         ("publish", "version of Lambda function"),
         ("update", "state machine"),
     ]
+
+
+def test_a_lambda_that_is_still_being_changed_is_waited_for(aws: Account, tmp_path: Path) -> None:
+    cloud, package = aws.connect(), packed(tmp_path, "changing")
+    assert package.bundle is not None
+    (function,) = package.functions
+    role = cloud.arns.role("given")
+    configuration = {
+        "FunctionName": function.name,
+        "Version": "1",
+        "CodeSha256": package.bundle.digest,
+        "Role": role,
+        "Runtime": "python3.12",
+        "Handler": "agentflow_handler.handle",
+        "MemorySize": 512,
+        "Timeout": 900,
+        "Environment": {"Variables": function.environment()},
+    }
+    ledger = Ledger()
+    with Stubber(cloud.functions) as stub:
+        for status in ("InProgress", "InProgress", "Successful", "Successful"):
+            there = {**configuration, "LastUpdateStatus": status}
+            tags = {"agentflow:workflow": "changing"}
+            stub.add_response("get_function", {"Configuration": there, "Tags": tags})
+        stub.add_response("list_versions_by_function", {"Versions": [configuration]})
+        version = put_function(cloud, ledger, function, package, role)
+    assert version.endswith(":function:changing-functions:1")
+    assert not ledger.changed
+
+
+LISTENING = "workflow: {name}\ndo:\n  - {{id: answer, listen: go}}\n"
+
+
+def test_a_table_whose_making_was_cut_short_is_completed(
+    cloud: Cloud, name: str, tmp_path: Path
+) -> None:
+    package = packed(tmp_path, name, text=LISTENING.format(name=name))
+    put(cloud, package)
+    off = {"Enabled": False, "AttributeName": "expires"}
+    table = f"{name}-functions-tokens"
+    cloud.tables.update_time_to_live(TableName=table, TimeToLiveSpecification=off)
+    assert put(cloud, package)[1] == [("update", "table")]
+    assert put(cloud, package)[1] == []
 
 
 def test_a_role_that_is_too_new_is_waited_for(
