@@ -212,10 +212,6 @@ def words(line: str) -> dict[str, int]:
     return dict(Counter(line.split()))
 
 
-def compressed_text(x: int) -> str:
-    return "ab" * 50_000 + str(x)
-
-
 class Kind:
     def method(self, x: int) -> int:
         return x

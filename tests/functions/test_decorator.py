@@ -51,10 +51,11 @@ def test_a_timeout_is_written_in_several_ways(timeout: object, seconds: float | 
     [
         ({"timeout": "soon"}, "timeout 'soon' is not a duration"),
         ({"timeout": 0}, "timeout 0 is not a duration above zero"),
+        ({"timeout": True}, "timeout True is not a duration above zero"),
         ({"retry": {"max_atempts": 3}}, "did you mean 'max_attempts'"),
         ({"resources": {"cpus": 3}}, "unknown key 'cpus' in resources"),
     ],
-    ids=["text", "zero", "retry key", "resource key"],
+    ids=["text", "zero", "boolean", "retry key", "resource key"],
 )
 def test_wrong_options_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message.replace("(", r"\(")):

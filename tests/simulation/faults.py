@@ -41,7 +41,8 @@ from agentflow.runtime.turn import Group
 from agentflow.spec.load import Loaded
 from tests.simulation.campaign import quiet
 from tests.simulation.seeds import run_seed
-from tests.simulation.shapes import PIPELINE, SHAPES, Shape
+from tests.simulation.shape import Shape
+from tests.simulation.shapes import PIPELINE, SHAPES
 from tests.simulation.store import Store
 
 PATIENCE_SECONDS = 100.0
@@ -223,7 +224,7 @@ def _early(store: Store) -> AbstractContextManager[object]:
     return patch.object(Alarm, "__init__", init)
 
 
-# --- the host and what it owns ---------------------------------------------------------------------------------
+# --- the host and what it owns ----------------------------------------------------------------
 
 
 @fault("a start is acknowledged before it is written")

@@ -101,12 +101,6 @@ def noted(ledger: str, name: str) -> str:
     return name
 
 
-async def noted_later(ledger: str, name: str) -> str:
-    note(ledger, name)
-    await asyncio.sleep(0)
-    return name
-
-
 def held(path: str, ledger: str | None = None) -> str:
     """Does not return before the file exists."""
     if ledger is not None:
