@@ -342,6 +342,8 @@ def test_permissions_grow_while_an_alias_may_lead_to_older_versions(
 
     put(cloud, one, LIVE)
     assert f"{name}-functions:*" in allowed()
+    assert allowed().count("lambda:InvokeFunction") == 1
+    assert put(cloud, one, LIVE)[1] == []
     put(cloud, one)
     assert f"{name}-functions:*" not in allowed()
 

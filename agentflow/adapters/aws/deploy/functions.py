@@ -51,9 +51,8 @@ def put_policy(cloud: Cloud, ledger: Ledger, role: str, policy: Json, *, widen: 
             lambda: cloud.iam.get_role_policy(RoleName=role, PolicyName=_POLICY), "NoSuchEntity"
         )
         before = _document(there["PolicyDocument"]) if there else None
-        if widen and before is not None:
-            more = [each for each in before["Statement"] if each not in policy["Statement"]]
-            policy = {**policy, "Statement": [*policy["Statement"], *more]}
+        more = before["Statement"] if widen and before is not None else []
+        policy = {**policy, "Statement": _together([*policy["Statement"], *more])}
         if before == policy or (before is None and not policy["Statement"]):
             return
         if not policy["Statement"]:
@@ -63,6 +62,18 @@ def put_policy(cloud: Cloud, ledger: Ledger, role: str, policy: Json, *, widen: 
             cloud.iam.put_role_policy(
                 RoleName=role, PolicyName=_POLICY, PolicyDocument=json.dumps(policy)
             )
+
+
+def _together(statements: list[Json]) -> list[Json]:
+    """What statements allow, in one for the same actions: the length of a policy is limited."""
+    found: dict[str, Json] = {}
+    for each in statements:
+        rest = {key: value for key, value in each.items() if key != "Resource"}
+        one = found.setdefault(json.dumps(rest, sort_keys=True), {**rest, "Resource": []})
+        given = each["Resource"]
+        resources = [given] if isinstance(given, str) else given
+        one["Resource"] += [name for name in resources if name not in one["Resource"]]
+    return list(found.values())
 
 
 def put_log_group(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
