@@ -135,6 +135,21 @@ REFUSED = {
         {"kind": "express"},
         ("AF604", "`a` waits for a message, which Express workflows cannot", 3),
     ),
+    "a wait of years": (
+        "do:\n  - {id: a, wait: 400d}",
+        {},
+        ("AF603", "`a` waits 34,560,000 seconds", 3),
+    ),
+    "a wait that an express execution has no time for": (
+        "do:\n  - {id: a, wait: 600}",
+        {"kind": "express"},
+        ("AF603", "`a` waits 600 seconds", 3),
+    ),
+    "a value that no variable can hold": (
+        f"do:\n  - {{id: a, set: {{x: {'y' * 300_000}}}}}",
+        {},
+        ("AF603", "`a` has 300,000 bytes of values", 3),
+    ),
     "an agent": (
         "do:\n  - {id: a, call: 'agent:clerk.file'}",
         {},
@@ -154,6 +169,12 @@ def test_what_cannot_be_expressed_is_refused_with_place_reason_and_way_out(case:
     assert diagnostic.label
     assert diagnostic.help
     assert caught.value.exit_code == 4
+
+
+def test_a_time_limit_that_lambda_cannot_keep_is_told() -> None:
+    loaded = loads("workflow: long\ndo:\n  - {id: a, call: f.x, timeout: 30m}\n")
+    report = TARGET.compile(loaded, Options()).report
+    assert "`a` may take 1,800 seconds, a Lambda function 900 at most" in report.notes
 
 
 def test_refusals_are_reported_together() -> None:

@@ -6,12 +6,27 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 
 from agentflow.adapters.aws.distributed import INLINE_CONCURRENCY, is_distributed
 from agentflow.adapters.aws.settings import Settings
 from agentflow.adapters.aws.writer import Writer
 from agentflow.adapters.report import Limit
-from agentflow.spec.model import Block, Fork, Loop, Map, Pipeline, States, Step, Workflow
+from agentflow.errors import Span
+from agentflow.functions.durations import parse_duration
+from agentflow.spec.expressions.template import Expression
+from agentflow.spec.model import (
+    Block,
+    Call,
+    Fork,
+    Loop,
+    Map,
+    Pipeline,
+    States,
+    Step,
+    Wait,
+    Workflow,
+)
 from agentflow.spec.survey import inner_blocks, steps
 
 DEFINITION = 1_048_576
@@ -22,6 +37,15 @@ HISTORY = 25_000
 """Events of a Standard execution."""
 WIDE = 10_000
 """Child executions of a Distributed Map at once."""
+YEAR = 365 * 24 * 3600
+"""Seconds of a Standard execution."""
+EXPRESS = 300
+"""Seconds of an Express execution."""
+INVOCATION = 900
+"""Seconds of a Lambda invocation.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
 PER_TASK = 5
 """Events of one Lambda task: entered, scheduled, started, succeeded, exited."""
 
@@ -38,6 +62,8 @@ def check_limits(w: Writer, workflow: Workflow, text: str) -> None:
         _history(w, workflow),
         *_concurrency(w),
     ]
+    for step in steps(workflow.do):
+        _check_step(w, step)
     if size > DEFINITION:
         w.refusals.refuse(
             "AF603",
@@ -49,9 +75,55 @@ def check_limits(w: Writer, workflow: Workflow, text: str) -> None:
         )
 
 
+def _check_step(w: Writer, step: Step) -> None:
+    """Refuse what a step says that can never be; tell of a time limit that has no effect."""
+    longest, what = (
+        (EXPRESS, "an Express") if w.settings.kind == "express" else (YEAR, "a Standard")
+    )
+    wait = step.action.until if isinstance(step.action, Wait) else None
+    duration = parse_duration(wait) if isinstance(wait, str) else wait
+    if isinstance(duration, int | float) and duration > longest:
+        w.refusals.refuse(
+            "AF603",
+            f"`{step.id}` waits {duration:,.0f} seconds",
+            step.span,
+            f"{what} execution ends after {longest:,} seconds",
+            "let something else start a new execution then, such as EventBridge Scheduler",
+        )
+    size = _literal(step.action)
+    if size > PAYLOAD:
+        w.refusals.refuse(
+            "AF603",
+            f"`{step.id}` has {size:,} bytes of values",
+            step.span,
+            f"an input, output or variable of Step Functions has {PAYLOAD:,} at most",
+            "keep them in a file that a function reads",
+        )
+    called = step.action.body if isinstance(step.action, Map) else step.action
+    limit = step.timeout
+    if isinstance(called, Call) and isinstance(limit, int | float) and limit > INVOCATION:
+        w.note(f"`{step.id}` may take {limit:,.0f} seconds, a Lambda function {INVOCATION} at most")
+
+
+def _literal(part: object) -> int:
+    """Bytes of the texts that a part of a workflow has as they are; inner steps are apart."""
+    match part:
+        case str():
+            return len(part.encode(errors="replace"))
+        case dict():
+            return sum(map(_literal, part.values()))
+        case list() | tuple():
+            return sum(map(_literal, part))
+        case Block() | Expression() | Span():
+            return 0
+    if is_dataclass(part):
+        return sum(_literal(getattr(part, each.name)) for each in fields(part))
+    return 0
+
+
 def _history(w: Writer, workflow: Workflow) -> Limit:
     if w.settings.kind == "express":
-        return Limit("duration, seconds", None, 300, "an Express execution")
+        return Limit("duration, seconds", None, EXPRESS, "an Express execution")
     every = list(_own_steps(w.workflow.do, w.settings))
     at_least = PER_TASK * len(every)
     written = _own_steps(workflow.do, w.settings)
