@@ -39,6 +39,9 @@ def main() -> NoReturn:
 
 def _dispatched(arguments: list[str]) -> int:
     try:
+        from agentflow.runtime.garbage import Relaxed
+
+        Relaxed.begin()  # imports make some hundred thousand objects and drop next to none
         from agentflow.cli.dispatch import dispatch
     except KeyboardInterrupt:
         return 130

@@ -16,13 +16,16 @@ from agentflow.cli import exits, in_job, terminal, verbs
 from agentflow.errors import AgentFlowError, UsageError
 
 
-def application() -> App:
-    """The parser, made from the table of verbs; a verb's module is imported when it is used."""
+def application(*, helps: bool = True) -> App:
+    """The parser, made from the table of verbs; a verb's module is imported when it is used.
+
+    One that does not help starts sooner: what writes help is an eighth of what cyclopts imports.
+    """
     app = App(
         name="agentflow",
         version_flags=[],
         help_format="plaintext",
-        help_formatter="plain",
+        help_formatter="plain" if helps else None,
         print_error=False,
         exit_on_error=False,
         verbose=False,
@@ -41,7 +44,8 @@ def dispatch(arguments: list[str]) -> int:
     try:
         in_job.settle(arguments[0])
         _check_verb(arguments[0])
-        code = application()(arguments)
+        helps = not {"--help", "-h"}.isdisjoint(arguments)
+        code = application(helps=helps)(arguments)
     except CycloptsError as error:
         return _refuse(_usage(error, arguments[0]), wants_json=wants_json)
     except AgentFlowError as error:

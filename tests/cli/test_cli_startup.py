@@ -8,16 +8,19 @@ import time
 
 import pytest
 
+from agentflow import Engine
 from agentflow.cli import reference, verbs
 from agentflow.cli.dispatch import application
 
 from .conftest import REPOSITORY
 
+HELLO = "workflow: hello\ndo: [{id: a, call: os.path.basename, with: {p: /a/hello}}]\n"
+
 HEAVY = ("ray", "boto3", "sqlmodel", "sqlalchemy", "fastapi", "alembic", "jsonschema")
 
 
 def loaded(*lines: str) -> list[set[str]]:
-    """The top-level packages that are loaded after each of some command lines, in one process."""
+    """The modules that are loaded after each of some command lines, in one process."""
     program = f"""
 import sys
 from agentflow.cli import main
@@ -27,7 +30,7 @@ for line in {lines!r}:
         main()
     except SystemExit as left:
         assert not left.code, line
-    print("loaded:", *{{name.partition(".")[0] for name in sys.modules}}, file=sys.stderr)
+    print("loaded:", *sys.modules, file=sys.stderr)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -48,6 +51,36 @@ def test_offline_verbs_load_no_engine(project):
         assert not found & heavy
     [found] = loaded("validate specs/gate.yaml")
     assert not found & heavy - {"jsonschema"}
+
+
+NOT_FOR_A_STEP = {
+    *(set(HEAVY) - {"sqlalchemy"}),
+    "sqlalchemy.orm",  # tables are read and written as tuples
+    "sqlalchemy.dialects.postgresql",
+    "pydantic",  # no variable is set that needs a check
+    "cyclopts.help",
+    "rich",  # nobody looks
+    "fsspec",
+    "redis",
+    "tenacity",
+    "agentflow.adapters",
+    "agentflow.spec.python",
+    "agentflow.runtime.journal.indexes",
+    "agentflow.runtime.executors.ray",
+}
+"""What a process does without that runs functions in itself and has a store already."""
+
+
+@pytest.mark.parametrize("verb", ["run", "resume"])
+def test_a_step_in_this_process_loads_only_what_it_needs(project, monkeypatch, verb):
+    monkeypatch.delenv("AGENTFLOW_EXECUTOR")
+    (project / "hello.yaml").write_text(HELLO, encoding="utf-8")
+    with Engine(executor="inline", root=project) as engine:
+        waiting = engine.create(project / "hello.yaml").id
+    what = {"run": "hello.yaml", "resume": waiting}[verb]
+    [found] = loaded(f"{verb} {what} --executor inline")
+    assert {"sqlalchemy", "agentflow.runtime.executors.inline"} <= found
+    assert not found & NOT_FOR_A_STEP
 
 
 def test_an_engine_without_the_packages_of_the_journal_says_what_to_install(project):

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from dataclasses import fields
+
 import pytest
 
 from agentflow.errors import UsageError
-from agentflow.runtime.settings import load_settings
+from agentflow.runtime.settings import Settings, load_settings
+
+NUMBERS = {
+    "store_wait_seconds": 0.5,
+    "blob_grace_seconds": 0.0,
+    "history_events": 7,
+    "history_bytes": 1_000,
+}
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", "AGENTFLOW_EXECUTOR"):
+    for name in [name for name in os.environ if name.startswith("AGENTFLOW_")]:
+        monkeypatch.delenv(name)
+    for name in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -26,6 +40,35 @@ def test_what_is_set_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.database_url == "postgresql://u:secret@db/flows"
     assert settings.executor == "inline"
     assert "secret" not in repr(settings)
+
+
+def test_every_setting_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {"database_url": "sqlite:///a.db", "redis_url": "redis://b", "blobs": "c"}
+    given = {**texts, **NUMBERS, "executor": "inline"}
+    assert given.keys() == {setting.name for setting in fields(Settings)}
+    for name, value in given.items():
+        variable = name.upper() if name.endswith("_url") else f"AGENTFLOW_{name.upper()}"
+        monkeypatch.setenv(variable, str(value))
+    assert load_settings() == Settings(**given)  # type: ignore[arg-type]  # mypy sees one type
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_has_its_bounds(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    variable = f"AGENTFLOW_{name.upper()}"
+    for wrong in ("-1", "many"):
+        monkeypatch.setenv(variable, wrong)
+        with pytest.raises(UsageError, match=variable):
+            load_settings()
+
+
+def test_texts_need_no_pydantic() -> None:
+    script = (
+        "import sys; from agentflow.runtime.settings import load_settings\n"
+        "assert load_settings().database_url == 'sqlite:///x.db'\n"
+        "assert 'pydantic' not in sys.modules\n"
+    )
+    environment = {**os.environ, "DATABASE_URL": "sqlite:///x.db", "AGENTFLOW_SECRET_KEY": "k"}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
 
 def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
