@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 State = Literal["ok", "warn", "fail"]
 
 EXTRAS: dict[str, tuple[str, ...]] = {
-    "journal": ("sqlmodel", "alembic"),
+    "journal": ("sqlalchemy", "alembic"),
     "ray": ("ray",),
 }
 """What each extra brings; without the first, nothing can be run, without the second, on Ray."""
@@ -94,7 +94,7 @@ def _checks() -> Iterator[Check]:
     yield _project(root)
     yield _functions(root)
     yield _settings()
-    if util.find_spec("sqlmodel") is not None:
+    if util.find_spec("sqlalchemy") is not None:
         yield from _store(root)
 
 

@@ -16,7 +16,7 @@ from .conftest import REPOSITORY
 
 HELLO = "workflow: hello\ndo: [{id: a, call: os.path.basename, with: {p: /a/hello}}]\n"
 
-HEAVY = ("ray", "boto3", "sqlmodel", "sqlalchemy", "fastapi", "alembic", "jsonschema")
+HEAVY = ("ray", "boto3", "sqlalchemy", "fastapi", "alembic", "jsonschema")
 
 
 def loaded(*lines: str) -> list[set[str]]:

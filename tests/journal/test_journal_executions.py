@@ -172,7 +172,7 @@ def test_the_database_libraries_are_loaded_only_when_a_journal_is_opened() -> No
     script = (
         "import sys, agentflow.runtime.journal, agentflow.runtime.journal.protocol\n"
         "import agentflow.runtime.journal.errors, agentflow.runtime.journal.owner\n"
-        "heavy = {'sqlmodel', 'sqlalchemy', 'alembic', 'pydantic'} & sys.modules.keys()\n"
+        "heavy = {'sqlalchemy', 'alembic', 'pydantic'} & sys.modules.keys()\n"
         "assert not heavy, heavy\n"
         "from agentflow.runtime.journal import Journal\n"
         "assert 'sqlalchemy' in sys.modules and 'alembic' not in sys.modules\n"
