@@ -55,6 +55,13 @@ def test_each_function_has_a_lambda_of_its_own_by_option(tmp_path: Path) -> None
     assert f'"FunctionName": "{function.name}"' in package.machine.definition
 
 
+def test_a_lambda_that_only_computes_knows_no_secrets(tmp_path: Path) -> None:
+    more = ', more: "${ str(sum / 3) }"'
+    helper, own = packed(tmp_path, more=more, per_function=True).functions
+    assert helper.environment() == {"AGENTFLOW_WORKFLOW": "shopping"}
+    assert own.secrets == ("TOKEN",)
+
+
 def test_what_functions_are_asked_is_found_everywhere(everything: Package) -> None:
     asked = [next(iter(each)) for each in payloads(everything.machine.definition)]
     assert sorted(asked) == ["check", "function", "function", "listen"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from agentflow.errors import Diagnostic, Span
@@ -116,7 +117,12 @@ class Fresh:
     """Names that nothing in a workflow has."""
 
     def __init__(self, workflow: Workflow) -> None:
-        self._taken = set(names(workflow.do)) | {"input", "execution", "items"}
+        self._workflow = workflow
+
+    @cached_property
+    def _taken(self) -> set[str]:
+        """Looked for when a name is wanted: most passes have nothing to do."""
+        return {*names(self._workflow.do), "input", "execution", "items"}
 
     def name(self, wish: str) -> str:
         """The wished name, or with a number behind it."""

@@ -173,8 +173,9 @@ def _functions(
     tokens = f"{deployment.handler}-tokens" if listens else None
     stored = tuple(each.name for each in deployment.resources if each.kind == "bucket")
     if (deployment.functions and not settings.per_function) or deployment.needs_helper:
-        reads = () if settings.per_function else stored
-        yield CloudFunction(deployment.handler, deployment.name, secrets, None, tokens, reads)
+        # Beside Lambdas of single functions it calls none, and computes only.
+        known, reads = ((), ()) if settings.per_function else (secrets, stored)
+        yield CloudFunction(deployment.handler, deployment.name, known, None, tokens, reads)
     if settings.per_function:
         combining = {_called({"Payload": each}) for each in asked if "reduce" in each}
         for path in deployment.functions:
