@@ -128,7 +128,7 @@ def test_cancel_runs_finally_and_ends_as_cancelled(
     with pytest.raises(ExecutionCancelled):
         execution.result()
     assert ledger() == ["cleaned"]
-    with pytest.raises(Conflict, match="already cancelled"):
+    with pytest.raises(Conflict, match="already been cancelled"):
         engine.cancel(execution.id)
 
 
