@@ -21,11 +21,18 @@ async def inline() -> AsyncIterator[Bench]:
         yield bench
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def pool() -> AsyncIterator[Bench]:
-    """A pool of two worker processes, without Ray."""
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def started_pool() -> AsyncIterator[Bench]:
+    """A pool of two worker processes, without Ray, for all tests."""
     async with started(PoolExecutor(parallel=2)) as bench:
         yield bench
+
+
+@pytest.fixture
+def pool(started_pool: Bench) -> Bench:
+    """The pool, with nothing reported yet."""
+    started_pool.reports.clear()
+    return started_pool
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")

@@ -57,7 +57,7 @@ class Bench:
     async def until(self, done: Callable[[], bool]) -> None:
         while not done():
             self._news.clear()
-            await asyncio.wait_for(self._news.wait(), 30)
+            await asyncio.wait_for(self._news.wait(), 100)
 
     def ended(self) -> dict[str, Report]:
         """The last report of each key."""

@@ -256,6 +256,7 @@ async def test_functions_of_two_projects_do_not_meet(bench: Bench, tmp_path: Pat
     assert str(tmp_path) != PROJECT
 
 
+@pytest.mark.slow
 async def test_a_worker_that_was_stopped_is_not_waited_for(bench: Bench, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     bench.executor.submit([call("hang", ledger=str(ledger))])
