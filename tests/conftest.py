@@ -1,4 +1,4 @@
-"""What all tests share: the project's root, and that nothing skips in CI without saying why."""
+"""What all tests share: the project's root, how two processes share the tests, what may skip."""
 
 from __future__ import annotations
 
@@ -7,14 +7,34 @@ import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it has no types
 
 settings.register_profile("house", deadline=None)  # speed is the benchmarks' affair
 settings.load_profile("house")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+PROCESSES = 2
+"""Of the whole suite: most of its time is waiting, for a Ray or a command to start."""
+
+UNITS = (
+    "tests/cluster/",
+    "tests/house/test_docs.py",
+    "tests/executors/",
+    "tests/batch/",
+    "tests/conformance/test_conformance.py",
+    "tests/agents/",
+    "tests/chaos/",
+    "tests/house/",
+)
+"""What takes longest and so begins first; each is the work of one process.
+
+Tests of a folder share a Ray. Every file that is not in here is a unit of its own.
+"""
 
 ALLOWED = "allowed:"
 """A reason that starts like this may skip in CI too: the test cannot apply there."""
@@ -39,6 +59,34 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "journal.db"
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{file}")
     return file
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """The whole suite runs in processes side by side, what somebody names in this one."""
+    return PROCESSES if config.args == config.getini("testpaths") else 0
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Processes take unit by unit."""
+    return _ByUnit(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side, what takes longest comes first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _unit(item.nodeid)[0])
+
+
+class _ByUnit(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    def _split_scope(self, nodeid: str) -> str:
+        return _unit(nodeid)[1]
+
+
+def _unit(nodeid: str) -> tuple[int, str]:
+    """The rank of a test's unit among all, and its name."""
+    file = nodeid.partition("::")[0]
+    found = (entry for entry in enumerate(UNITS) if file.startswith(entry[1]))
+    return next(found, (len(UNITS), file))
 
 
 @pytest.hookimpl(wrapper=True)

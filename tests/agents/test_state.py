@@ -67,16 +67,16 @@ def engine(tmp_path: Path) -> Open:
 
 def test_the_next_engine_finds_the_state_of_a_key(engine: Open) -> None:
     with engine("inline") as first:
-        assert first.start(workflow(KEYED), {"note": 1, "key": "k"}).result(20) == [1]
+        assert first.start(workflow(KEYED), {"note": 1, "key": "k"}).result(60) == [1]
     with engine("inline") as second:
-        assert second.start(workflow(KEYED), {"note": 2, "key": "k"}).result(20) == [1, 2]
-        assert second.start(workflow(KEYED), {"note": 3, "key": "other"}).result(20) == [3]
+        assert second.start(workflow(KEYED), {"note": 2, "key": "k"}).result(60) == [1, 2]
+        assert second.start(workflow(KEYED), {"note": 3, "key": "other"}).result(60) == [3]
 
 
 def test_instances_in_two_engines_catch_up_with_each_other(engine: Open) -> None:
     with engine("inline") as one, engine("inline") as other:
         seen = [
-            each.start(workflow(KEYED), {"note": number, "key": "k"}).result(20)
+            each.start(workflow(KEYED), {"note": number, "key": "k"}).result(60)
             for number, each in enumerate((one, other, one, other))
         ]
     assert seen == [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3]]
@@ -85,7 +85,7 @@ def test_instances_in_two_engines_catch_up_with_each_other(engine: Open) -> None
 def test_a_state_is_recorded_before_the_result_it_belongs_to(engine: Open) -> None:
     with engine("inline") as made:
         execution = made.start(workflow(KEYED), {"note": 1, "key": "k"})
-        execution.result(20)
+        execution.result(60)
         told = [(each.type, each.step, each.attempt, each.data) for each in execution.events()]
     assert [(type, step) for type, step, _, _ in told] == [
         ("execution.started", None),
@@ -114,21 +114,21 @@ def test_a_resumed_execution_finds_the_state_of_its_own_instance(
         until(first, execution.id, "first")
     (tmp_path / "go").touch()
     with engine("inline") as second:
-        assert second.resume(execution.id).result(20) == ["a", "b"]
+        assert second.resume(execution.id).result(60) == ["a", "b"]
 
 
 def test_a_fork_begins_with_the_state_at_the_fork(engine: Open, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     with engine("inline") as made:
         execution = made.start(workflow(OWN), {"mark": str(tmp_path / "go")})
-        assert execution.result(20) == ["a", "b"]
-        assert made.fork(execution.id, at="second").result(20) == ["a", "b"]
-        assert made.fork(execution.id, at="first").result(20) == ["a", "b"]
+        assert execution.result(60) == ["a", "b"]
+        assert made.fork(execution.id, at="second").result(60) == ["a", "b"]
+        assert made.fork(execution.id, at="first").result(60) == ["a", "b"]
 
 
 def test_a_state_that_is_not_json_fails_the_call(engine: Open) -> None:
     with engine("inline") as made, pytest.raises(ExecutionFailed) as failed:
-        made.start(workflow(SPOILT), {}).result(20)
+        made.start(workflow(SPOILT), {}).result(60)
     assert failed.value.error["name"] == "InvalidOutput"
     assert "agent notebook cannot give its state" in failed.value.error["message"]
     assert "lock" in failed.value.error["message"]
@@ -143,4 +143,4 @@ def test_on_ray_a_crash_loses_nothing_that_was_recorded(
         assert crashed.result(60) == ["a", "b"]
         assert made.start(workflow(KEYED), {"note": 1, "key": "k"}).result(60) == [1]
     with engine("inline") as later:
-        assert later.start(workflow(KEYED), {"note": 2, "key": "k"}).result(20) == [1, 2]
+        assert later.start(workflow(KEYED), {"note": 2, "key": "k"}).result(60) == [1, 2]

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from agentflow.runtime.executors.memory import roomy_place
+
 
 def square(x: int) -> int:
     return x * x
@@ -154,9 +156,14 @@ def large_array_of(x: int) -> np.ndarray[Any, Any]:
 
 def array_when_there_are_shelves(x: int) -> np.ndarray[Any, Any]:
     """An array; all but the first waits until nodes have a place for such results."""
-    while x > 0 and len(list(Path(os.environ["SHELVES"]).glob("agentflow-parts-*/owner"))) < 2:
+    while x > 0 and len(shelves_of(Path(os.environ["SHELVES"]))) < 2:
         time.sleep(0.01)
     return np.full(50_000, float(x))
+
+
+def shelves_of(names: Path) -> list[Path]:
+    """The shelves on this machine whose name stands in a file: not those of other clusters."""
+    return list(roomy_place().glob(f"{names.read_text()}*/owner")) if names.exists() else []
 
 
 def add_arrays(values: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:

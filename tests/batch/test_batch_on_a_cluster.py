@@ -28,7 +28,8 @@ PROGRAM = """
     from tests.batch import jobs
 
     root, items = Path(sys.argv[1]), 24
-    os.environ["SHELVES"] = str(roomy_place())
+    names = root / "shelves"
+    os.environ["SHELVES"] = str(names)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1)
     place = dict(root=root, store=f"sqlite:///{root}/journal.db")
@@ -38,11 +39,16 @@ PROGRAM = """
         return agentflow.map(range(items), function, chunk=1, executor=executor, **place, **options)
 
     def shelves():
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
-            if entry.read_bytes().startswith(b"ray::Shelf"):
-                yield int(entry.parent.name)
+        for owner in jobs.shelves_of(names):
+            yield int(owner.read_text().rpartition("-")[2])
 
     forms, nodes, combine, content = set(), set(), Tasks.combine, Shelves.content
+    opened = Shelves.open
+
+    async def named(self):
+        (root / "next").write_text(self.name)
+        (root / "next").replace(names)
+        await opened(self)
 
     def combined(self, key, parcels):
         forms.update(next(form for form in ("part", "base64", "json") if form in p) for p in parcels)
@@ -52,12 +58,12 @@ PROGRAM = """
         nodes.add(parcel["shelf"])
         return await content(self, parcel)
 
-    Tasks.combine, Shelves.content = combined, fetched
+    Tasks.combine, Shelves.content, Shelves.open = combined, fetched, named
     total = on_both(jobs.array_when_there_are_shelves, reduce=jobs.add_arrays, arity=3, id="sum")
     print((total.result() == sum(range(items))).all(), sorted(forms), len(nodes))
     events = Journal.open(place["store"], root).history("sum")
     print({"attachment" in event.data for event in events if event.step})
-    print(list(Path(os.environ["SHELVES"]).glob("agentflow-parts-*")))
+    print(list(roomy_place().glob(names.read_text() + "*")))
 
     arrays = on_both(jobs.array_when_there_are_shelves, id="map")
     print([float(array[7]) for array in arrays] == list(range(items)))

@@ -22,7 +22,7 @@ def test_what_was_created_for_whoever_comes_is_run(project: Path, spec: Spec) ->
         Engine(executor="inline", root=project) as client,
     ):
         executions = [client.create(loaded) for _ in range(3)]
-        assert [e.result(20) for e in executions] == [8, 8, 8]
+        assert [e.result(60) for e in executions] == [8, 8, 8]
 
 
 def test_what_a_closed_engine_left_goes_on_elsewhere(
@@ -36,7 +36,7 @@ def test_what_a_closed_engine_left_goes_on_elsewhere(
     first.close()
     flag.touch()
     with Engine(executor="inline", root=project, adopt=True) as second:
-        assert second.execution(execution.id).result(20) == 1
+        assert second.execution(execution.id).result(60) == 1
     assert [name for name in ledger() if name == "c"] == ["c"]
 
 
@@ -50,9 +50,9 @@ def test_an_engine_does_not_take_what_another_one_runs(
     ):
         execution = first.start(spec(STEPS), str(flag))
         other = second.start(spec("  - {id: z, call: work.double, with: {x: 1}}", name="other"))
-        assert other.result(20) == 2
+        assert other.result(60) == 2
         flag.touch()
-        assert execution.result(20) == 1
+        assert execution.result(60) == 1
     assert "execution.resumed" not in [r.type for r in execution_events(project, execution.id)]
     assert ledger() == ["a", "c"]
 
@@ -71,7 +71,7 @@ def test_an_orphan_whose_workflow_is_damaged_does_not_stop_the_others(
         bad, good = client.create(broken), client.create(loaded)
         _damage(project, broken.workflow.digest)
         with Engine(executor="inline", root=project, adopt=True):
-            assert good.result(20) == 8
+            assert good.result(60) == 8
             assert bad.status == "running"
 
 

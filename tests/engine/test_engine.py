@@ -162,7 +162,7 @@ def test_a_listener_gets_messages_early_and_late(engine: Engine, spec: Spec) -> 
     engine.journal.post(Message("m0", "paid", "o-2", "wrong", 0.0))
     engine.journal.post(Message("m1", "paid", "o-1", "right", 0.0))
     engine.journal.post(Message("m1", "paid", "o-1", "double", 0.0))
-    assert execution.result(20) == ["right", "early"]
+    assert execution.result(60) == ["right", "early"]
 
 
 def test_an_approval_takes_only_what_matches_its_form(engine: Engine, spec: Spec) -> None:
@@ -173,7 +173,7 @@ def test_an_approval_takes_only_what_matches_its_form(engine: Engine, spec: Spec
     execution = engine.start(loaded)
     engine.journal.post(Message("m1", "ok", None, {"no": 1}, 0.0, execution.id))
     engine.journal.post(Message("m2", "ok", None, {"yes": 1}, 0.0, execution.id))
-    assert execution.result(20) == {"yes": 1}
+    assert execution.result(60) == {"yes": 1}
 
 
 def test_an_emitted_event_reaches_who_listens(engine: Engine, spec: Spec) -> None:
@@ -182,7 +182,7 @@ def test_an_emitted_event_reaches_who_listens(engine: Engine, spec: Spec) -> Non
     )
     emitter = spec("  - {id: e, emit: {type: order.paid, subject: o-1, data: 7}}", name="emitter")
     assert engine.start(emitter).result() is None
-    assert listener.result(20) == 7
+    assert listener.result(60) == 7
 
 
 def test_a_timer_that_waits_shows_as_waiting(engine: Engine, spec: Spec) -> None:
@@ -196,7 +196,7 @@ def test_a_timer_that_waits_shows_as_waiting(engine: Engine, spec: Spec) -> None
     while execution.status != "waiting":
         waiting.wait(0.01)
     engine.journal.post(Message("go", "go", None, 1, 0.0, execution.id))
-    assert execution.result(20) == 1
+    assert execution.result(60) == 1
 
 
 def test_watchers_see_what_was_committed(project: Path, spec: Spec) -> None:
@@ -232,7 +232,7 @@ def test_closing_an_engine_keeps_executions_for_the_next(
         execution._ended.result() if execution._ended else None
     flag.touch()
     with Engine(executor="inline", root=project) as engine:
-        assert engine.resume(execution.id[:14]).result(20) == 1
+        assert engine.resume(execution.id[:14]).result(60) == 1
         with pytest.raises(Conflict, match="already succeeded"):
             engine.resume(execution.id)
         with pytest.raises(NotFound):
@@ -277,7 +277,7 @@ def test_a_killed_process_leaves_what_was_done(project: Path, spec: Spec, ledger
     process.wait()
     (project / "flag").touch()
     with Engine(executor="inline", root=project) as engine:
-        assert engine.resume("victim").result(20) == [1, 2, 3]
+        assert engine.resume("victim").result(60) == [1, 2, 3]
     assert ledger() == ["m1", "m2", "m3", "b"]
 
 
@@ -322,7 +322,7 @@ def test_retry_of_a_failed_child_retries_the_child(engine: Engine, spec: Spec) -
     execution = engine.start(spec("  - {id: c, run: child}"))
     with pytest.raises(ExecutionFailed):
         execution.result()
-    assert engine.retry(execution.id).result(20) == 3
+    assert engine.retry(execution.id).result(60) == 3
 
 
 def test_retry_goes_on_after_a_cancellation(engine: Engine, spec: Spec, project: Path) -> None:
@@ -332,7 +332,7 @@ def test_retry_goes_on_after_a_cancellation(engine: Engine, spec: Spec, project:
     with pytest.raises(ExecutionCancelled):
         execution.result()
     (project / "flag").touch()
-    assert engine.retry(execution.id).result(20) == "there"
+    assert engine.retry(execution.id).result(60) == "there"
 
 
 @pytest.mark.parametrize(

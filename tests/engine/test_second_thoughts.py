@@ -29,9 +29,9 @@ def test_a_retry_wants_the_children_again_that_were_cancelled(
     child = child_id(execution.id, "r")
     engine.cancel(execution.id)
     with pytest.raises(ExecutionCancelled):
-        execution.result(20)
+        execution.result(60)
     (project / "go").touch()
-    assert engine.retry(execution.id).result(20) == "there"
+    assert engine.retry(execution.id).result(60) == "there"
     assert engine.journal.execution(child).status == "succeeded"
 
 

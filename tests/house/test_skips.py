@@ -35,6 +35,13 @@ def test_is_expected_to_fail():
 IN_CI, AT_HOME = {"CI": "true"}, {"CI": ""}
 
 
+@pytest.fixture(params=["-n0", "-n1"], ids=["this process", "another"])
+def process(request: pytest.FixtureRequest) -> str:
+    """Where the tests run."""
+    option: str = request.param
+    return option
+
+
 @pytest.mark.parametrize(
     ("reason", "where", "summary"),
     [
@@ -45,25 +52,28 @@ IN_CI, AT_HOME = {"CI": "true"}, {"CI": ""}
     ids=["in CI", "at home", "allowed in CI"],
 )
 def test_a_skipped_test_fails_in_ci(
-    reason: str, where: dict[str, str], summary: str, tmp_path: Path
+    reason: str, where: dict[str, str], summary: str, process: str, tmp_path: Path
 ) -> None:
-    assert summary in closing_line(TEST.format(reason=reason, whole=False), where, tmp_path)
+    test = TEST.format(reason=reason, whole=False)
+    assert summary in closing_line(test, where, process, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("where", "summary"), [(IN_CI, "1 error"), (AT_HOME, "1 skipped")], ids=["in CI", "at home"]
 )
-def test_a_skipped_module_fails_in_ci(where: dict[str, str], summary: str, tmp_path: Path) -> None:
+def test_a_skipped_module_fails_in_ci(
+    where: dict[str, str], summary: str, process: str, tmp_path: Path
+) -> None:
     test = TEST.format(reason="no redis here", whole=True)
-    assert summary in closing_line(test, where, tmp_path)
+    assert summary in closing_line(test, where, process, tmp_path)
 
 
-def closing_line(test: str, where: dict[str, str], folder: Path) -> str:
+def closing_line(test: str, where: dict[str, str], process: str, folder: Path) -> str:
     """What pytest says last about a test that runs under our conftest."""
     shutil.copy(CONFTEST, folder)
     (folder / "test_it.py").write_text(test)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, folder],
+        [sys.executable, "-m", "pytest", process, "-p", "no:cacheprovider", "--rootdir", folder],
         cwd=folder,
         env={**os.environ, **where},
         capture_output=True,
