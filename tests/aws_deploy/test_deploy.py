@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from botocore.stub import Stubber
 
 from agentflow.adapters.aws.deploy.client import Cloud, Refused, connect
 from agentflow.adapters.aws.deploy.deployment import Alias, Deployed, deploy
+from agentflow.adapters.aws.deploy.executions import redrive
 from agentflow.adapters.aws.deploy.functions import put_function
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from agentflow.adapters.aws.deploy.machines import alias_routes, number, roll_back
@@ -399,6 +401,20 @@ def test_an_express_machine_has_a_log(cloud: Cloud, name: str, tmp_path: Path) -
     assert f"/aws/vendedlogs/states/{name}" in json.dumps(there["loggingConfiguration"])
     _, changes = put(cloud, packed(tmp_path, name, kind="express"))
     assert changes == []
+
+
+def test_a_retry_that_aws_cannot_make_is_told(aws: Account) -> None:
+    cloud = aws.connect()
+    arn = cloud.arns.of("states", "execution:old:e1")
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    machine = cloud.arns.machine("old")
+    ended = {"executionArn": arn, "stateMachineArn": machine, "status": "FAILED"}
+    with Stubber(cloud.machines) as stub:
+        stub.add_response("describe_execution", {**ended, "startDate": begun})
+        stub.add_client_error("redrive_execution", "ExecutionNotRedrivable", "too old")
+        with pytest.raises(Conflict, match="cannot continue execution e1") as refused:
+            redrive(cloud, arn)
+    assert "14 days" in refused.value.help
 
 
 # --- connecting -----------------------------------------------------------------------------------

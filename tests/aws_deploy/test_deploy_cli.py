@@ -207,7 +207,7 @@ def test_mistakes_are_told(line: Line, words: tuple[str, ...], code: int, messag
 def test_an_account_that_cannot_be_reached_is_told(
     local: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentflow.adapters.aws.deploy.client.ATTEMPTS", 1)
+    monkeypatch.setattr("agentflow.adapters.aws.deploy.client.FIRST_ATTEMPTS", 1)
     code, answer, _ = local("deploy", SPEC, *AWS, "--endpoint-url", "http://127.0.0.1:9")
     assert code == 7
     assert "endpoint-url" in answer["error"]["help"]

@@ -170,14 +170,18 @@ def _refusal(doing: str, error: Any) -> AgentFlowError:
     if any(each in words for each in _UNREADY):
         return NotAllowed(message, help="the role of the state machine needs this permission")
     if code.startswith(_FORBIDDEN):
-        return NotAllowed(message, help="who deploys needs this permission")
+        return NotAllowed(
+            message, help="the user or role of these credentials needs this permission"
+        )
     if code.startswith(_BAD_CREDENTIALS):
         return NotAllowed(message, help=_LOG_IN)
     if code.startswith(_THROTTLED):
         return Unavailable(
-            message, help="wait a little and deploy again: it goes on where it stopped"
+            message, help="wait a little and try again: a deployment goes on where it stopped"
         )
-    return Refused(message, help="what was done stays; deploying again goes on from there")
+    return Refused(
+        message, help="a deployment that stops here goes on from here when it is made again"
+    )
 
 
 def error_code(error: Any) -> str:

@@ -141,13 +141,21 @@ def redrive(cloud: Cloud, reference: str) -> Execution:
 
     Raises:
         NotFound: there is no such execution.
-        Conflict: it has not failed.
+        Conflict: it has not failed, or is too old or too long.
     """
     execution = find(cloud, reference)
     if execution.status not in ("failed", "cancelled"):
         raise Conflict(f"execution {execution.id} is {execution.status}: nothing is to be retried")
     with told(f"retrying {execution.id}"):
-        cloud.machines.redrive_execution(executionArn=execution.arn)
+        begun = found(
+            lambda: cloud.machines.redrive_execution(executionArn=execution.arn),
+            "ExecutionNotRedrivable",
+        )
+    if begun is None:
+        raise Conflict(
+            f"AWS cannot continue execution {execution.id}",
+            help="it does for 14 days, up to 25,000 events; `agentflow invoke` starts a new one",
+        )
     return describe(cloud, execution.arn)
 
 
