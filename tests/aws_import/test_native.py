@@ -65,6 +65,18 @@ SAME: dict[str, tuple[Json, Json]] = {
         ),
         {"xs": [1, 2]},
     ),
+    "JSONata with variables that are called as functions of ours are": (
+        jsonata(
+            A={"Type": "Pass", "Assign": {"total": 3, "at": "x", "items": [1]}, "Next": "B"},
+            B={
+                "Type": "Choice",
+                "Choices": [{"Condition": "{% $total > 2 %}", "Next": "C"}],
+                "Default": "C",
+            },
+            C=passing(Output="{% [$total + $states.input.n, $at, $items] %}"),
+        ),
+        {"n": 1},
+    ),
     "JSONata that binds names of its own": (
         jsonata(
             A=passing(Output="{% ($f := function($states) { $states.x + 1 }; $f($states.input)) %}")
@@ -278,6 +290,37 @@ def test_a_task_that_waits_is_one_task_again(resource: str, arguments: Json) -> 
         call.callback.succeed({"painted": True})
 
     assert ending(there, {"colour": "red"}, handle)[:2] == ["SUCCEEDED", {"painted": True}]
+
+
+def test_a_function_gets_the_token_that_its_answer_names() -> None:
+    resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    payload = {"around.$": "$$", "token.$": "$$.Task.Token"}
+    given = {"FunctionName": "ask", "Payload": payload}
+    task = {"Type": "Task", "Resource": resource, "Parameters": given, "End": True}
+    seen: list[Json] = []
+
+    def handle(call: TaskCall) -> Json:
+        if call.callback is not None:
+            call.callback.succeed("done")
+        else:
+            seen.append(call.arguments["arguments"]["event"])
+        return None
+
+    assert ending(definition(imported(machine(A=task))), {}, handle)[:2] == ["SUCCEEDED", "done"]
+    assert seen[0]["token"] == seen[0]["around"]["Task"]["Token"]
+    assert seen[0]["around"]["Execution"]["Id"].startswith("arn:aws:states:")
+
+
+@pytest.mark.parametrize("language", ["JSONPath", "JSONata"])
+def test_arns_are_those_of_the_service(language: str) -> None:
+    read_ = {"id": "{% $states.context.Execution.Id %}"}
+    fields: Json = {"QueryLanguage": "JSONata", "Output": read_}
+    if language == "JSONPath":
+        fields = {"Parameters": {"id.$": "$$.Execution.Id"}}
+    given = machine(A=passing(**fields))
+    id = "arn:aws:states:us-east-1:123456789012:execution:{}:execution"
+    done = [simulate(each, {}, name="execution") for each in (given, definition(imported(given)))]
+    assert [each.output["id"].split(":")[:6] for each in done] == [id.split(":")[:6]] * 2
 
 
 def test_a_token_inside_jsonata_is_the_service_s_own() -> None:

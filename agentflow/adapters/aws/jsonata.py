@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from agentflow.errors import Json
 
-_BUILT_IN = frozenset(
+BUILT_IN = frozenset(
     [
         "abs",
         "append",
@@ -101,7 +101,7 @@ def _read() -> Mapping[str, str]:
 LAMBDAS = _read()
 """Functions in JSONata, by name; each may call the others."""
 
-RESERVED = _BUILT_IN | LAMBDAS.keys()
+RESERVED = BUILT_IN | LAMBDAS.keys()
 
 _REFERENCE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 

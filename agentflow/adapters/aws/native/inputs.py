@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.native import paths
+from agentflow.adapters.aws.native.context import of_service
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer
 from agentflow.errors import Json
@@ -17,6 +18,8 @@ from agentflow.spec.model import Step
 def give(w: Writer, step: Step, names: Names, given: Mapping[str, Template]) -> bool:
     """A state whose output is what paths are looked for in; whether roots are members of it."""
     beside = {key: given[key] for key in (paths.CONTEXT, paths.VARIABLES) if key in given}
+    if paths.CONTEXT in beside:
+        names, beside[paths.CONTEXT] = of_service(names, beside[paths.CONTEXT], step.span)
     with w.templates(step, names) as templates:
         data = templates.value({paths.DATA: given["data"], **beside} if beside else given["data"])
     hand_over(w, data)

@@ -12,43 +12,39 @@ from typing import Any, Final
 from agentflow.errors import Json
 
 DATA, CONTEXT, VARIABLES = "data", "around", "variables"
-_CONTEXT: Final = "$$"
+WHOLE: Final = "$$"
+TOKEN: Final = "$$.Task.Token"  # noqa: S105 -- a path
+"""What may stay as it is: all of the context object, or the token in it."""
 _PART: Final = re.compile(
-    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![\w$.])\$(?!\{|\$\.Task\.Token)(\$|[^\W\d]\w*)?"""
+    r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<![\w$.])\$(?!\{)(\$(?:\.Task\.Token)?|[^\W\d]\w*)?"""
 )
 
 
-def beside(text: str, *, context: bool = True) -> str:
+def beside(text: str, *, keep: str | None = None) -> str:
     """A path, or a call of an intrinsic function, whose roots are members of the input.
 
-    Without `context`, the context object stays the service's own.
+    What begins with `keep` stays the service's own.
     """
-    return _PART.sub(
-        lambda found: found.group() if found.group() == _CONTEXT and not context else _moved(found),
-        text,
-    )
+
+    def moved(found: re.Match[str]) -> str:
+        part = found.group()
+        if not part.startswith("$") or (keep is not None and part.startswith(keep)):
+            return part
+        if part.startswith(WHOLE):
+            return f"$.{CONTEXT}{part.removeprefix(WHOLE)}"
+        return f"$.{DATA}" if found[1] is None else f"$.{VARIABLES}.{found[1]}"
+
+    return _PART.sub(moved, text)
 
 
-def _moved(found: re.Match[str]) -> str:
-    if not found.group().startswith("$"):
-        return found.group()
-    match found[1]:
-        case None:
-            return f"$.{DATA}"
-        case "$":
-            return f"$.{CONTEXT}"
-        case name:
-            return f"$.{VARIABLES}.{name}"
-
-
-def payload(template: Json, *, context: bool = True) -> Json:
+def payload(template: Json, *, keep: str | None = None) -> Json:
     """A payload template whose paths are moved."""
     if isinstance(template, list):
-        return [payload(each, context=context) for each in template]
+        return [payload(each, keep=keep) for each in template]
     if not isinstance(template, dict):
         return template
     return {
-        key: beside(each, context=context) if key.endswith(".$") else payload(each, context=context)
+        key: beside(each, keep=keep) if key.endswith(".$") else payload(each, keep=keep)
         for key, each in template.items()
     }
 
@@ -58,11 +54,11 @@ def fields(given: dict[str, Any]) -> dict[str, Any]:
     moved: dict[str, Any] = {}
     for key, value in given.items():
         if key in _TEMPLATES:
-            moved[key] = payload(value, context=False)
+            moved[key] = payload(value, keep=WHOLE)
         elif isinstance(value, dict):
             moved[key] = fields(value)
         else:
-            moved[key] = beside(value, context=False) if key.endswith("Path") else value
+            moved[key] = beside(value, keep=WHOLE) if key.endswith("Path") else value
     return moved
 
 

@@ -42,7 +42,7 @@ def _seeing(expression: str, states: str, variables: str | None) -> str:
         begin.append(f"${own} := {states}")
     if variables is not None:
         outer = _ROOT.match(variables)
-        names = [name for name in found.read if name not in jsonata.RESERVED]
+        names = [name for name in found.read if name not in jsonata.BUILT_IN]
         # The one that hides the variables themselves comes last.
         names.sort(key=lambda name: outer is not None and outer[1] == name)
         begin += [f"${name} := $lookup({variables}, {jsonata.quote(name)})" for name in names]

@@ -13,6 +13,7 @@ from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import State
 from agentflow.adapters.aws.native import paths, queries
+from agentflow.adapters.aws.native.context import in_states
 from agentflow.adapters.aws.native.inputs import catch, ending, give
 from agentflow.adapters.aws.native.languages import JSONPATH
 from agentflow.adapters.aws.native.terms import literal
@@ -43,8 +44,12 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     if isinstance(evaluated, dict) and evaluated["language"] == "jsonpath":
         _write_by_paths(w, step, names, after, evaluated)
         return
+    given = dict(step.action.arguments)
+    if isinstance(evaluated, dict):
+        names, states = in_states(names, evaluated.get("states", {}), step.span)
+        given[EVALUATED] = {**evaluated, "states": states}
     with w.templates(step, names) as templates:
-        arguments = _arguments(templates, step.action.arguments)
+        arguments = _arguments(templates, given)
         limits = _limits(w, step, templates)
     faulty = can_fail(arguments) or can_fail(limits)
     w.renames = w.renames or faulty or bool(limits)
@@ -95,7 +100,7 @@ def _write_by_paths(
         given = {**given, paths.CONTEXT: rest}
     template = given["template"]
     if give(w, step, names, given):
-        template = paths.payload(template)
+        template = paths.payload(template, keep=paths.TOKEN)
     with w.templates(step, names) as templates:
         limits = _limits(w, step, templates)
     if any(expression_in(limit) is not None for limit in limits.values()):

@@ -9,6 +9,7 @@ from agentflow.adapters.aws import foreign
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.native import paths, queries
+from agentflow.adapters.aws.native.context import in_states
 from agentflow.adapters.aws.native.inputs import ending, give, hand_over
 from agentflow.adapters.aws.native.languages import JSONPATH
 from agentflow.adapters.aws.native.tasks import write_evaluate, write_task
@@ -63,11 +64,12 @@ def _call(step: Step) -> Call:
 def _write_jsonata(w: Writer, step: Step, names: Names, after: After) -> None:
     given = _call(step).arguments
     template = literal(w, step, "template")
+    names, states = in_states(names, given.get("states", {}), step.span)
     with w.templates(step, names) as templates:
         variables = given.get("variables")
         value = queries.template(
             template,
-            templates.text(given.get("states", {})),
+            templates.text(states),
             None if variables is None else templates.text(variables),
         )
     _evaluated(w, step, value, after)
@@ -79,9 +81,10 @@ def _write_choose(w: Writer, step: Step, names: Names, after: After) -> None:
         _write_rules(w, step, names, after, rules)
         return
     given = _call(step).arguments
+    given_states: Template = {"input": given["data"], "context": given.get("around", {})}
+    names, states = in_states(names, given_states, step.span)
     with w.templates(step, names) as templates:
         variables = given.get("variables")
-        states: Template = {"input": given["data"], "context": given.get("around", {})}
         text = queries.chosen(
             rules,
             templates.text(states),
