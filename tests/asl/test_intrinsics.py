@@ -108,6 +108,18 @@ def test_base64_is_read_leniently(text: str, expected: str) -> None:
         pytest.param(
             "States.Format('{}', States.StringToJson($))", '{"a":"x"}', '{"a":"x"}', id="parsed"
         ),
+        pytest.param(
+            "States.Format('{} {} {}', $.a, $.b, $)",
+            {"a": 12345678.9, "b": 0.00025},
+            "1.23456789E7 2.5E-4 {a=1.23456789E7, b=2.5E-4}",
+            id="fractions as Java prints them",
+        ),
+        pytest.param(
+            "States.JsonToString($)",
+            {"a": [1e7, 2.5, 10**7, "é"], "b": float("inf")},
+            '{"a":[1.0E7,2.5,10000000,"é"],"b":Infinity}',
+            id="in JSON too",
+        ),
         pytest.param(r"States.Format('\{{}\}', 1)", None, "{1}", id="escaped braces"),
         pytest.param("States.Format($, 1)", "<{}>", "<1>", id="a template from the input"),
         pytest.param("States.Hash(7, 'MD5')", None, "8f14e45fceea167a5a36dedd4bea2543", id="hash"),

@@ -249,6 +249,18 @@ def distributed(**config: Any) -> dict[str, Any]:
         ),
         pytest.param(
             machine(
+                S={
+                    "Type": "Choice",
+                    "Choices": [{"Variable": "$.a", "StringMatchesPath": "$.b", "Next": "T"}],
+                },
+                T={"Type": "Succeed"},
+            ),
+            "AF126",
+            "no comparison `StringMatchesPath`",
+            id="a pattern from a path",
+        ),
+        pytest.param(
+            machine(
                 S={"Type": "Choice", "Choices": [{"StringEquals": "b", "Next": "T"}]},
                 T={"Type": "Succeed"},
             ),

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
+from agentflow.adapters.aws.asl.read import read
+from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, run, simulate
+from agentflow.adapters.aws.asl.simulate.driver import World
+from agentflow.adapters.aws.asl.simulate.execution import Identity
 from agentflow.adapters.aws.asl.simulate.handlers import Later, by_name
-from tests.asl.machines import INVOKE, LAMBDA, counts, flaky, machine
+from tests.asl.machines import INVOKE, LAMBDA, counts, flaky, jsonata, machine
 
 
 def test_a_function_is_called_with_its_event_and_its_result_selected() -> None:
@@ -120,6 +124,101 @@ def test_a_task_has_a_time_limit(fields: Any, seconds: int) -> None:
 
     assert (outcome.error, outcome.cause, outcome.ended_at) == ("States.Timeout", None, seconds)
     assert counts(outcome)["LambdaFunctionTimedOut"] == 1
+
+
+@pytest.mark.parametrize("field", ["TimeoutSeconds", "HeartbeatSeconds"])
+@pytest.mark.parametrize("value", [-1, 10**12])
+def test_a_time_limit_that_is_none_is_an_error(field: str, value: int) -> None:
+    task = {"Type": "Task", "Resource": LAMBDA + "f"}
+    echo = by_name({"f": lambda event: event})
+    by_path = machine({**task, f"{field}Path": "$.t"})
+    by_query = jsonata({**task, field: "{% $states.input.t %}"})
+
+    found = [simulate(each, {"t": value}, echo) for each in (by_path, by_query)]
+
+    assert [each.error for each in found] == ["States.Runtime", "States.QueryEvaluationError"]
+    assert all(f"{field} must be between 0 and 99999999" in str(each.cause) for each in found)
+
+
+async def test_work_that_hangs_is_late_in_virtual_time_too() -> None:
+    async def hang(call: TaskCall) -> Any:
+        await asyncio.Event().wait()
+
+    slow = read(machine({"Type": "Task", "Resource": LAMBDA + "f", "TimeoutSeconds": 5}))
+    world = World(hang, patience=0.02)
+
+    outcome = await run(slow, {}, world, identity=Identity("e", "m"), started_at=0)
+
+    assert (outcome.error, outcome.ended_at) == ("States.Timeout", 5)
+
+
+@pytest.mark.parametrize(
+    ("resource", "given", "told"),
+    [
+        pytest.param(INVOKE, {}, ["The field 'FunctionName' is required but was missing"], id="f"),
+        pytest.param(
+            INVOKE,
+            {"FunctionName": 5},
+            ["The value of the field 'FunctionName' has an invalid format"],
+            id="no text",
+        ),
+        pytest.param(
+            "arn:aws:states:::states:startExecution.sync:2",
+            {"Input": {}},
+            ["The field 'StateMachineArn' is required but was missing"],
+            id="no machine",
+        ),
+        pytest.param(
+            "arn:aws:states:::http:invoke",
+            {"ApiEndpoint": "http://x", "Method": "LOOK", "Headers": []},
+            [
+                "The value of the field 'ApiEndpoint' has an invalid format",
+                "The value of the field 'Method' has an invalid format",
+                "The field 'Authentication' is required but was missing",
+                "The value of the field 'Headers' has an invalid format",
+            ],
+            id="no call",
+        ),
+        pytest.param(
+            "arn:aws:states:::http:invoke",
+            {"ApiEndpoint": "https://x", "Method": "GET", "InvocationConfig": {}},
+            ["The field 'ConnectionArn' is required but was missing"],
+            id="no connection",
+        ),
+    ],
+)
+@pytest.mark.parametrize("language", ["JSONPath", "JSONata"])
+def test_arguments_that_cannot_start_a_task_are_named(
+    resource: str, given: Any, told: list[str], language: str
+) -> None:
+    state: dict[str, Any] = {
+        "Type": "Task",
+        "Resource": resource,
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "S1"}],
+        "Next": "S1",
+    }
+
+    outcome = simulate(machine(state, {"Type": "Succeed"}, QueryLanguage=language), given)
+
+    name = "Parameters" if language == "JSONPath" else "Arguments"
+    assert outcome.error == "States.Runtime"
+    assert outcome.cause == (
+        "An error occurred while executing the state 'S' (entered at the event id #2). The "
+        f"{name} '{json.dumps(given, separators=(',', ':'))}' could not be used to start the Task: "
+        f"[{', '.join(told)}]"
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["fun", LAMBDA + "fun", LAMBDA + "fun:7", "123456789012:function:fun", "fun:live"],
+)
+def test_a_function_is_found_by_any_form_of_its_name(name: str) -> None:
+    state = {"Type": "Task", "Resource": INVOKE, "Parameters": {"FunctionName": name}}
+
+    outcome = simulate(machine(state), {}, by_name({"fun": lambda event: b'[1, "sent as it is"]'}))
+
+    assert outcome.output["Payload"] == [1, "sent as it is"]
 
 
 def test_the_machine_has_a_time_limit() -> None:

@@ -57,7 +57,6 @@ OPERATORS: Final = frozenset(
         *_TESTS,
         "IsPresent",
         "StringMatches",
-        "StringMatchesPath",
     }
 )
 

@@ -10,6 +10,7 @@ _SERVICE = re.compile(
     r"arn:[\w-]+:states:[\w-]*:\d*:(aws-sdk:)?([\w-]+):(\w+)(?:\.(sync|sync:2|waitForTaskToken))?"
 )
 _LAMBDA = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:(.+)")
+_FUNCTION = re.compile(r"(?:^|:)function:([^:]+)")
 _ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:activity:(.+)")
 
 Pattern: TypeAlias = Literal["", "sync", "sync:2", "waitForTaskToken"]
@@ -54,9 +55,9 @@ def parse(arn: str) -> Resource:
 
 
 def function_name(text: str) -> str:
-    """The name of a Lambda function, which may be given as an ARN and with a version."""
-    found = _LAMBDA.fullmatch(text)
-    return (found[1] if found else text).split(":")[0]
+    """The name of a Lambda function, which may be given as an ARN or the end of one."""
+    found = _FUNCTION.search(text)
+    return found[1] if found else text.split(":", maxsplit=1)[0]
 
 
 def refused_by_express(arn: str) -> str:

@@ -15,7 +15,6 @@ from agentflow.adapters.aws.asl.intrinsics.functions import (
 )
 from agentflow.adapters.aws.asl.intrinsics.syntax import Argument, Call, Text
 from agentflow.adapters.aws.asl.jsonpath import Data, Path
-from agentflow.adapters.aws.asl.values import text
 from agentflow.errors import Json
 
 
@@ -55,7 +54,7 @@ def _format(call: Call, arguments: list[Json]) -> str:
     template, *values = call.arguments
     written = [
         # Parsed JSON stays JSON within text; everything else is written as Java does.
-        text(value) if _is_parsed(argument) else java.written(value)
+        java.json_text(value) if _is_parsed(argument) else java.written(value)
         for argument, value in zip(values, arguments[1:], strict=True)
     ]
     return format_text(template.raw if isinstance(template, Text) else arguments[0], written)

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from agentflow.adapters.aws.asl.intrinsics import java
-from agentflow.adapters.aws.asl.values import is_number, text
+from agentflow.adapters.aws.asl.values import is_number
 from agentflow.errors import Json
 
 MAX_ENCODED: Final = 10_000
@@ -218,7 +218,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Json]]] = {
     "Base64Encode": _base64_encode,
     "Hash": digest,
     "JsonMerge": _json_merge,
-    "JsonToString": text,
+    "JsonToString": java.json_text,
     "MathAdd": _math_add,
     "StringSplit": _string_split,
     "StringToJson": _string_to_json,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterable
+from decimal import Decimal
 
-from agentflow.adapters.aws.asl.values import equal, shown
+from agentflow.adapters.aws.asl.values import equal, shown, text
 from agentflow.errors import Json
 
 _INT = range(-(2**31), 2**31)
@@ -17,7 +19,29 @@ def written(value: Json) -> str:
         return "[" + ", ".join(map(written, value)) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}={written(item)}" for key, item in value.items()) + "}"
-    return shown(value)
+    return double(value) if isinstance(value, float) else shown(value)
+
+
+def json_text(value: Json) -> str:
+    """A value as JSON, with fractions as Java writes them."""
+    if isinstance(value, list):
+        return "[" + ",".join(map(json_text, value)) + "]"
+    if isinstance(value, dict):
+        members = (f"{text(key)}:{json_text(item)}" for key, item in value.items())
+        return "{" + ",".join(members) + "}"
+    return double(value) if isinstance(value, float) else text(value)
+
+
+def double(value: float) -> str:
+    """`Double.toString`: 1.5, and 1.0E7 from ten millions on and below a thousandth."""
+    if not math.isfinite(value):
+        return text(value)
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return repr(value)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    first, rest = digits[0], "".join(map(str, digits[1:])) or "0"
+    assert isinstance(exponent, int), "the number is finite"
+    return f"{'-' * sign}{first}.{rest}E{exponent + len(digits) - 1}"
 
 
 def hash_code(value: Json) -> int:

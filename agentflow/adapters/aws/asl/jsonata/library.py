@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from agentflow.adapters.aws.asl.intrinsics.functions import Chance, java_random
-from agentflow.adapters.aws.asl.jsonata import formats
+from agentflow.adapters.aws.asl.jsonata import formats, matching
 from agentflow.adapters.aws.asl.jsonata.bounds import MAX_SEQUENCE
 from agentflow.adapters.aws.asl.jsonata.upstream import (
     Functions,
@@ -33,7 +33,7 @@ _HASHES: Final = {
     "SHA-384": hashlib.sha384,
     "SHA-512": hashlib.sha512,
 }
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 _RADIX = re.compile(r"0([xX])([0-9a-fA-F]+)|0([oO])([0-7]+)|0([bB])([01]+)")
 
 
@@ -143,9 +143,9 @@ def _number(value: Any) -> Any:
     written = value if isinstance(value, str) else ""
     if found := _RADIX.fullmatch(written):
         return int(written, {"x": 16, "o": 8, "b": 2}[(found[1] or found[3] or found[5]).lower()])
-    if not _NUMBER.fullmatch(written):
+    parsed = float(written) if _NUMBER.fullmatch(written) else math.inf
+    if math.isinf(parsed):
         raise JException("D3030", -1, value)
-    parsed = float(written)
     return int(parsed) if parsed.is_integer() and abs(parsed) < 2**53 else parsed
 
 
@@ -292,10 +292,6 @@ def _marked(value: Any) -> Any:
     return [_marked(item) for item in value] if isinstance(value, list) else value
 
 
-def _contains(text: Any, part: Any) -> Any:
-    return None if part is None else Functions.contains(text, part)
-
-
 def _power(base: Any, exponent: Any) -> Any:
     if base is None or exponent is None:
         return None
@@ -306,14 +302,6 @@ def _power(base: Any, exponent: Any) -> Any:
     if isinstance(result, complex) or not math.isfinite(result):
         raise JException("D3061", -1, base, exponent)
     return result
-
-
-def _replace(text: Any, pattern: Any, by: Any, limit: Any = None) -> Any:
-    if pattern == "":
-        raise JException("D3010", -1)
-    if limit is not None and limit < 0:
-        raise JException("D3011", -1)
-    return Functions.replace(text, pattern, by, limit)
 
 
 def _encode(name: str, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -336,8 +324,10 @@ _CONSTANT: Final[dict[str, Any]] = {
         ("string", "<x-b?:s>", string),
         ("number", "<(nsb)-:n>", _number),
         ("substring", "<s-nn?:s>", _substring),
-        ("contains", "<s-(sf):b>", _contains),
-        ("replace", "<s-(sf)(sf)n?:s>", _replace),
+        ("contains", "<s-(sf):b>", matching.contains),
+        ("match", "<s-f<s:o>n?:a<o>>", matching.match),
+        ("split", "<s-(sf)n?:a<s>>", matching.split),
+        ("replace", "<s-(sf)(sf)n?:s>", matching.replace),
         ("sort", "<af?:a>", _sort),
         ("power", "<n-n:n>", _power),
         ("formatBase", "<n-n?:s>", formats.format_base),

@@ -24,19 +24,10 @@ def starts(resource: Resource) -> bool:
 
 
 def identity_of(arguments: Json) -> tuple[str, Identity]:
-    """The machine that is named, by its ARN or name, and who its execution will be.
-
-    Raises:
-        TaskError: no machine is named.
-    """
-    given = arguments if isinstance(arguments, dict) else {}
-    arn = given.get("StateMachineArn")
-    if not isinstance(arn, str):
-        raise TaskError(
-            "StepFunctions.ValidationException", "The field 'StateMachineArn' is required"
-        )
-    machine = arn.rsplit("stateMachine:", 1)[-1].split(":")[0]
-    return arn, Identity(str(given.get("Name") or uuid4()), machine)
+    """The machine that is named, by its ARN or name, and who its execution will be."""
+    arn: str = arguments["StateMachineArn"]
+    machine = arn.rsplit("stateMachine:", 1)[-1].split(":", maxsplit=1)[0]
+    return arn, Identity(str(arguments.get("Name") or uuid4()), machine)
 
 
 def input_of(arguments: Json) -> Json:

@@ -1,7 +1,8 @@
 """Carry out what the interpreter wants, in this process.
 
-In virtual time waiting costs nothing: when no work is under way, the clock jumps to the next timer.
-In real time the same executions wait like on the service.
+In virtual time waiting costs nothing: when no work is under way, the clock jumps to the next timer,
+and only work that hangs is overtaken by one. In real time the same executions wait like on the
+service.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class World:
     """State machines that others may start, by name or ARN."""
     objects: Objects = field(default_factory=dict)
     time: Time = "virtual"
+    patience: float = 30.0
+    """Seconds that work may take on this machine, whatever its time limit, in virtual time."""
     watch: Watch | None = None
     """Sees the history of an execution that no other one started while it grows."""
 
@@ -96,7 +99,7 @@ def simulate(
     """
     machine = definition if isinstance(definition, Machine) else read(definition)
     known = {} if objects is None else objects
-    world = World(tasks or by_name({}), machines or {}, known, time, watch)
+    world = World(tasks or by_name({}), machines or {}, known, time, watch=watch)
     identity = Identity(name or str(uuid4()), machine_name)
     return asyncio.run(
         run(
@@ -210,11 +213,10 @@ class _Driver:
                 if ready and self._due[0][0] > self._now:
                     await asyncio.sleep(0)  # an answer may be on its way into this loop
                     ready = not self._changed.is_set()
-            if ready:
+            if ready or await self._is_overdue():
                 at, _, event = heapq.heappop(self._due)
                 self._now = max(self._now, at)
                 return event
-            await self._wait()
 
     def _is_stale(self, _: float, number: int, event: Event) -> bool:
         """Whether nobody waits for an event any longer; it must not move the clock either."""
@@ -222,14 +224,21 @@ class _Driver:
             return self._timers.get(event.key) != number
         return event.key in self._cancelled
 
-    async def _wait(self) -> None:
+    async def _is_overdue(self) -> bool:
+        """Wait until something changes; whether nothing did until the next event was due.
+
+        In virtual time, too, work that hangs is late one day.
+        """
         seconds = None
-        if self._world.time == "real" and self._due:
+        if self._due:
             seconds = max(0.0, self._due[0][0] - self._now)
+            if self._world.time == "virtual":
+                seconds = max(seconds, self._world.patience)
         try:
             await asyncio.wait_for(self._changed.wait(), seconds)
         except TimeoutError:
-            return
+            return not self._changed.is_set()
+        return False
 
     # --- work ------------------------------------------------------------------------------
 

@@ -130,6 +130,9 @@ async def perform(handler: TaskHandler, call: TaskCall, *, aside: bool = False) 
 
 
 def _as_json(value: Any) -> Json:
+    """The result of a function; bytes are sent as they are, and are JSON themselves."""
+    if isinstance(value, bytes):
+        return _event(value.decode(errors="replace"))
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError) as error:
@@ -155,22 +158,12 @@ def _from_exception(error: Exception) -> TaskError:
 
 
 def invocation(resource: Resource, arguments: Json) -> tuple[str | None, Json]:
-    """The function and the event of a Lambda task; (None, arguments) for other tasks.
-
-    Raises:
-        TaskError: `lambda:invoke` has no function to invoke.
-    """
+    """The function and the event of a Lambda task; (None, arguments) for other tasks."""
     if resource.kind == "function":
         return function_name(resource.name), arguments
     if not resource.is_invoke:
         return None, arguments
-    given = arguments if isinstance(arguments, dict) else {}
-    if not isinstance(name := given.get("FunctionName"), str):
-        raise TaskError(
-            "States.Runtime",
-            "The field 'FunctionName' is required but was missing",
-        )
-    return function_name(name), _event(given.get("Payload"))
+    return function_name(arguments["FunctionName"]), _event(arguments.get("Payload"))
 
 
 def invocation_type(resource: Resource, arguments: Json) -> str:

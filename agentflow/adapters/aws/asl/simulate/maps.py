@@ -51,7 +51,8 @@ def run_map(state: Map, visit: Visit) -> Leaving:
     limit = settings.whole(state.max_concurrency, visit, "MaxConcurrency", effective)
     if limit is not None and limit < 0:
         raise EvaluationError(
-            f"Expected non-negative integer for MaxConcurrency, got '{limit}' instead."
+            f"Expected non-negative integer for MaxConcurrency, got '{limit}' instead.",
+            settings.error_of(state),
         )
     visit.execution.record("MapStateStarted", length=len(found))
     allowed = settings.tolerance(state, visit, effective)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from agentflow.adapters.aws.asl import template, timestamps
 from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME, EvaluationError
 from agentflow.adapters.aws.asl.jsonata import expression_in
-from agentflow.adapters.aws.asl.model import Map, Reference, Setting, Wait
+from agentflow.adapters.aws.asl.model import Common, Map, Reference, Setting, Task, Wait
 from agentflow.adapters.aws.asl.simulate.execution import Visit
 from agentflow.adapters.aws.asl.values import Absent, is_number, kind, shown, text
 from agentflow.errors import Json
 
+MAX_SECONDS: Final = 99_999_999
+"""That a time limit may have."""
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -21,8 +24,7 @@ def expect(value: Json, expected: str, written: Json, field: str) -> None:
     Raises:
         EvaluationError: it is another one.
     """
-    whole = is_number(value) and float(value).is_integer()
-    if not (whole if expected == "integer" else kind(value) == expected):
+    if kind(value) != expected:
         raise EvaluationError(
             f"The JSONata expression '{expression_in(written)}' specified for the field '{field}' "
             f"returned an unexpected result type. Expected '{expected}', but was '{kind(value)}' "
@@ -39,6 +41,27 @@ def whole(setting: Setting, visit: Visit, field: str, effective: Json) -> int | 
     """
     value = _number(setting, visit, field, effective, "integer")
     return None if value is None else int(value)
+
+
+def time_limit(
+    setting: Setting, state: Task, visit: Visit, field: str, effective: Json
+) -> int | None:
+    """Seconds after which something is too late; None if the field is not there.
+
+    Raises:
+        EvaluationError: its path or expression gives no such number.
+    """
+    seconds = whole(setting, visit, field, effective)
+    if seconds is not None and not 0 <= seconds <= MAX_SECONDS:
+        raise EvaluationError(
+            f"{field} must be between 0 and {MAX_SECONDS} but was: {seconds}", error_of(state)
+        )
+    return seconds
+
+
+def error_of(state: Common) -> str:
+    """The name of the error that a field with a wrong value is."""
+    return QUERY if state.query_language == "JSONata" else RUNTIME
 
 
 def _number(
@@ -60,8 +83,13 @@ def _number(
             raise EvaluationError(f"The {field} field has no value: {setting}")
         return float(setting)
     value = template.resolve(setting, visit.scope(), field)
-    expect(value, expected, setting, field)
-    return float(value)
+    expect(value, "number", setting, field)
+    number = float(value)
+    if expected == "integer" and not number.is_integer():
+        raise EvaluationError(
+            f"The {field} field cannot be parsed as an integer: {shown(value)}", QUERY
+        )
+    return number
 
 
 def _parsed(value: Json) -> float | None:
@@ -83,11 +111,11 @@ def tolerance(state: Map, visit: Visit, effective: Json) -> tuple[float | None, 
     share = _number(
         state.tolerated_percentage, visit, "ToleratedFailurePercentage", effective, "number"
     )
-    error = QUERY if state.query_language == "JSONata" else RUNTIME
     if count is not None and count < 0:
-        raise EvaluationError("ToleratedFailureCount cannot be negative.", error)
+        raise EvaluationError("ToleratedFailureCount cannot be negative.", error_of(state))
     if share is not None and not 0 <= share <= 100:
-        raise EvaluationError("ToleratedFailurePercentage must be between 0 and 100.", error)
+        told = "ToleratedFailurePercentage must be between 0 and 100."
+        raise EvaluationError(told, error_of(state))
     return count or None, share or None
 
 

@@ -18,6 +18,7 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     StartTimer,
     Submitted,
 )
+from agentflow.adapters.aws.asl.simulate.requests import check
 from agentflow.adapters.aws.asl.simulate.states import (
     Leaving,
     arguments,
@@ -29,8 +30,6 @@ from agentflow.adapters.aws.asl.simulate.strands import Await, Work
 from agentflow.adapters.aws.asl.values import Absent
 from agentflow.errors import Json
 
-LONGEST = 99_999_999
-"""Seconds until a task times out that says nothing else."""
 _PREFIXES = {"function": "LambdaFunction", "activity": "Activity", "service": "Task"}
 
 
@@ -45,10 +44,12 @@ def run_task(state: Task, visit: Visit) -> Leaving:
         visit.token = token
     given = arguments(state, visit, effective)
     limit(given, state.name, "provided parameters")
-    timeout = settings.whole(state.timeout_seconds, visit, "TimeoutSeconds", effective)
+    check(state, resource, given)
+    timeout = settings.time_limit(state.timeout_seconds, state, visit, "TimeoutSeconds", effective)
     if timeout is None and token is not None:
-        timeout = LONGEST
-    heartbeat = settings.whole(state.heartbeat_seconds, visit, "HeartbeatSeconds", effective)
+        timeout = settings.MAX_SECONDS
+    beats = state.heartbeat_seconds
+    heartbeat = settings.time_limit(beats, state, visit, "HeartbeatSeconds", effective)
     if token is None:
         heartbeat = None  # only those who hold a token can send heartbeats
     if not isinstance(state.credentials, Absent):
