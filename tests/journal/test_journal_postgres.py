@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from agentflow.runtime.journal import postgres as backend
 from agentflow.runtime.journal import silence
 from agentflow.runtime.journal.protocol import Change, Record
 from agentflow.runtime.journal.store import Journal
+from tests.journal.conftest import Databases
 from tests.journal.journal_examples import (
     SPEC,
     Store,
@@ -33,12 +33,11 @@ from tests.servers import PostgresServer, postgres_server
 
 T = TypeVar("T")
 
-_numbers = itertools.count()
-
 
 @pytest.fixture
-def store(postgres: PostgresServer, tmp_path: Path) -> Store:
-    return Store(tmp_path, postgres.database(f"postgres{next(_numbers)}"))
+def store(databases: Databases, tmp_path: Path) -> Iterator[Store]:
+    with databases.lent() as url:
+        yield Store(tmp_path, url)
 
 
 @pytest.fixture
