@@ -34,7 +34,7 @@ from agentflow.runtime.forking import prefix, renamed
 from agentflow.runtime.ids import checked_id, new_id
 from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.machine import compile_workflow
-from agentflow.runtime.recovery import RETRIED, retry_point
+from agentflow.runtime.recovery import RETRIED, kept_by, retry_point
 from agentflow.spec.inputs import check_input
 
 if TYPE_CHECKING:
@@ -284,10 +284,9 @@ def _from_failure(engine: Engine, reference: str) -> Progress:
     require_workflow(record.digest)
     history = engine.journal.history(execution)
     point = retry_point(record, history)
-    kept = [event for event in history if event.seq < point.from_seq]
     last = history[-1]
     again = Record(execution, last.seq + 1, RETRIED, last.at, data={"forgives": point.forgives})
-    return _progress(engine, execution, [*kept, again])
+    return _progress(engine, execution, [*kept_by(point, history), again])
 
 
 def _until(engine: Engine, reference: str, changes: Changes) -> Progress:

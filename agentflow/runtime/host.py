@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from agentflow.errors import AgentFlowError, Conflict, Json, Unavailable
-from agentflow.runtime.archive import Archive
+from agentflow.errors import AgentFlowError, Conflict, Json, NotFound, Unavailable
+from agentflow.runtime.archive import Archive, Past
 from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.bus import Bus, NoBus
 from agentflow.runtime.catalog import Catalog, start_row
@@ -35,11 +35,11 @@ from agentflow.runtime.journal.protocol import (
 )
 from agentflow.runtime.live import Live
 from agentflow.runtime.logs import LogBook
-from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Started
+from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, StartChild, Started
 from agentflow.runtime.memory import AgentMemory
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
-from agentflow.runtime.recovery import RETRIED, rebuild, require_open, retry_point
+from agentflow.runtime.recovery import RETRIED, kept_by, rebuild, require_open, retry_point
 from agentflow.runtime.starter import Starter
 from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
@@ -229,15 +229,28 @@ class Host:
         """Go on with an execution from where it failed or was cancelled."""
         past = await self._archive.past(id)
         point = retry_point(past.stored, past.records)
+        seq, data = past.records[-1].seq + 1, {"forgives": point.forgives}
+        record = Record(id, seq, RETRIED, self._clock(), data=data)
         await self._start_executor()
         if point.child is not None:
             await self.retry(child_id(id, point.child))
+        await self._retry_children(past, [*kept_by(point, past.records), record])
         async with self._custody.alone(id):
             epoch = await self._custody.claim(id)
-            seq, data = past.records[-1].seq + 1, {"forgives": point.forgives}
-            record = Record(id, seq, RETRIED, self._clock(), data=data)
             await self._blocking.write(self._journal.supersede, id, point.from_seq, epoch, record)
             return Held(await self._archive.execution(id), await self._custody.take_over(id))
+
+    async def _retry_children(self, parent: Past, kept: Sequence[Record]) -> None:
+        """Retry what failed of the children that the parent asks for again, beside its failure."""
+        if not parent.loaded.children:
+            return
+        machine = rebuild(self._catalog.program(parent.loaded), kept)
+        for command in machine.outstanding():
+            if isinstance(command, StartChild):
+                child = child_id(parent.stored.id, command.key)
+                with suppress(NotFound, Conflict):  # it has not begun, or would fail the same way
+                    if (await self._archive.execution(child)).status == "failed":
+                        await self.retry(child)
 
     async def fork(self, id: str, step: str, input: Json, spec: Loaded | None) -> Held:
         """Start an execution with the history of another one up to `step`.

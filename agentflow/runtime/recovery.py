@@ -130,6 +130,11 @@ def retry_point(execution: StoredExecution, records: Sequence[Record]) -> RetryP
     return point
 
 
+def kept_by(point: RetryPoint, records: Sequence[Record]) -> list[Record]:
+    """What a retry does not set aside."""
+    return [record for record in records if record.seq < point.from_seq]
+
+
 def cancel_reason(records: Sequence[Record]) -> str:
     """Why an execution was cancelled first; empty if it was not, or nobody said."""
     asked = (record.data["reason"] for record in records if record.type == "cancel.requested")
@@ -148,7 +153,7 @@ def _failure(execution: StoredExecution, records: Sequence[Record]) -> RetryPoin
                 return RetryPoint(record.seq + 1, forgives=record.seq)
             case "batch.completed" if _carries(record.step, origin):
                 return RetryPoint(record.seq + 1, forgives=record.seq)
-            case "timer.fired" if record.step == f"{origin}@timeout" and origin:
+            case "timer.fired" if origin and _TIMEOUT.sub("", record.step or "") == origin:
                 return RetryPoint(record.seq + 1, forgives=record.seq)
             case "child.ended" if record.step == origin:
                 return RetryPoint(record.seq, child=origin)
@@ -159,6 +164,8 @@ def _failure(execution: StoredExecution, records: Sequence[Record]) -> RetryPoin
     )
 
 
+_TIMEOUT = re.compile(r"(~\d+)?@timeout$")
+"""What the key of an attempt's timeout has beside the key of its step."""
 _ITEM = re.compile(r"(.*)\[(\d+)\](\.[^.\[\]]+)?")
 _BATCH = re.compile(r"(.*)\[(\d+):(\d+)\](\..+)?")
 

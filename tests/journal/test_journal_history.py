@@ -96,8 +96,13 @@ def test_a_step_is_completed_once(journal: Journal, type: str, before: int) -> N
 
 @pytest.mark.parametrize(
     ("type", "step"),
-    [("call.failed", "a"), ("stream.yielded", "a"), ("timer.fired", "a@retry")],
-    ids=["failures", "yields", "pauses before a retry"],
+    [
+        ("call.failed", "a"),
+        ("stream.yielded", "a"),
+        ("timer.fired", "a@retry"),
+        ("timer.fired", "a@timeout"),
+    ],
+    ids=["failures", "yields", "pauses before a retry", "timeouts"],
 )
 def test_what_completes_nothing_may_repeat(journal: Journal, type: str, step: str) -> None:
     begin(journal, "e")

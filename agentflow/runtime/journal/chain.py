@@ -75,9 +75,10 @@ class StoredEvent(NamedTuple):
 def completes(record: Record) -> str | None:
     """The key that must not be completed twice, if the event completes one.
 
-    The pause before a retry ends as often as there are retries; it completes nothing.
+    The pause before a retry ends as often as there are retries, and a timeout that is forgiven may
+    run out again; they complete nothing.
     """
-    if record.type in _COMPLETIONS and not (record.step or "").endswith("@retry"):
+    if record.type in _COMPLETIONS and not (record.step or "").endswith(("@retry", "@timeout")):
         return record.step
     return None
 

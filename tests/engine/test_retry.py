@@ -1,0 +1,86 @@
+"""`retry` goes on from whatever failed, as often as it is asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentflow import Engine, ExecutionFailed
+from agentflow.spec.load import Loaded
+
+Spec = Callable[..., Loaded]
+
+MORE = """
+import os, time
+
+def flaky(x=None):
+    if not os.path.exists("ok"):
+        raise ConnectionError("not yet")
+    return x
+
+def total(items):
+    return sum(flaky(items))
+
+def hang():
+    time.sleep(0.5)
+"""
+
+CHILD = "  - {id: x, call: more.flaky, with: {x: 1}}"
+FAILS = "{call: more.flaky, with: {x: '${ item }'}}"
+TWICE = "retry: {max_attempts: 2, interval: 0.01s}"
+
+CASES = {
+    "a call that was tried twice": f"{{id: a, call: more.flaky, {TWICE}}}",
+    "items of batches": "{id: a, map: '${ range(5) }', batch: 2, " + FAILS[1:],
+    "more than is tolerated": "{id: a, map: '${ range(5) }', tolerate: 1, " + FAILS[1:],
+    "a reduce": "{id: a, map: '${ range(5) }', call: work.double, with: {x: '${ item }'},"
+    " reduce: {call: more.total, arity: 2}}",
+    "an item on its way": "{id: a, pipeline: {from: '${ range(5) }', stages: [{id: s, "
+    + FAILS[1:]
+    + "]}}",
+    "clean-up": "{id: a, try: {do: [{id: n, set: {m: 1}}], finally: [{id: y, call: more.flaky}]}}",
+    "children": "{id: a, map: '${ range(3) }', do: [{id: c, run: child}]}",
+    "children beside a call": "{id: a, fork: {l: {do: [{id: c, run: child}]},"
+    " m: {do: [{id: x, call: more.flaky}]}, r: {do: [{id: c, run: child}]}}}",
+}
+
+SLOW = {
+    "a call": "{id: a, call: more.hang, timeout: 0.02s}",
+    "a listener": "{id: a, listen: never, timeout: 0.02s}",
+    "a listener, twice": f"{{id: a, listen: never, timeout: 0.02s, {TWICE}}}",
+    "a block": "{id: a, timeout: 0.02s, try: {do: [{id: x, call: more.hang}],"
+    " finally: [{id: y, set: {z: 1}}]}}",
+}
+
+
+@pytest.mark.parametrize("step", CASES.values(), ids=CASES.keys())
+def test_a_retry_that_fails_again_can_be_retried(
+    engine: Engine, spec: Spec, project: Path, step: str
+) -> None:
+    (project / "more.py").write_text(MORE)
+    spec(CHILD, name="child")
+    execution = engine.start(spec(f"  - {step}"))
+    for _ in range(3):
+        with pytest.raises(ExecutionFailed):
+            execution.result(20)
+        execution = engine.retry(execution.id)
+    with pytest.raises(ExecutionFailed):
+        execution.result(20)
+    (project / "ok").touch()
+    engine.retry(execution.id).result(20)
+
+
+@pytest.mark.parametrize("step", SLOW.values(), ids=SLOW.keys())
+def test_what_took_too_long_may_take_too_long_again(
+    engine: Engine, spec: Spec, project: Path, step: str
+) -> None:
+    (project / "more.py").write_text(MORE)
+    execution = engine.start(spec(f"  - {step}"))
+    for _ in range(3):
+        with pytest.raises(ExecutionFailed, match="took longer"):
+            execution.result(20)
+        execution = engine.retry(execution.id)
+    with pytest.raises(ExecutionFailed, match="took longer"):
+        execution.result(20)
