@@ -26,28 +26,6 @@ Json: TypeAlias = Any
 MAX_INTEGER = 2**53 - 1
 """The largest integer every engine represents exactly (I-JSON, RFC 7493)."""
 
-ENGINE_ERRORS = frozenset(
-    {
-        "Timeout",
-        "Cancelled",
-        "InvalidInput",
-        "InvalidOutput",
-        "TypeMismatch",
-        "MissingKey",
-        "IndexOutOfRange",
-        "DivisionByZero",
-        "NumberOutOfRange",
-        "LoopLimit",
-        "TooManyFailures",
-        "FunctionNotFound",
-        "WorkerLost",
-        "PayloadTooLarge",
-        "LimitExceeded",
-        "Interrupted",
-    }
-)
-"""Names of the errors the engine itself raises; every other name is an exception's class name."""
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -82,11 +60,27 @@ class AgentFlowError(Exception):
 
     code = "AF000"
     exit_code = 70
+    _help = ""
 
     def __init__(self, message: str, *, help: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.help = help
+
+    @property
+    def help(self) -> str:
+        """What to do about it; a traceback ends with it."""
+        return self._help
+
+    @help.setter  # noqa: A003  # nobody wants that builtin here
+    def help(self, words: str) -> None:
+        others = [note for note in getattr(self, "__notes__", ()) if note != self._note]
+        self._help = words
+        self.__notes__ = [self._note, *others] if words else others
+
+    @property
+    def _note(self) -> str:
+        return f"help: {self._help}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.args, self.__dict__))
