@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from agentflow.errors import Fault, Json
+from agentflow.errors import Fault
 from agentflow.runtime.executors.agents import Directory, Place, Reached
 from agentflow.runtime.executors.agents_wire import RETURNED, asked_for, packed, reports_of
 from agentflow.runtime.executors.calls import lost_error
@@ -16,6 +16,7 @@ from agentflow.runtime.executors.protocol import Memory, Report, Task
 from agentflow.runtime.executors.ray_agents import host_of
 from agentflow.runtime.executors.ray_exchange import said
 from agentflow.runtime.executors.ray_socket import HEARTBEAT, SILENT_BEATS
+from agentflow.runtime.executors.reports import failed
 
 _PAUSE = 0.1
 """Seconds until the name of an actor that is ending is asked for again."""
@@ -74,9 +75,9 @@ class RayAgents:
                 reached = await asyncio.to_thread(self._directory.find, task)
             answer = await self._call(task, reached)
         except Fault as fault:
-            self._end(task, [_failed(task, fault.value())])
+            self._end(task, [failed(task, fault.value())])
         except Exception as error:  # noqa: BLE001  # Ray raises whatever it raises
-            self._end(task, [_failed(task, lost_error(f"its host was lost: {said(error)}"))])
+            self._end(task, [failed(task, lost_error(f"its host was lost: {said(error)}"))])
         else:
             self._end(task, list(reports_of(task, reached, answer)))
 
@@ -168,8 +169,3 @@ async def _bytes(reference: Any) -> bytes:
 async def _bool(reference: Any) -> bool:
     answer: bool = await reference
     return answer
-
-
-def _failed(task: Task, error: Json) -> Report:
-    about = (task.execution, task.key, task.attempt)
-    return Report(*about, "failed", error=error, trace=[])

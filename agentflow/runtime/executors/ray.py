@@ -29,7 +29,7 @@ from agentflow.runtime.executors.ray_host import alone_function, host_class
 from agentflow.runtime.executors.ray_link import Given, Link, died
 from agentflow.runtime.executors.ray_nodes import missing, nodes, shares
 from agentflow.runtime.executors.ray_start import RaySession
-from agentflow.runtime.executors.reports import job_of, joined, report_of
+from agentflow.runtime.executors.reports import failed, job_of, joined, report_of
 from agentflow.runtime.executors.wire import Shape, frames
 from agentflow.spec.model import Resources
 
@@ -290,8 +290,7 @@ class RayExecutor:
 
     def fail(self, task: Task, error: Json) -> None:
         """Report a task as failed for a reason of the executor's own."""
-        about = (task.execution, task.key, task.attempt)
-        self.tell([Report(*about, "failed", error=error, trace=[])])
+        self.tell([failed(task, error)])
 
     def _missing(self, asked: Resources) -> str:
         """What no node of a Ray of our own has, in words; a cluster may still grow."""

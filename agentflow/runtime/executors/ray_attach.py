@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agentflow.errors import Unavailable, UsageError
-from agentflow.runtime.executors.ray_probe import Cluster, probe
+from agentflow.runtime.executors.ray_probe import Cluster, probe, token_refused
 from agentflow.runtime.executors.ray_shipment import Shipment, job_environment, shipment
 
 QUIET = 40
@@ -88,10 +88,7 @@ def said_by_ray(error: Exception) -> Unavailable | None:
     """What Ray's failure means, where that is known."""
     text = str(error)
     if "AuthenticationError" in type(error).__name__ or "InvalidAuthToken" in text:
-        return Unavailable(
-            "Ray refuses the token",
-            help="set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE to the cluster's own",
-        )
+        return token_refused("Ray")
     if "exceeds the maximum size" in text:
         return Unavailable(
             f"the project is too large to upload: {text.partition('. ')[0]}",

@@ -105,18 +105,28 @@ def _refused(address: str, error: str) -> Unavailable:
             help="set RAY_AUTH_TOKEN_PATH or RAY_AUTH_TOKEN, or write it to ~/.ray/auth_token",
         )
     if "InvalidAuthToken" in error or "AuthenticationError" in error:
-        return Unavailable(
-            f"Ray at {address} refuses the token",
-            help="set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE to the cluster's own",
-        )
+        return token_refused(f"Ray at {address}")
     if "ModuleNotFoundError: No module named 'ray'" in error:
-        return Unavailable(
-            "Ray is not installed",
-            help="pip install 'inferloop-agentflow[ray]', or run with --executor inline",
-        )
+        return not_installed()
     return Unavailable(
         f"Ray at {address} cannot be reached: {error}",
         help="agentflow doctor shows what is missing; --executor inline needs no Ray",
+    )
+
+
+def token_refused(who: str) -> Unavailable:
+    """A cluster asks for another token."""
+    return Unavailable(
+        f"{who} refuses the token",
+        help="set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE to the cluster's own",
+    )
+
+
+def not_installed() -> Unavailable:
+    """There is no Ray in this Python."""
+    return Unavailable(
+        "Ray is not installed",
+        help="pip install 'inferloop-agentflow[ray]', or run with --executor inline",
     )
 
 

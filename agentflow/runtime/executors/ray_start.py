@@ -20,6 +20,7 @@ from typing import Any
 
 from agentflow.errors import AgentFlowError, Unavailable
 from agentflow.runtime.executors.ray_attach import QUIET, attach, found, said_by_ray
+from agentflow.runtime.executors.ray_probe import not_installed
 
 _LONGEST_FOLDER = 40
 """Ray puts sockets below its folder, and the system bounds their paths to 107 bytes."""
@@ -112,10 +113,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise Unavailable(
-            "Ray is not installed",
-            help="pip install 'inferloop-agentflow[ray]', or run with --executor inline",
-        ) from error
+        raise not_installed() from error
     return ray
 
 

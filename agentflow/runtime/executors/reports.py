@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from agentflow.errors import Json
 from agentflow.functions.encoding import decode, dump
 from agentflow.runtime.executors.calls import Call
 from agentflow.runtime.executors.protocol import Report, Task
@@ -34,6 +35,12 @@ def job_of(id: int, task: Task) -> Job:
         once=task.at_most_once,
         in_turn=task.in_turn,
     )
+
+
+def failed(task: Task, error: Json) -> Report:
+    """That a task failed, for a reason of the executor's own."""
+    about = (task.execution, task.key, task.attempt)
+    return Report(*about, "failed", error=error, trace=[])
 
 
 def report_of(task: Task, kind: Kind, payload: bytes) -> Report:
