@@ -33,6 +33,7 @@ class StepProgress:
 
     id: str
     action: model.Action
+    has_condition: bool
     state: State = "pending"
     started: float | None = None
     ended: float | None = None
@@ -107,7 +108,10 @@ class Progress:
         self.workflow = workflow
         self.execution = execution
         """Notices of other executions (children) are passed over; `None` takes the first seen."""
-        self.steps = [StepProgress(step.id, step.action) for step in workflow.do.steps]
+        self.steps = [
+            StepProgress(step.id, step.action, has_condition=step.when is not None)
+            for step in workflow.do.steps
+        ]
         self.started: float | None = None
         self.status: Status = "running"
         self._place = {step.id: place for place, step in enumerate(self.steps)}
@@ -300,7 +304,8 @@ class Progress:
         if step.state == "running":
             self._close(step, "succeeded")
         elif step.state == "pending":
-            step.state = "succeeded" if isinstance(step.action, _SILENT) else "skipped"
+            is_silent = isinstance(step.action, _SILENT) or not step.has_condition
+            step.state = "succeeded" if is_silent else "skipped"
 
     def _close(self, step: StepProgress, state: State) -> None:
         step.state, step.ended = state, self._at

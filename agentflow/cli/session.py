@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from agentflow.cli import exits, failure, outcome, stores, terminal
 from agentflow.cli.lines import Lines, Silence
 from agentflow.cli.watch import Watch
-from agentflow.errors import AgentFlowError, ExecutionCancelled, ExecutionFailed, NotFound
+from agentflow.errors import (
+    AgentFlowError,
+    ExecutionCancelled,
+    ExecutionFailed,
+    NotFound,
+    Unavailable,
+)
 from agentflow.runtime.settings import load_settings
 
 if TYPE_CHECKING:
@@ -68,11 +74,10 @@ def carry(
         progress = prepare(engine) if callable(prepare) else prepare
         watch.follow(progress)
         execution = begin(engine)
-        watch.say(
+        watch.introduce(
             f"{execution.workflow} {execution.version}  execution {execution.id} · {executor}"
         )
-        with suppress(ExecutionFailed, ExecutionCancelled):
-            execution.result()
+        _await(execution)
         record = execution.record()
         watch.conclude(record)
         code = report(engine.journal, record, manner, wanted)
@@ -87,6 +92,20 @@ def carry(
     finally:
         watch.close()
         engine.close()
+
+
+def _await(execution: Execution) -> None:
+    """Wait until an execution ends, however it does.
+
+    Raises:
+        Unavailable: it was given up; the help says how to go on.
+    """
+    try:
+        with suppress(ExecutionFailed, ExecutionCancelled):
+            execution.result()
+    except Unavailable as error:
+        error.help = f"{error.help}; then go on with `agentflow resume {execution.id}`"
+        raise
 
 
 def _engine(root: Path, manner: Manner, watch: Watch, *, is_sure: bool) -> Engine:

@@ -57,6 +57,9 @@ class Watch:
     def __init__(self, view: View) -> None:
         self._view = view
         self._progress: Progress | None = None
+        self._early: list[Notice] = []
+        """What happened in the execution before it was introduced."""
+        self._is_introduced = False
         self._queue: queue.SimpleQueue[Notice | str] = queue.SimpleQueue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agentflow-watch", daemon=True)
@@ -66,8 +69,8 @@ class Watch:
         """Take a notice; cheap, from any thread."""
         self._queue.put(notice)
 
-    def say(self, words: str) -> None:
-        """Say something in its place between the notices."""
+    def introduce(self, words: str) -> None:
+        """Say which execution it is, before anything that happens in it."""
         self._queue.put(words)
 
     def follow(self, progress: Progress) -> None:
@@ -101,14 +104,25 @@ class Watch:
         try:
             for _ in range(self._queue.qsize()):
                 self._take(self._queue.get())
+            if self._over.is_set():
+                self._release()
             self._view.refresh(self._progress)
         except OSError:  # the terminal is gone; the execution goes on without a witness
             self._view = Silence()
+
+    def _release(self) -> None:
+        self._is_introduced = True
+        early, self._early = self._early, []
+        for notice in early:
+            self._take(notice)
 
     def _take(self, notice: Notice | str) -> None:
         match notice:
             case str():
                 self._view.say(notice)
+                self._release()
+            case Changed() | Printed() if not self._is_introduced:
+                self._early.append(notice)
             case Changed(execution, events, commands):
                 if self._progress is not None:
                     happenings = self._progress.feed(execution, events, commands)

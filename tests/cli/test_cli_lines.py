@@ -89,6 +89,22 @@ def test_a_watch_shows_everything_before_it_closes(progress, capsys):
     )
 
 
+def test_what_happens_in_an_execution_is_told_after_which_one_it_is(progress, capsys):
+    watch = Watch(Lines(verbose=False))
+    watch.follow(progress)
+    watch(Printed("x1", "each[0]", ("one",)))
+    watch(Changed("x1", (p.Ended(107.0, "succeeded", None),), ()))
+    watch.introduce("flow 1.0.0  execution x1")
+    watch(Printed("x1", "each[1]", ("two",)))
+    watch.close()
+    assert masked(capsys.readouterr().err) == (
+        "flow 1.0.0  execution x1\n"
+        "each[0] │ one\n"
+        "TIME each   succeeded TOOK, 1000 items\n"
+        "each[1] │ two\n"
+    )
+
+
 def test_what_fails_while_it_begins_is_not_called_done(capsys):
     watch = Watch(Lines(verbose=False))
     watch(Phase("starting Ray"))

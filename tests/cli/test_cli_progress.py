@@ -91,6 +91,14 @@ def test_steps_go_from_pending_over_running_to_succeeded_or_skipped():
     assert (run.step("begin").started, run.step("begin").ended) == (100.0, 101.0)
 
 
+def test_a_step_that_nothing_could_skip_was_not_skipped():
+    run = Run(
+        "workflow: w\ndo:\n  - {id: past, wait: 1970-01-01T00:00:01Z}\n  - {id: b, call: f.b}\n"
+    )
+    run.start()
+    assert [step.state for step in run.progress.steps] == ["succeeded", "running"]
+
+
 def test_a_step_without_events_of_its_own_counts_as_done_when_the_next_begins():
     run = Run("workflow: w\ndo:\n  - {id: a, set: {x: 1}}\n  - {id: b, call: f.b}\n")
     run.start()

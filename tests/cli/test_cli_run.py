@@ -226,3 +226,20 @@ def test_a_detached_execution_goes_on_and_can_be_cancelled(agentflow, project):
     assert agentflow("retry", "d1").out == '"through"\n'
     log = (project / ".agentflow/logs/d1.out").read_text()
     assert "before" in log
+
+
+def test_a_run_that_the_store_stops_says_how_to_go_on(agentflow, project):
+    (project / "functions" / "spoil.py").write_text(
+        "import shutil\n\n"
+        "def spoil():\n"
+        "    shutil.rmtree('.agentflow/blobs', ignore_errors=True)\n"
+        "    open('.agentflow/blobs', 'w').close()\n"
+        "    return 'x' * 200_000\n"
+    )
+    spec = project / "specs" / "spoil.yaml"
+    spec.write_text("workflow: spoil\ndo:\n  - {id: a, call: functions.spoil.spoil}\n")
+    stopped = agentflow("run", spec, "--id", "g9", "--json")
+    assert stopped.code == 7
+    assert stopped.json["error"]["help"].endswith("; then go on with `agentflow resume g9`")
+    (project / ".agentflow" / "blobs").unlink()
+    assert "Interrupted: no process runs it" in agentflow("show", "g9").out
