@@ -178,6 +178,20 @@ def test_a_jsonata_failure_says_which_catcher(member: str) -> None:
     assert f"specified for the field 'Catch[1]/{member}/x'" in str(outcome.cause)
 
 
+def test_a_jsonata_failure_is_no_failure_of_the_task() -> None:
+    state = {
+        "Type": "Task",
+        "Resource": LAMBDA + "f",
+        "Arguments": "{% $states.input.zz %}",
+        "Catch": [{"ErrorEquals": ["States.TaskFailed"], "Next": "S1"}],
+        "Next": "S1",
+    }
+
+    outcome = simulate(jsonata(state, {"Type": "Pass"}), {})
+
+    assert outcome.error == "States.QueryEvaluationError"
+
+
 def test_a_jsonata_failure_of_a_task_can_be_caught() -> None:
     state = {
         "Type": "Task",

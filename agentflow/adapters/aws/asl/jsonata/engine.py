@@ -13,7 +13,7 @@ from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedE
 from agentflow.adapters.aws.asl.intrinsics import Chance
 from agentflow.adapters.aws.asl.jsonata.bounds import Bounds
 from agentflow.adapters.aws.asl.jsonata.dialect import Dialect, newer
-from agentflow.adapters.aws.asl.jsonata.library import functions
+from agentflow.adapters.aws.asl.jsonata.library import MAX_WHOLE, functions
 from agentflow.adapters.aws.asl.jsonata.messages import described, quoted, told
 from agentflow.adapters.aws.asl.jsonata.upstream import (
     JException,
@@ -24,9 +24,6 @@ from agentflow.adapters.aws.asl.jsonata.upstream import (
 )
 from agentflow.adapters.aws.asl.values import ABSENT, Absent
 from agentflow.errors import MAX_INTEGER, Json
-
-MAX_WHOLE: Final = 1e21
-"""From here on whole numbers are written with an exponent."""
 
 _EXPRESSION = re.compile(r"\{%(.*)%\}", re.DOTALL)
 _FAILURES: Final = (

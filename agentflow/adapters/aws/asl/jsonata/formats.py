@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Any
 
 from agentflow.adapters.aws.asl.jsonata.pictures import mistake, unknown_component
@@ -14,6 +15,9 @@ _ISO_8601 = re.compile(
     r"\d{4}(-[01]\d)*(-[0-3]\d)*(T[0-2]\d:[0-5]\d:[0-5]\d)*(\.\d+)?([+-][0-2]\d:?[0-5]\d|Z)?",
     re.ASCII,
 )
+_PLAIN = re.compile(r"[#0,]*(?:\.([0#]+))?")
+"""A picture of digits and one point alone."""
+_TIMEZONE = re.compile(r"[+-]\d{4}", re.ASCII)
 
 
 def format_base(value: Any, radix: Any = None) -> Any:
@@ -27,7 +31,20 @@ def format_number(value: Any, picture: Any, options: Any = None) -> Any:
     """`$formatNumber`; wrong pictures are refused like on the service."""
     if value is not None and picture is not None and not options and (code := mistake(picture)):
         raise JException(code, -1)
+    if value is not None and picture is not None and not options:
+        value = _rounded(value, picture)
     return Functions.format_number(value, picture, options)
+
+
+def _rounded(value: float, picture: str) -> float:
+    """The number with as many digits as a picture has, half to even as it is written."""
+    shape = _PLAIN.fullmatch(picture)
+    if shape is None or not math.isfinite(value):
+        return value
+    with localcontext() as context:
+        context.prec = 400
+        exact = Decimal(repr(value)).scaleb(len(shape[1] or "")).to_integral(ROUND_HALF_EVEN)
+        return float(exact.scaleb(-len(shape[1] or "")))
 
 
 def parse_integer(text: Any, picture: Any) -> Any:
@@ -66,9 +83,12 @@ def to_millis(text: Any, picture: Any = None) -> Any:
 
 
 def from_millis(millis: Any, picture: Any = None, timezone: Any = None) -> Any:
-    """`$fromMillis`."""
+    """`$fromMillis`; what is no number gives nothing, and what is no timezone is UTC."""
+    if not isinstance(millis, int | float) or isinstance(millis, bool):
+        return None
     _check_dates(picture)
-    return Functions.datetime_from_millis(millis, picture, timezone)
+    known = timezone is not None and _TIMEZONE.fullmatch(timezone)
+    return Functions.datetime_from_millis(millis, picture, timezone if known else None)
 
 
 def _check_dates(picture: str | None) -> None:

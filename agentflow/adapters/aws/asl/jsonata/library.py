@@ -11,7 +11,7 @@ import random
 import re
 import urllib.parse
 from collections.abc import Callable
-from decimal import Context, Decimal
+from decimal import ROUND_FLOOR, Context
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,6 +34,20 @@ _HASHES: Final = {
     "SHA-512": hashlib.sha512,
 }
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
+MAX_WHOLE: Final = 1e21
+"""From here on whole numbers are written with an exponent."""
+_ESCAPES: Final = str.maketrans(
+    {
+        '"': '\\"',
+        "\\": "\\\\",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+    }
+)
+"""What the service escapes in JSON; other control characters stay as they are."""
 _RADIX = re.compile(r"0([xX])([0-9a-fA-F]+)|0([oO])([0-7]+)|0([bB])([01]+)")
 
 
@@ -42,7 +56,7 @@ def functions(at: float, chance: Chance) -> dict[str, Any]:
     millis = round(at * 1000)
 
     def now(picture: Any = None, timezone: Any = None) -> Any:
-        return Functions.datetime_from_millis(millis, picture, timezone)
+        return formats.from_millis(millis, picture, timezone)
 
     def shuffle(items: Any) -> Any:
         shuffled = list(items or ())
@@ -119,18 +133,15 @@ def _enclosed(opening: str, parts: list[str], closing: str, line: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return '"' + text.translate(_ESCAPES) + '"'
 
 
 def number_text(value: float) -> str:
-    """A number with at most 15 digits, written as JavaScript does: 1e21 as `1e+21`."""
-    exact = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
-    digits = Context(prec=15).create_decimal(exact).normalize()
-    exponent = digits.adjusted()
-    if not digits or -7 < exponent < 21:
-        return f"{digits:f}" if digits else "0"
-    mantissa = f"{digits.scaleb(-exponent):f}"
-    return f"{mantissa}e{'+' if exponent > 0 else ''}{exponent}"
+    """A whole number in its digits, from 1e21 on as `1e+21`; others rounded down to 15 digits."""
+    if float(value).is_integer():
+        return str(int(value)) if abs(value) < MAX_WHOLE else repr(float(value))
+    digits = Context(prec=15, rounding=ROUND_FLOOR).create_decimal(repr(value)).normalize()
+    return str(digits).replace("E", "e")
 
 
 def _number(value: Any) -> Any:
@@ -197,36 +208,57 @@ def _decode(name: str) -> Callable[[Any], Any]:
     return decode
 
 
+def _decode_component(text: Any) -> Any:
+    """A `+` is a blank, and what is no UTF-8 a replacement character."""
+    if text is not None and re.search(r"%(?![0-9a-fA-F]{2})", text):
+        raise JException("D3140", -1, "decodeUrlComponent", text)
+    return None if text is None else urllib.parse.unquote_plus(text)
+
+
 def _partition(items: Any, *length: Any) -> Any:
-    if not isinstance(items, list | None):
-        raise JException("T0412", -1, 1, "partition", "x")
-    if not items:
+    if items is None:
         return None
+    if not isinstance(items, list):
+        raise JException(
+            'T0412: Argument 1 of function "partition" must be an array of undefined', -1
+        )
     size = length[0] if length else None
-    count = len(items) if size is None else int(size)
-    if count < 0:
+    if size is None:
+        return [items]
+    if size < 0:
         raise JException("D3137", -1, "Second argument must be zero or greater")
-    if count == 0:
+    count = int(size)
+    if count == 0 or not items:
         return None
     return [list(items[start : start + count]) for start in range(0, len(items), count)]
 
 
-def _range(first: Any, last: Any, *steps: Any) -> Any:
-    if None in (first, last) or not steps or not int(steps[0] or 0):
+def _range(*given: Any) -> Any:
+    """Less than three numbers give nothing; none is looked at before all are there."""
+    if len(given) < 3 or None in given:
         return None
-    step = int(steps[0])
-    found = range(int(first), int(last) + (1 if step > 0 else -1), step)
+    for place, each in enumerate(given, 1):
+        if not isinstance(each, int | float) or isinstance(each, bool):
+            raise JException("T0410", -1, place, "range")
+    first, last, step = map(int, given)
+    if step == 0:
+        return None
+    found = range(first, last + (1 if step > 0 else -1), step)
     if len(found) > MAX_SEQUENCE:
         raise JException("D2014", -1, len(found))
     return Utils.create_sequence_from_iter(found)
 
 
-def _hash(data: Any, *algorithms: Any) -> Any:
-    name = algorithms[0] if algorithms else None
-    if data is None or name is None:
+def _hash(data: Any, name: Any = None) -> Any:
+    if data is None:
         return None
-    if name not in _HASHES:
-        raise JException("D3137", -1, f"Unsupported hash algorithm: {name}")
+    if not isinstance(data, str):
+        raise JException("T0410", -1, 1, "hash")
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in _HASHES:
+        names = "SHA-1, SHA-384, SHA-256, SHA-512, MD5"
+        raise JException("D3137", -1, f"Hash algorithm '{string(name)}' must be one of {names}")
     return _HASHES[name](data.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
 
 
@@ -335,9 +367,9 @@ _CONSTANT: Final[dict[str, Any]] = {
         ("parseInteger", "<s-s:n>", formats.parse_integer),
         ("formatInteger", "<n-s:s>", formats.format_integer),
         ("toMillis", "<s-s?:n>", formats.to_millis),
-        ("fromMillis", "<n-s?s?:s>", formats.from_millis),
+        ("fromMillis", "<x-s?s?:s>", formats.from_millis),
         ("decodeUrl", "<s-:s>", _decode("decodeUrl")),
-        ("decodeUrlComponent", "<s-:s>", _decode("decodeUrlComponent")),
+        ("decodeUrlComponent", "<s-:s>", _decode_component),
         ("encodeUrl", "<s-:s>", _encode("encodeUrl", Functions.encode_url)),
         (
             "encodeUrlComponent",
@@ -345,8 +377,8 @@ _CONSTANT: Final[dict[str, Any]] = {
             _encode("encodeUrlComponent", Functions.encode_url_component),
         ),
         ("partition", "<xn?:a>", _partition),
-        ("range", "<nnn?:a>", _range),
-        ("hash", "<s-s?:s>", _hash),
+        ("range", "<x?x?x?:a>", _range),
+        ("hash", "<xx?:s>", _hash),
         ("parse", "<s-:x>", _parse),
     )
 }

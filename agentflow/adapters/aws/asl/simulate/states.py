@@ -146,7 +146,7 @@ def _matches(names: tuple[str, ...], failure: StateError) -> bool:
     if failure.fatal:
         return False
     known = {failure.name, *failure.also, WILDCARD}
-    if failure.name != TIMEOUT:
+    if failure.name not in (TIMEOUT, QUERY):
         known.add(TASK_FAILED)
     return not known.isdisjoint(names)
 
