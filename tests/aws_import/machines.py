@@ -394,6 +394,49 @@ MACHINES: dict[str, tuple[Json, Json]] = {
         machine(A=task("check", HeartbeatSecondsPath="$.every", End=True)),
         {"every": "often"},
     ),
+    "arguments that are not there are not caught": (
+        machine(
+            A=task(
+                "check",
+                Parameters={"x.$": "$.nowhere"},
+                Catch=[catch("States.ALL", to="E")],
+                End=True,
+            ),
+            E=ECHO,
+        ),
+        {},
+    ),
+    "an execution for each item of an execution for each item": (
+        machine(
+            M=each_child(
+                {
+                    **each_child(
+                        {
+                            "Type": "Pass",
+                            "Parameters": {
+                                "in.$": "$$.Execution.Input.Items[0]",
+                                "of.$": "States.ArrayLength($.Items)",
+                            },
+                            "End": True,
+                        }
+                    ),
+                    "ItemsPath": "$.xs",
+                    "ItemBatcher": {"MaxInputBytesPerBatch": 1000},
+                    "ItemProcessor": {
+                        "ProcessorConfig": {"Mode": "DISTRIBUTED"},
+                        **machine(
+                            J={
+                                "Type": "Pass",
+                                "Parameters": {"in.$": "$$.Execution.Input.Items[0]"},
+                                "End": True,
+                            }
+                        ),
+                    },
+                }
+            )
+        ),
+        [{"xs": [1, 2]}, {"xs": [3]}],
+    ),
     "a task that reads how often it was retried": (
         machine(
             A=task(

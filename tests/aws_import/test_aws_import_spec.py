@@ -62,6 +62,11 @@ do:
     with: {item: "${ data.item }"}
     retry: {on: [Busy], max_attempts: 4}
     catch:
+      - on: [MissingKey, TypeMismatch, IndexOutOfRange]
+        as: check_stock_fault
+        do:
+          - id: check_stock_again
+            raise: ${ check_stock_fault }
       - as: check_stock_error
         do:
 """
@@ -117,6 +122,33 @@ def test_a_function_gets_the_event_as_its_parameters_ask(
 ) -> None:
     parameters = {} if given is None else {"Parameters": given}
     assert arguments in imported(machine(A=task("x", **parameters, End=True)), x=mapped)
+
+
+ARN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:CheckStock"
+SYMBOLS = {
+    "of a function": ({"Resource": ARN}, "call: functions.check_stock"),
+    "of the function that is invoked": (
+        {
+            "Resource": "arn:${AWS::Partition}:states:::lambda:invoke",
+            "Parameters": {"FunctionName": ARN, "Payload.$": "$"},
+        },
+        "call: functions.check_stock",
+    ),
+    "of a queue that is waited for": (
+        {
+            "Resource": "arn:${AWS::Partition}:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"MessageBody.$": "$$.Task.Token"},
+        },
+        "listen: task_token",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "written"), SYMBOLS.values(), ids=SYMBOLS.keys())
+def test_an_arn_that_a_deployment_completes_is_read_as_what_it_is(
+    fields: Json, written: str
+) -> None:
+    assert written in imported(machine(A={"Type": "Task", **fields, "End": True}))
 
 
 RULES = {

@@ -173,7 +173,7 @@ def _told_of_reduce(w: Writer, step: Step, map_: Map, reduce: Reduce) -> list[st
 def _write(w: Writer, workflow: Workflow) -> State:
     names = Names()
     write_input(w, workflow, names)
-    names.own["execution"] = _execution(workflow)
+    names.own["execution"] = execution_of(workflow)
     if workflow.has_output:
         output = Label()
         block = names.inner()
@@ -219,7 +219,7 @@ def _output(w: Writer, names: Names) -> None:
     w.add(w.name("end"), {"Type": "Pass", "Output": value, "End": True})
 
 
-def _execution(workflow: Workflow) -> Reference:
+def execution_of(workflow: Workflow) -> Reference:
     """`execution`, from the context of the service."""
     from agentflow.adapters.aws.jsonata import quote
 

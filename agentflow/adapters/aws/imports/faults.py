@@ -24,10 +24,10 @@ _TOO_LARGE: Final = "PayloadTooLarge"
 _SAME: Final = {TIMEOUT: OURS, DATA_LIMIT: _TOO_LARGE}
 """What the service calls them, and what we do."""
 
+OF_PATHS: Final = ("MissingKey", "TypeMismatch", "IndexOutOfRange")
+"""What those expressions raise that say what a path does."""
 EVALUATION: Final = (
-    "MissingKey",
-    "TypeMismatch",
-    "IndexOutOfRange",
+    *OF_PATHS,
     "InvalidInput",
     "NumberOutOfRange",
     "LimitExceeded",

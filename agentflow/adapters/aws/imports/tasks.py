@@ -12,7 +12,7 @@ from agentflow.adapters.aws.asl.jsonata import expression_in
 from agentflow.adapters.aws.asl.model import Reference, Setting, Task
 from agentflow.adapters.aws.asl.resources import Resource, function_name, parse
 from agentflow.adapters.aws.asl.values import Absent
-from agentflow.adapters.aws.imports import own
+from agentflow.adapters.aws.imports import faults, own
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.faults import Told
 from agentflow.adapters.aws.imports.handling import Work, guarded
@@ -20,14 +20,16 @@ from agentflow.adapters.aws.imports.heartbeats import expecting, heartbeat, note
 from agentflow.adapters.aws.imports.lowered import Lowered
 from agentflow.adapters.aws.imports.naming import identifier
 from agentflow.adapters.aws.imports.states import arguments, effective, is_jsonata, settle
-from agentflow.adapters.aws.imports.terms import member
+from agentflow.adapters.aws.imports.terms import is_name, member
 from agentflow.adapters.aws.imports.writing import Writing
 from agentflow.adapters.aws.tasks.words import essence
 from agentflow.errors import Json
-from agentflow.spec.expressions.template import Expression, Template
+from agentflow.spec.expressions.template import Expression, Template, parts
 from agentflow.spec.model import Call, Duration, Listen, Set, Step
 
 _SYMBOL: Final = re.compile(r"\$\{[^{}]+\}")
+_PSEUDO: Final = re.compile(r"\$\{AWS::(\w+)\}")
+"""What a deployment knows itself: `${AWS::Region}`."""
 ANSWER: Final = "task_token"
 """The message that completes a task; its correlation is the token."""
 
@@ -77,7 +79,7 @@ def lower_task(w: Writing, lookup: Lookup) -> Lowered:
             after,
             whole=is_jsonata(state) and _can_fail(w, [*before, *after]),
             told=request.told,
-            fatal=() if request.told != "message" else ("NotMapped",),
+            fatal=_fatal(w, request),
         ),
     )
 
@@ -86,7 +88,21 @@ def _resource(state: Task) -> Resource:
     """What the task names; a symbol that is put in by a deployment stands for a function."""
     if _SYMBOL.fullmatch(state.resource):
         return Resource(state.resource, "function", state.resource)
-    return parse(state.resource)
+    return replace(parse(_without_pseudo(state.resource)), arn=state.resource)
+
+
+def _without_pseudo(arn: str) -> str:
+    """An ARN in whose place for the account, the region and the like stand plain words."""
+    return _PSEUDO.sub(r"\1", arn)
+
+
+def _fatal(w: Writing, request: _Request) -> tuple[str, ...]:
+    """Errors of a call that are no failures of the work: nobody does it, or has its arguments."""
+    unmapped = ("NotMapped",) if request.told == "message" else ()
+    given = [each for _, each in request.call.arguments.items()]
+    if is_jsonata(w.state) or all(is_name(each) for each in parts(given)):
+        return unmapped
+    return (*unmapped, *faults.OF_PATHS)
 
 
 def _can_fail(w: Writing, steps: list[Step]) -> bool:
@@ -169,7 +185,7 @@ def _invoked(state: Task) -> tuple[str, Json] | None:
     if given.get("InvocationType", "RequestResponse") != "RequestResponse":
         return None
     payload = {key: value for key, value in given.items() if key.startswith("Payload")}
-    return function_name(name), payload or None
+    return function_name(_without_pseudo(name)), payload or None
 
 
 def _event(w: Writing, state: Task, payload: dict[str, Json], sight: Sight) -> Template:

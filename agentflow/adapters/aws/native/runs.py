@@ -140,7 +140,7 @@ def write_run(w: Writer, step: Step, map_: Map, names: Names, after: After) -> N
         state |= bounds(w, map_)
     w.renames = True
     with w.inner() as scope:
-        _write_child(w, map_, names)
+        _write_child(w, map_)
         config = {"Mode": "DISTRIBUTED", "ExecutionType": kind}
         state["ItemProcessor"] = {"ProcessorConfig": config, **scope.definition()}
     if by_path:
@@ -149,11 +149,13 @@ def write_run(w: Writer, step: Step, map_: Map, names: Names, after: After) -> N
         w.add(name, {**state, **w.ending(after, "{% $states.result %}"), **w.catch()})
 
 
-def _write_child(w: Writer, map_: Map, names: Names) -> None:
+def _write_child(w: Writer, map_: Map) -> None:
     """The states of a child: an execution of its own, which sees nothing but its input."""
+    from agentflow.adapters.aws.compile import execution_of  # it needs this module
+
     assert isinstance(map_.body, Block)
     inner = Names()
-    inner.own["execution"] = names["execution"]
+    inner.own["execution"] = execution_of(w.workflow)
     w.path, w.execution = Path((w.path.plain,)), _CHILD_ID
     bind = w.variables.take(map_.bind, w.depth)
     region, begin = Region(w.variable("failure")), Label()
