@@ -230,10 +230,7 @@ def test_an_import_goes_to_stdout_and_its_notes_to_stderr(agentflow):
 
 
 def test_what_cannot_be_imported_is_shown_where_it_stands(agentflow):
-    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}}
-    inner = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
-    inner["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    state = {"Type": "Map", "ResultWriter": writer, "ItemProcessor": inner, "End": True}
+    state = {**ORDER["States"]["Save"], "TimeoutSeconds": "${Limit}"}
     Path("x.json").write_text(json.dumps({"StartAt": "S", "States": {"S": state}}, indent=1))
     refused = agentflow("import", "x.json", "--from", "aws", "--json")
     assert refused.code == 3
