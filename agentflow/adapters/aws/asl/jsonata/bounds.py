@@ -12,7 +12,8 @@ from typing import Any, Final
 from agentflow.adapters.aws.asl.jsonata.upstream import JException
 
 SECONDS: Final = 5.0
-"""The service stops after one second of its own; a laptop under load gets more."""
+"""Of the processor, so that what else a machine does takes nothing of it; the service stops after
+one second, and a laptop may be slower."""
 MAX_DEPTH: Final = 100
 """Expressions that may stand within each other, calls included."""
 MAX_BYTES: Final = 6_990_256
@@ -24,7 +25,7 @@ class Bounds:
     """Watches one evaluation; the frame that is given tells it what begins and ends."""
 
     def __init__(self, frame: Any) -> None:
-        self._ends = time.monotonic() + SECONDS
+        self._ends = time.thread_time() + SECONDS
         self._depth = 0
         frame.set_evaluate_entry_callback(self._entered)
         frame.set_evaluate_exit_callback(self._left)
@@ -33,7 +34,7 @@ class Bounds:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise JException("D1011", -1)
-        if time.monotonic() > self._ends:
+        if time.thread_time() > self._ends:
             raise JException("D1012", -1)
 
     def _left(self, _: Any, __: Any, ___: Any, result: Any) -> None:
