@@ -299,13 +299,17 @@ class TestOutput:
         assert "left out" in lines[-1]
 
     def test_streams_are_put_back(self) -> None:
-        before = sys.stdout
-        Redirection.begin()
-        Redirection.begin()
-        Redirection.end()
-        assert sys.stdout is not before
-        Redirection.end()
-        assert sys.stdout is before
+        # In a process of its own: here an engine that other tests share may be open.
+        script = (
+            "import sys\n"
+            "from agentflow.functions.capture import Redirection\n"
+            "before = sys.stdout\n"
+            "Redirection.begin(); Redirection.begin(); Redirection.end()\n"
+            "assert sys.stdout is not before\n"
+            "Redirection.end()\n"
+            "assert sys.stdout is before\n"
+        )
+        subprocess.run([sys.executable, "-c", script], check=True)
 
 
 class TestStream:
