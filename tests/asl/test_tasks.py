@@ -140,6 +140,7 @@ def test_a_time_limit_that_is_none_is_an_error(field: str, value: int) -> None:
     assert all(f"{field} must be between 0 and 99999999" in str(each.cause) for each in found)
 
 
+@pytest.mark.slow
 async def test_work_that_hangs_is_late_in_virtual_time_too() -> None:
     async def hang(call: TaskCall) -> Any:
         await asyncio.Event().wait()
