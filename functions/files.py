@@ -44,7 +44,7 @@ def shard_files(
     folder: str,
     pattern: str = "*",
     exclude: list[str] | None = None,
-    shard_bytes: int = 1 << 20,
+    shard_bytes: int = 2 << 20,
 ) -> list[list[str]]:
     """Group the files of a folder, in the order of their paths, into shards of like size.
 
