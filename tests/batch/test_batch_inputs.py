@@ -119,7 +119,14 @@ def test_functions_without_a_file_are_refused(program: str, what: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
     )
-    assert what in done.stderr.splitlines()[-1]
+    assert what in _end(done.stderr)
+
+
+def _end(traceback: str) -> str:
+    """What it ends with: the error, and below it what to do."""
+    error, remedy = traceback.splitlines()[-2:]
+    assert remedy.startswith("help: ")
+    return error
 
 
 UNGUARDED = """
@@ -143,7 +150,7 @@ def test_a_script_is_told_what_keeps_workers_from_importing_it(tmp_path: Path, n
     )
     assert done.returncode == 1
     remedy = "started while a worker imported" if name == "job.py" else "whose name cannot be"
-    assert remedy in done.stderr.splitlines()[-1]
+    assert remedy in _end(done.stderr)
 
 
 # --- files ------------------------------------------------------------------------------------
