@@ -30,7 +30,7 @@ from agentflow.runtime.patience import result_of
 from agentflow.runtime.settings import load_settings
 from agentflow.spec.inputs import check_input
 from agentflow.spec.load import Loaded, Source, load
-from agentflow.spec.signatures import find_root
+from agentflow.spec.signatures import Folder, root_of
 
 T = TypeVar("T")
 
@@ -55,13 +55,13 @@ class Engine:
         self,
         *,
         executor: str | Executor = "ray",
-        root: Path | None = None,
+        root: Folder | None = None,
         store: str | None = None,
         parallel: int | None = None,
         adopt: bool = False,
         watch: Watcher | None = None,
     ) -> None:
-        self.root = root or find_root(Path.cwd())
+        self.root = root_of(root, Path.cwd())
         self._executor = _make_executor(executor, parallel, self.root)
         self._parallel = parallel
         self._adopt = adopt

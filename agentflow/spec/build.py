@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from agentflow.errors import Json
 from agentflow.spec.load import Loaded, loads
+from agentflow.spec.signatures import Folder
 from agentflow.spec.write_yaml import document
 
 
@@ -238,7 +238,7 @@ class Builder(Steps):
     def load(
         self,
         *,
-        root: Path | None = None,
+        root: Folder | None = None,
         functions: bool = True,
         children: Mapping[str, str | Loaded] | None = None,
     ) -> Loaded:

@@ -20,7 +20,7 @@ from agentflow.spec.diagnostics import in_order
 from agentflow.spec.model import Run, Workflow
 from agentflow.spec.parse import Parsed, parse
 from agentflow.spec.read import decode, read
-from agentflow.spec.signatures import Functions, find_root
+from agentflow.spec.signatures import Folder, Functions, root_of
 from agentflow.spec.source import plain
 from agentflow.spec.tree import Unreadable
 from agentflow.spec.write import to_data, to_yaml
@@ -41,6 +41,8 @@ _Find: TypeAlias = Callable[[str], "_Key | children.NotThere"]
 """From what a `run` step names to the workflow it means."""
 _OF_PYTHON = re.compile(r".+\.py:\w+|[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """How a workflow is called whose text was written from a function."""
+_MEANS_PYTHON = re.compile(r".+\.py:.*|[A-Za-z_][\w.]*:[\w.]*", re.DOTALL)
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Loaded:
         return _OF_PYTHON.fullmatch(self.path) is not None
 
 
-def load(path: Source, *, root: Path | None = None, functions: bool = True) -> Loaded:
+def load(path: Source, *, root: Folder | None = None, functions: bool = True) -> Loaded:
     """Read and check a workflow, and those that it runs.
 
     `path` is the file of a spec; or `FILE.py:name`, `module:name`, or a Python file with one
@@ -76,24 +78,27 @@ def load(path: Source, *, root: Path | None = None, functions: bool = True) -> L
     if callable(path) or _is_python(str(path)):
         return _load_python(path, root, functions=functions)
     file = Path(path)
-    project = find_root(file) if root is None else root
+    project = root_of(root, file)
     reading = _Reading(project, Functions(project) if functions else None, {})
     loaded = reading.file(file, str(path), (file,))
     return reading.finish(loaded)
 
 
 def _is_python(word: str) -> bool:
-    return word.endswith(".py") or _OF_PYTHON.fullmatch(word) is not None
+    """Whether a word means to name a function; whether it does is found out where it is read."""
+    if word.endswith(_SUFFIXES):
+        return False
+    return word.endswith(".py") or _MEANS_PYTHON.fullmatch(word) is not None
 
 
-def _load_python(path: Source, root: Path | None, *, functions: bool) -> Loaded:
+def _load_python(path: Source, root: Folder | None, *, functions: bool) -> Loaded:
     from agentflow.spec import python  # only those who write workflows in Python pay for it
 
     try:
         found = python.reference_of(path) if callable(path) else python.reference(str(path))
     except Unreadable as stop:
         raise SpecError([stop.diagnostic]) from None
-    project = found.root if root is None else root
+    project = found.root if root is None else root_of(root, Path.cwd())
     reading = _Reading(project, Functions(project) if functions else None, {})
     return reading.finish(reading.function(found))
 
@@ -102,7 +107,7 @@ def loads(
     text: str,
     *,
     path: str = "<string>",
-    root: Path | None = None,
+    root: Folder | None = None,
     functions: bool = False,
     children: Mapping[str, str | Loaded] | None = None,
 ) -> Loaded:
@@ -113,7 +118,7 @@ def loads(
     Raises:
         SpecError: with every mistake.
     """
-    project = Path.cwd() if root is None else root
+    project = root_of(Path.cwd() if root is None else root, Path.cwd())
     reading = _Reading(project, Functions(project) if functions else None, children or {})
     return reading.finish(reading.text(text, path, (path,)))
 

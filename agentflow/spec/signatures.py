@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from agentflow.errors import Span
 from agentflow.functions.agents import PREFIX
@@ -25,6 +25,8 @@ from agentflow.spec.syntax import LARGEST_SOURCE, statements, tree_of
 if TYPE_CHECKING:
     from agentflow.spec.agents import Agents
 
+Folder: TypeAlias = str | os.PathLike[str]
+"""A folder as callers give it."""
 _MARKS = ("agentflow.toml", "pyproject.toml", ".git")
 _TRANSPARENT = ("function", "cache", "lru_cache")
 """Decorators known to keep a function's parameters."""
@@ -53,6 +55,11 @@ class Missing:
     help: str = ""
     place: Span | None = None
     """Where in a Python file; `None`: where the spec names the function."""
+
+
+def root_of(given: Folder | None, near: Path) -> Path:
+    """The project root: the folder that was given, else the project of the file `near`."""
+    return find_root(near) if given is None else Path(os.path.abspath(given))  # noqa: PTH100
 
 
 def find_root(path: Path) -> Path:

@@ -112,6 +112,19 @@ def test_coroutines_await_executions(project: Path, spec: Spec) -> None:
     assert agentflow.run(loaded, 4, executor="inline") == 8
 
 
+@pytest.mark.parametrize("folder", [str, Path], ids=["text", "path"])
+def test_a_root_is_a_folder_as_text_or_as_a_path(
+    project: Path, monkeypatch: pytest.MonkeyPatch, folder: type[str | Path]
+) -> None:
+    monkeypatch.chdir(project.parent)
+    spec = project / "flow.yaml"
+    spec.write_text("workflow: flow\ndo:\n  - {id: a, call: work.double, with: {x: 2}}\n")
+    with Engine(executor="inline", root=folder(project.name)) as engine:
+        loaded = agentflow.load(spec, root=folder(project.name))
+        assert (engine.root, loaded.root) == (project, project)
+        assert engine.start(loaded).result() == 4
+
+
 def test_cancel_runs_finally_and_ends_as_cancelled(
     engine: Engine, spec: Spec, project: Path, ledger: Ledger
 ) -> None:

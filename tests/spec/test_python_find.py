@@ -78,6 +78,13 @@ def test_the_workflows_it_runs_are_its_children(root: Path) -> None:
         ("missing.py:flow", "there is no such file"),
         ("missing.module:flow", "there is no module `missing.module`"),
         ("flows:nothing", "it has `inner` and `flow`"),
+        ("flows.py:", "no name follows the `:` it has `inner` and `flow`"),
+        ("flows.py:Sum.flow", "`Sum.flow` names a part of `Sum`"),
+        ("flows:Sum.flow", "`Sum.flow` names a part of `Sum`"),
+        ("flows.py:Missing.flow", "there is no workflow `Missing.flow` in this file"),
+        ("flows.py:a:b", "there is no workflow `a:b` in this file"),
+        ("missing.py:Sum.flow", "there is no such file"),
+        ("missing:flow.yaml", "there is no such file"),
     ],
 )
 def test_what_is_not_there_is_said(root: Path, word: str, said: str) -> None:

@@ -21,7 +21,7 @@ from agentflow.runtime.batch.sources import InMemory, Range, Source, Stream
 from agentflow.runtime.executors.protocol import Executor
 from agentflow.runtime.ids import checked_id, new_id
 from agentflow.runtime.settings import load_settings
-from agentflow.spec.signatures import find_root
+from agentflow.spec.signatures import Folder, root_of
 
 Function = Callable[..., Any] | str
 """A function at the top level of a module, or its import path."""
@@ -51,7 +51,7 @@ def map(
     id: str | None = None,
     only_failed: bool = False,
     executor: str | Executor | None = None,
-    root: Path | str | None = None,
+    root: Folder | None = None,
     store: str | None = None,
     progress: bool | None = None,
 ) -> BatchRun:
@@ -110,7 +110,7 @@ def map(
         raise UsageError(f"id={id!r} is no text")
     if only_failed and id is None:
         raise UsageError("only_failed needs the id of the run whose items failed")
-    place = find_root(Path.cwd()) if root is None else Path(root).resolve()
+    place = root_of(root, Path.cwd())
     return BatchRun(
         Plan(
             new_id() if id is None else checked_id(id),

@@ -16,7 +16,7 @@ from agentflow.spec.python.modules import Function, Module, Modules
 from agentflow.spec.signatures import find_root
 from agentflow.spec.tree import Unreadable
 
-_IN_FILE = re.compile(r"(?P<file>.+\.py)(?::(?P<name>\w+))?")
+_IN_FILE = re.compile(r"(?P<file>.+?\.py)(?::(?P<name>.*))?", re.DOTALL)
 _BUILDER = "write it to a file, or make it with `agentflow.Builder`"
 
 
@@ -108,11 +108,16 @@ def definition(found: Reference, modules: Modules) -> Definition:
         name = next(iter(workflows))
     if name in workflows:
         return Definition(module, workflows[name], found.is_main)
-    bound = module.names.get(name)
+    outer, inner, _ = name.partition(".")
+    bound = module.names.get(outer)
+    if inner and bound is not None:
+        message = f"`{name}` names a part of `{outer}`, and workflows stand at a module's top level"
+        raise _stop(message, shown, getattr(bound, "lineno", 1), "move it there")
     if bound is None:
         remedy = did_you_mean(name, workflows)
         remedy = remedy or (f"it has {listed(list(workflows))}" if workflows else _DECORATE)
-        raise _stop(f"there is no workflow `{name}` in this file", shown, 1, remedy)
+        what = f"there is no workflow `{name}` in this file" if name else "no name follows the `:`"
+        raise _stop(what, shown, 1, remedy)
     line = getattr(bound, "lineno", 1)
     raise _stop(f"`{name}` is not a workflow", shown, line, _DECORATE)
 
