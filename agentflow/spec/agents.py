@@ -39,9 +39,8 @@ class Agents:
             return self._unknown(name)
         if len(agents) > 1:
             places = " and ".join(f"{each.span.file}:{each.span.line}" for each in agents)
-            return Missing(
-                "AF408", f"two agents are named `{name}`: {places}", "rename one of them"
-            )
+            message = f"{len(agents)} agents are named `{name}`: {places}"
+            return Missing("AF408", message, "rename all but one of them", label="which of them?")
         agent = agents[0]
         if agent.mistake:
             return Missing("AF409", agent.mistake, place=agent.span)
@@ -56,7 +55,7 @@ class Agents:
             remedy = f"name one: `{PREFIX}{agent.name}.{first}`" + (
                 f" of {listed}" if listed else ""
             )
-            return Missing("AF410", message, remedy)
+            return Missing("AF410", message, remedy, label="which of them?")
         if chosen in agent.methods or (agent.is_open and is_call(chosen)):
             return agent, chosen
         message = f"agent `{agent.name}` has no method `{chosen}`"

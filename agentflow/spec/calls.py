@@ -26,10 +26,8 @@ def check_call(
         return ANY
     found = functions.find(function)
     if isinstance(found, Missing):
-        label = "" if found.place else "not found"
-        diagnostics.append(
-            Diagnostic(found.code, found.message, found.place or span, label, found.help)
-        )
+        place, label = (span, found.label) if found.place is None else (found.place, "")
+        diagnostics.append(Diagnostic(found.code, found.message, place, label, found.help))
         return ANY
     if found.checked:
         _compare(found, arguments, span, places, diagnostics)

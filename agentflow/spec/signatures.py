@@ -55,6 +55,8 @@ class Missing:
     help: str = ""
     place: Span | None = None
     """Where in a Python file; `None`: where the spec names the function."""
+    label: str = "not found"
+    """What the caret says there."""
 
 
 def root_of(given: Folder | None, near: Path) -> Path:

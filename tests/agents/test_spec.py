@@ -172,6 +172,23 @@ def test_a_wrong_call_is_found_before_it_runs(
 
 
 @pytest.mark.parametrize(
+    ("call", "label"),
+    [
+        ("agent:twin", "which of them?"),
+        ("agent:researcher", "which of them?"),
+        ("agent:nobody", "not found"),
+        ("agent:researcher.size", "not found"),
+    ],
+)
+def test_the_caret_tells_what_is_missing_from_what_is_not_clear(
+    project: Path, call: str, label: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        workflow(project, f"  - {{id: a, call: {call}}}")
+    assert [each.label for each in caught.value.diagnostics] == [label]
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"name": "a b"}, "name 'a b' is no name"),

@@ -10,7 +10,7 @@ import pytest
 import agentflow
 from agentflow.errors import Diagnostic, Span, SpecError
 from agentflow.spec import as_json, concise, loads, render
-from agentflow.spec.codes import CODES
+from agentflow.spec.codes import CODES, FAMILIES
 from agentflow.spec.expressions import CODES as EXPRESSION_CODES
 
 
@@ -126,9 +126,15 @@ def test_each_code_that_is_used_is_explained_and_each_explained_one_is_used() ->
     used = {
         code
         for path in folder.rglob("*.py")
-        if path.name != "codes.py"
+        if path.parent.name != "codes"
         for code in re.findall(r'"(AF[1-9][0-9]{2})"', path.read_text())
     }
 
     assert used == CODES.keys()
     assert EXPRESSION_CODES.keys() <= CODES.keys()
+
+
+def test_a_family_of_codes_shares_its_first_digit() -> None:
+    digits = [{code[2] for code in family} for family in FAMILIES.values()]
+    assert digits == [{"1"}, {"2"}, {"3"}, {"4"}, {"5"}, {"6"}]
+    assert list(CODES) == sorted(CODES)
