@@ -10,7 +10,8 @@ from typing import Any
 from agentflow.adapters.aws import trial
 from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import simulate
-from agentflow.adapters.aws.asl.simulate.handlers import by_name
+from agentflow.adapters.aws.asl.simulate.handlers import TaskError, by_name
+from agentflow.adapters.aws.causes import OUR_NAMES
 from agentflow.adapters.aws.imports import Mapped, import_machine
 from agentflow.adapters.aws.imports.faults import EVALUATION
 from agentflow.adapters.target import Options
@@ -69,6 +70,11 @@ class World:
         self._note("count", event)
         return event.get("count", 0) + 1
 
+    def slow(self, event: Json) -> Json:
+        """Takes longer than it may."""
+        self._note("slow", event)
+        raise TaskError("States.Timeout")
+
     @property
     def functions(self) -> dict[str, Any]:
         return {
@@ -76,6 +82,7 @@ class World:
             "flaky": self.flaky,
             "moody": self.moody,
             "count": self.count,
+            "slow": self.slow,
         }
 
 
@@ -126,6 +133,8 @@ def _calls(world: World) -> Callable[[str, Json, Any], Json]:
             return call(function, arguments, about)
         try:
             return world.functions[name](arguments["event"])
+        except TaskError as late:
+            raise Fault(OUR_NAMES[late.name], "it took too long") from None
         except Exception as error:
             raise Fault(type(error).__name__, str(error)) from None
 

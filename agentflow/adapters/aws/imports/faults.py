@@ -7,11 +7,8 @@ from typing import Final, Literal, TypeAlias
 
 from agentflow.adapters.aws.asl.errors import (
     DATA_LIMIT,
-    QUERY,
     RUNTIME,
-    TASK_FAILED,
     TIMEOUT,
-    WILDCARD,
 )
 from agentflow.adapters.aws.asl.model import Retrier
 from agentflow.adapters.aws.faults import TRANSIENT
@@ -38,23 +35,8 @@ FATAL: Final = (RUNTIME, "NotMapped", "LoopLimit", *EVALUATION)
 
 
 def names(error_equals: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that a `retry` or a handler has for those of the service."""
-    found = [_SAME.get(each, each) for each in error_equals]
-    if WILDCARD in found or TASK_FAILED in found:
-        return ("*",)
-    if QUERY in found:  # our expressions have names of their own
-        found += EVALUATION
-    return tuple(dict.fromkeys(found))
-
-
-def is_all(on: tuple[str, ...]) -> bool:
-    """Whether a handler takes every error."""
-    return "*" in on
-
-
-def excludes_timeouts(error_equals: tuple[str, ...]) -> bool:
-    """Whether it is for every error but timeouts."""
-    return TASK_FAILED in error_equals and not {WILDCARD, TIMEOUT, HEARTBEAT} & {*error_equals}
+    """What those of the service are called here."""
+    return tuple(dict.fromkeys(_SAME.get(each, each) for each in error_equals))
 
 
 Told: TypeAlias = Literal["message", "lambda", "value"]
@@ -101,12 +83,12 @@ _SERVICE: Final = (
 )
 
 
-def retry(retrier: Retrier) -> Retry:
-    """A policy for a retrier."""
+def retry(retrier: Retrier, on: tuple[str, ...]) -> Retry:
+    """A policy for a retrier of these errors."""
     given = retrier.max_delay_seconds
     longest = _longest(retrier) if given is None else given
     return Retry(
-        on=names(retrier.error_equals),
+        on=on,
         max_attempts=retrier.max_attempts + 1,
         interval=float(retrier.interval_seconds),
         backoff=float(retrier.backoff_rate),

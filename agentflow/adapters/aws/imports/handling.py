@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
-from agentflow.adapters.aws.asl.errors import RUNTIME
-from agentflow.adapters.aws.asl.model import Catcher, Retrier, State, Task
+from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME
+from agentflow.adapters.aws.asl.model import Catcher, Parallel, Retrier, State, Task
+from agentflow.adapters.aws.asl.model import Map as MapState
 from agentflow.adapters.aws.asl.values import Absent
 from agentflow.adapters.aws.imports import faults
 from agentflow.adapters.aws.imports.heartbeats import late
 from agentflow.adapters.aws.imports.lowered import Exit, Handler, Lowered, Steps
 from agentflow.adapters.aws.imports.retriers import attempts
 from agentflow.adapters.aws.imports.states import assign, express, is_jsonata, put
+from agentflow.adapters.aws.imports.takers import Kinds, Taken, in_turn, taken
 from agentflow.adapters.aws.imports.writing import Writing
 from agentflow.spec.model import (
     Block,
@@ -26,7 +28,8 @@ from agentflow.spec.model import (
     Try,
 )
 
-_NOT_OURS: Final = (RUNTIME, "NotMapped", "LoopLimit")
+_OURS: Final = ("NotMapped", "LoopLimit")
+"""Errors that the service does not know: what they are about does not happen there."""
 
 
 @dataclass(slots=True)
@@ -67,12 +70,14 @@ def guarded(w: Writing, work: Work) -> Lowered:
 
 def _guarded(w: Writing, work: Work, retriers: list[Retrier]) -> Lowered:
     exits = [Exit(w.state.next)]
-    handlers = _handlers(w, work)
+    known = kinds(w, work)
+    handlers = _handlers(w, work, known)
+    takers = [taken(each.error_equals, known) for each in retriers]
     if not retriers and not handlers:
         return Lowered([*work.before, work.step, *work.after], exits)
-    if len(retriers) > 1 or (retriers and counts_retries(w.state)):
-        return _counted(w, work, retriers, handlers)
-    retry = _retry(w, retriers)
+    if retriers and (counts_retries(w.state) or not _is_policy(w, work, takers)):
+        return _counted(w, work, list(zip(retriers, takers, strict=True)), handlers)
+    retry = faults.retry(retriers[0], takers[0].on) if retriers else None
     if not work.whole:
 
         def alone(catches: tuple[Catch, ...]) -> Step:
@@ -102,27 +107,20 @@ def _together(w: Writing, body: Block, retry: Retry | None, catches: tuple[Catch
 # --- retrying ----------------------------------------------------------------------------------
 
 
-def _retry(w: Writing, retriers: list[Retrier]) -> Retry | None:
-    if not retriers:
-        return None
-    (only,) = retriers
-    if _is_timed(w) and faults.excludes_timeouts(only.error_equals):
-        w.book.notes.append(
-            f"`{w.state.name}` is retried after a timeout too: a policy cannot leave them out"
-        )
-    return faults.retry(only)
+def _is_policy(w: Writing, work: Work, takers: list[Taken]) -> bool:
+    """Whether the policy of a step says what retriers do: there is one, and it leaves nothing out.
+
+    It may leave out what comes to the same retried: a lone call whose arguments fail is not made.
+    """
+    alone = isinstance(w.state, Task) and not work.whole
+    same = {*_OURS, *(work.fatal if alone else ())}
+    return len(takers) == 1 and same.issuperset(takers[0].but)
 
 
-def _is_timed(w: Writing) -> bool:
-    """Whether the work may take too long, or be too long silent."""
-    return isinstance(w.state, Task) and any(
-        not isinstance(each, Absent)
-        for each in (w.state.timeout_seconds, w.state.heartbeat_seconds)
-    )
-
-
-def _counted(w: Writing, work: Work, retriers: list[Retrier], handlers: list[Handler]) -> Lowered:
-    """The state with several retriers: a loop of attempts.
+def _counted(
+    w: Writing, work: Work, retriers: list[tuple[Retrier, Taken]], handlers: list[Handler]
+) -> Lowered:
+    """The state with retriers that no policy is for: a loop of attempts.
 
     What follows work that is not caught as a whole reads the result from a variable, which has
     the name that the step would have had.
@@ -136,7 +134,7 @@ def _counted(w: Writing, work: Work, retriers: list[Retrier], handlers: list[Han
         begin = [w.step(f"{w.state.name} set result", Set({work.step.id: None}))]
         keep = Set({work.step.id: w.expression(inner.id)})
         body = [inner, w.step(f"{w.state.name} keep result", keep)]
-    count, loop = attempts(w, body, retriers, work.fatal, timed=_is_timed(w))
+    count, loop = attempts(w, body, retriers)
 
     def looped(catches: tuple[Catch, ...]) -> Step:
         return _together(w, Block((count, loop)), None, catches)
@@ -147,32 +145,16 @@ def _counted(w: Writing, work: Work, retriers: list[Retrier], handlers: list[Han
 # --- catching ----------------------------------------------------------------------------------
 
 
-def _handlers(w: Writing, work: Work) -> list[Handler]:
-    catchers = list(w.state.catch)
-    found: list[Handler] = []
-    if work.fatal and any(faults.is_all(faults.names(each.error_equals)) for each in catchers):
-        found.append(_again(w, work.fatal))
-    for place, catcher in enumerate(catchers):
-        if faults.excludes_timeouts(catcher.error_equals):
-            for name in late(w.state):
-                later = (each for each in catchers[place + 1 :] if _takes(each, name))
-                rest = next(later, None)
-                on = (name,)
-                found.append(_again(w, on) if rest is None else _handler(w, work, rest, on))
-        found.append(_handler(w, work, catcher, faults.names(catcher.error_equals)))
-    if (
-        work.told == "lambda"
-        and w.scope.reports
-        and not any(faults.is_all(each.on) for each in found)
-    ):
+def _handlers(w: Writing, work: Work, known: Kinds) -> list[Handler]:
+    catchers = w.state.catch
+    takers = [taken(each.error_equals, known) for each in catchers]
+    found = [
+        _again(w, on) if place is None else _handler(w, work, catchers[place], on)
+        for on, place in in_turn(takers)
+    ]
+    if work.told == "lambda" and w.scope.reports and not any(each.is_all for each in takers):
         found.append(_reported(w))
     return found
-
-
-def _takes(catcher: Catcher, late_: str) -> bool:
-    """Whether a catcher takes a kind of timeout."""
-    on = faults.names(catcher.error_equals)
-    return late_ in on or "States.ALL" in catcher.error_equals
 
 
 def _again(w: Writing, on: tuple[str, ...]) -> Handler:
@@ -209,6 +191,30 @@ def _handler(w: Writing, work: Work, catcher: Catcher, on: tuple[str, ...]) -> H
     return Handler(on, bound, tuple(own.steps), catcher.next, w.span)
 
 
+# --- kinds of errors ---------------------------------------------------------------------------
+
+
+def kinds(w: Writing, work: Work) -> Kinds:
+    """What the work of a state can end with that not every name is for."""
+    state = w.state
+    if isinstance(state, Task):
+        limits = (state.timeout_seconds, state.heartbeat_seconds)
+        timed = not all(isinstance(each, Absent) for each in limits)
+        faulty = is_jsonata(state) and work.whole
+    else:
+        timed, faulty = True, "JSONata" in _languages(state)
+    failed = (name for name in (QUERY, *faults.EVALUATION) if name not in work.fatal)
+    return Kinds(late(state) if timed else (), tuple(failed) if faulty else (), work.fatal)
+
+
 def fatal_of(w: Writing) -> tuple[str, ...]:
-    """Errors out of a machine inside a state that the state cannot catch."""
-    return _NOT_OURS if is_jsonata(w.state) else faults.FATAL
+    """Errors out of a state, and of machines inside it, that the state cannot catch."""
+    return faults.FATAL if "JSONPath" in _languages(w.state) else (RUNTIME, *_OURS)
+
+
+def _languages(state: State) -> set[str]:
+    """The query languages of a state and of those inside it."""
+    found = {state.query_language}
+    machines = [state.processor] if isinstance(state, MapState) else []
+    machines += state.branches if isinstance(state, Parallel) else ()
+    return found.union(*(_languages(each) for one in machines for each in one.states.values()))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from agentflow.adapters.aws.asl.model import Retrier
 from agentflow.adapters.aws.imports import faults
-from agentflow.adapters.aws.imports.heartbeats import late
 from agentflow.adapters.aws.imports.lowered import Steps
+from agentflow.adapters.aws.imports.takers import Taken, in_turn
 from agentflow.adapters.aws.imports.writing import Writing
 from agentflow.spec.model import (
     Action,
@@ -39,43 +39,33 @@ class _Counted:
     pause: str
 
 
-def attempts(
-    w: Writing, body: Steps, retriers: list[Retrier], fatal: tuple[str, ...], *, timed: bool
-) -> tuple[Step, Step]:
-    """A step that begins to count, and the loop of attempts.
+def attempts(w: Writing, body: Steps, retriers: list[tuple[Retrier, Taken]]) -> tuple[Step, Step]:
+    """A step that begins to count, and the loop of attempts; each retrier with what it is for.
 
-    `fatal` errors end it at once; `timed` says that an attempt may take too long.
+    What none of them is for ends it at once.
     """
     name = w.state.name
-    counted = [_named(w, each) for each in retriers]
+    counted = [_named(w, *each) for each in retriers]
     done = w.book.namer.fresh(f"{name} done")
     begin: dict[str, object] = {done: False}
     for each in counted:
         begin[each.left] = each.retrier.max_attempts
         begin[each.pause] = each.policy.interval
-    handlers = [_leaving(w, fatal)] if fatal else []
-    for place, each in enumerate(counted):
-        if timed and faults.excludes_timeouts(each.retrier.error_equals):
-            for late_ in late(w.state):
-                following = (x for x in counted[place + 1 :] if late_ in x.policy.on or _all(x))
-                rest = next(following, None)
-                on = (late_,)
-                handlers.append(_leaving(w, on) if rest is None else _handler(w, rest, on))
-        handlers.append(_handler(w, each, each.policy.on))
+    handlers = [
+        _leaving(w, on) if place is None else _handler(w, counted[place], on)
+        for on, place in in_turn([taker for _, taker in retriers])
+    ]
     ended = w.step(f"{name} set done", Set({done: True}))
     attempt = w.step(f"{name} attempt", Try(Block((*body, ended)), tuple(handlers)))
-    rounds = 1 + sum(each.max_attempts for each in retriers)
+    rounds = 1 + sum(each.max_attempts for each, _ in retriers)
     loop = Loop(Block((attempt,)), w.expression(done), until=True, max=rounds)
     return w.step(f"{name} set attempts", Set(begin)), w.step(f"{name} attempts", loop)
 
 
-def _named(w: Writing, retrier: Retrier) -> _Counted:
+def _named(w: Writing, retrier: Retrier, taker: Taken) -> _Counted:
     fresh, name = w.book.namer.fresh, w.state.name
-    return _Counted(retrier, faults.retry(retrier), fresh(f"{name} left"), fresh(f"{name} pause"))
-
-
-def _all(each: _Counted) -> bool:
-    return "States.ALL" in each.retrier.error_equals
+    policy = faults.retry(retrier, taker.on)
+    return _Counted(retrier, policy, fresh(f"{name} left"), fresh(f"{name} pause"))
 
 
 def _handler(w: Writing, counted: _Counted, on: tuple[str, ...]) -> Catch:

@@ -15,7 +15,7 @@ from agentflow.adapters.aws.asl.values import Absent
 from agentflow.adapters.aws.imports import faults, own
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.faults import Told
-from agentflow.adapters.aws.imports.handling import Work, guarded
+from agentflow.adapters.aws.imports.handling import Work, fatal_of, guarded
 from agentflow.adapters.aws.imports.heartbeats import expecting, heartbeat, note_left_out
 from agentflow.adapters.aws.imports.lowered import Lowered
 from agentflow.adapters.aws.imports.naming import identifier
@@ -287,4 +287,4 @@ def _answered(
     result = w.sight(step.id)
     seen = replace(result, data=sight.data, result=result.data) if is_jsonata(state) else result
     settle(w, w.expression(step.id), seen)
-    return guarded(w, Work(step, before, w.steps, whole=True, fatal=("NotMapped",)))
+    return guarded(w, Work(step, before, w.steps, whole=True, fatal=fatal_of(w)))
