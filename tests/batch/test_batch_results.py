@@ -20,6 +20,7 @@ from agentflow.errors import ExecutionFailed, InputError, UsageError
 from agentflow.runtime.batch.ledger import Ledger
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Report, Reporter
+from agentflow.runtime.journal import Journal
 from tests.batch import jobs
 from tests.batch.conftest import Map
 
@@ -286,6 +287,21 @@ def test_a_reduce_gets_its_own_results_as_json_gives_them_back(
 def test_items_that_are_not_json_are_named(inline: Map, items: Any, what: str) -> None:
     with pytest.raises(InputError, match=what):
         inline(items, jobs.identity).results()
+
+
+@pytest.mark.parametrize("done", [0, 3], ids=["at once", "late"])
+def test_a_run_ends_with_an_item_that_cannot_be_sent(
+    inline: Map, journal: Journal, done: int
+) -> None:
+    good: list[Any] = [*range(done)]
+    with pytest.raises(InputError, match=f"item {done} is a set") as caught:
+        inline([*good, {1}], jobs.square, chunk=1, id="mixed").results()
+    assert ("only_failed=True goes on" in caught.value.help) == bool(done)
+    assert journal.execution("mixed").status == "failed"
+    with pytest.raises(ExecutionFailed, match=f"InvalidInput: item {done} is a set"):
+        inline([*good, 7], jobs.square, chunk=1, id="mixed").results()
+    mended = inline([*good, 7], jobs.square, chunk=1, id="mixed", only_failed=True)
+    assert mended.results() == [each * each for each in [*good, 7]]
 
 
 def test_large_items_travel_one_by_one(inline: Map) -> None:

@@ -90,7 +90,7 @@ def map(
 
     Raises:
         UsageError: an argument is wrong, or workers could not import a function.
-        InputError: there are no such files, or the first items cannot be sent.
+        InputError: there are no such files, or what `initial` is cannot be sent.
     """
     if is_importing():
         raise UsageError(

@@ -15,6 +15,7 @@ from agentflow.errors import (
     AgentFlowError,
     ExecutionCancelled,
     ExecutionFailed,
+    InputError,
     Json,
     Unavailable,
 )
@@ -300,6 +301,8 @@ class Attempt:
                 first = next(iter(self._tally.failures), None)
                 what = "" if first is None else f"item {first.index} is {_shortened(first.input)}; "
                 error.help = f"{what}{again} and only_failed=True tries what failed again"
+            case InputError() if self._tally.items:
+                error.help += f"; with others, {again} and only_failed=True goes on"
             case ExecutionCancelled() | AgentFlowError():
                 pass
             case Exception():

@@ -12,8 +12,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NoReturn
 
-from agentflow.errors import AgentFlowError, ExecutionCancelled, ExecutionFailed, Json, Unavailable
+from agentflow.errors import (
+    AgentFlowError,
+    ExecutionCancelled,
+    ExecutionFailed,
+    InputError,
+    Json,
+    Unavailable,
+    fault_value,
+)
 from agentflow.runtime.batch.combining import Combining
 from agentflow.runtime.batch.feed import Feed, Recognised
 from agentflow.runtime.batch.history import Chunk, Done
@@ -101,6 +110,7 @@ class Driver:
         Raises:
             ExecutionFailed: too many items failed, or the reduce did.
             ExecutionCancelled: it was cancelled.
+            InputError: an item cannot be sent; the run has failed.
             Stopped: it was stopped.
             Exception: it cannot go on: the journal, the executor or the items failed.
         """
@@ -310,8 +320,15 @@ class Driver:
         if self._combining is not None:
             await self._combining.proceed([node for _, node in nodes])
         if self._problem is not None and not self._is_busy:
-            raise self._problem
+            await self._break_off(self._problem)
         return await self._finish()
+
+    async def _break_off(self, problem: BaseException) -> NoReturn:
+        """Leave the run as it is; an item that cannot be sent is an end, as it would stay one."""
+        if isinstance(problem, InputError):
+            error = fault_value("InvalidInput", problem.message)
+            await self._ledger.record(end=Ended(time.time(), "failed", error=error))
+        raise problem
 
     def _completed(self, chunk: Chunk) -> Done | None:
         """The chunk with everything about it, unless more of it is to come."""

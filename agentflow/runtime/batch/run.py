@@ -63,6 +63,7 @@ class BatchRun:
         Raises:
             ExecutionFailed: more items failed than are tolerated, or the reduce did.
             ExecutionCancelled: somebody cancelled it.
+            InputError: an item cannot be sent.
             Unavailable: Ray or the journal cannot be reached; what is recorded stays.
         """
         return list(self)
