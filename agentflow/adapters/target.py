@@ -88,7 +88,7 @@ class Deployment:
     name: str
     """Of the workflow on the target."""
     functions: tuple[str, ...]
-    """Import paths of the functions that the bundle must hold, sorted."""
+    """Import paths of the functions that the bundle must hold, and agents as calls name them."""
     handler: str
     """The cloud function that runs them, and evaluates what the dialect cannot."""
     needs_helper: bool
@@ -96,6 +96,8 @@ class Deployment:
     resources: tuple[Resource, ...]
     """For least privilege, sorted."""
     settings: Mapping[str, Json] = field(default_factory=dict)
+    agents: Mapping[str, str] = field(default_factory=dict)
+    """Import paths of the methods of agents, by what calls name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,14 @@ from agentflow.cli.options import AsJson, Input, Spec, TargetSettings
 from agentflow.errors import Fault, InputError, UsageError
 from agentflow.functions.capture import Redirection
 from agentflow.functions.context import Context
+from agentflow.functions.hosts.agents import Agents, InProcess
 from agentflow.functions.invoke import Outcome as Called
 from agentflow.functions.invoke import Stream, invoke, prepare
 from agentflow.runtime import virtual
 from agentflow.runtime.ids import new_id
+from agentflow.spec.agents import Agents as Project
 from agentflow.spec.inputs import check_input
+from agentflow.spec.signatures import Missing
 
 if TYPE_CHECKING:
     from agentflow.errors import Json
@@ -103,19 +106,36 @@ class Side:
     status: str = ""
     output: Json = None
     error: Json = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def caller(self, root: Path) -> virtual.Call:
         """Calls the project's functions, and counts."""
-        lock = threading.Lock()
 
         def call(function: str, arguments: Json, context: Context) -> Json:
-            with lock:
-                self.calls[function, json.dumps(self.anonymous(arguments), sort_keys=True)] += 1
-            # A child execution has a name of its own in a cloud only.
-            known = replace(context, execution_id=self.execution)
-            return _called(function, str(root), arguments, known)
+            self._count(function, arguments)
+            return _called(function, str(root), arguments, self._here(context))
 
         return call
+
+    def agent_caller(self, root: Path) -> virtual.CallAgent:
+        """Calls the project's agents, whose instances are this side's own, and counts."""
+        project = Project(root)
+        agents = Agents(lambda function: _method(project, function), str(root), InProcess())
+
+        def call(function: str, key: Json, arguments: Json, context: Context) -> Json:
+            self._count(function, arguments)
+            known = self._here(context)
+            return _value(agents.call(function, key, arguments, known, printed=lambda line: None))
+
+        return call
+
+    def _count(self, function: str, arguments: Json) -> None:
+        with self._lock:
+            self.calls[function, json.dumps(self.anonymous(arguments), sort_keys=True)] += 1
+
+    def _here(self, context: Context) -> Context:
+        """The context of a call; a child execution has a name of its own in a cloud only."""
+        return replace(context, execution_id=self.execution)
 
     def end(self, status: str, output: Json, error: Json) -> Side:
         """Keep how it ended."""
@@ -147,7 +167,8 @@ class Side:
 
 def _here(loaded: Loaded, data: Json, messages: dict[str, Json]) -> Side:
     side = Side()
-    world = virtual.World(side.caller(loaded.root), messages, time.time(), side.execution)
+    call, call_agent = side.caller(loaded.root), side.agent_caller(loaded.root)
+    world = virtual.World(call, messages, time.time(), side.execution, call_agent)
     ended = virtual.run(loaded, data, world)
     return side.end(ended.status, ended.output, ended.error)
 
@@ -156,12 +177,12 @@ def _on_aws(loaded: Loaded, data: Json, messages: dict[str, Json], options: Opti
     from agentflow.adapters.aws import trial
 
     side = Side()
-    call = side.caller(loaded.root)
     ended = trial.run(
         loaded,
         data,
-        call,
+        side.caller(loaded.root),
         messages,
+        call_agent=side.agent_caller(loaded.root),
         options=options,
         execution=side.execution,
         started_at=time.time(),
@@ -192,6 +213,19 @@ def _called(function: str, root: str, arguments: Json, context: Context) -> Json
     while (outcome := stream.next()) is not None:
         values.append(_value(outcome))
     return values
+
+
+def _method(project: Project, function: str) -> str:
+    """The import path of the method that a call of an agent names.
+
+    Raises:
+        Fault: `FunctionNotFound`.
+    """
+    found = project.resolve(function)
+    if isinstance(found, Missing):
+        raise Fault("FunctionNotFound", found.message)
+    agent, method = found
+    return f"{agent.reference}.{method}"
 
 
 def _value(outcome: Called) -> Json:

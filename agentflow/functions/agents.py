@@ -25,6 +25,9 @@ PREFIX = "agent:"
 MOST_CALLS = 64
 """The largest `max_concurrency`: the calls that one process keeps track of."""
 
+LONGEST_KEY = 500
+"""Characters of the key of an instance."""
+
 HOOKS = ("snapshot", "restore")
 """Methods that keep the state; no workflow calls them."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from agentflow.errors import Fault, Json, fault_value
+from agentflow.functions.agents import PREFIX
 from agentflow.functions.context import Context
 from agentflow.runtime.executors.calls import item_key
 from agentflow.runtime.machine import Machine, compile_workflow
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 Call: TypeAlias = Callable[[str, Json, Context], Json]
 """Calls a function by its import path, with its arguments; a stream gives the list of its values.
 Raises Fault."""
+CallAgent: TypeAlias = Callable[[str, Json, Json, Context], Json]
+"""The same for an agent: by its name, with the key of the instance, which may be null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class World:
     started_at: float
     execution: str = "execution"
     """Its id."""
+    call_agent: CallAgent | None = None
+    """Without it, calls of agents fail."""
 
 
 def run(loaded: Loaded, input: Json, world: World) -> Outcome:
@@ -89,19 +94,21 @@ class _Clock:
 def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> Iterator[p.Event]:
     match command:
         case p.Invoke(key, attempt, function, arguments):
-            told = _called(world, function, arguments, key, attempt)
+            told = _called(
+                world, function, arguments, _context(world, key, attempt), command.agent_key
+            )
             if "error" in told:
                 yield p.CallFailed(now, key, attempt, told["error"])
             else:
                 yield p.CallCompleted(now, key, attempt, told["value"])
         case p.InvokeBatch(key, attempt, function, calls):
             outcomes = [
-                _called(world, function, each, item_key(key, n), attempt)
+                _called(world, function, each, _context(world, item_key(key, n), attempt))
                 for n, each in enumerate(calls)
             ]
             yield p.BatchCompleted(now, key, attempt, outcomes, 0.01)
         case p.OpenStream(key, attempt, function, arguments):
-            told = _called(world, function, arguments, key, attempt)
+            told = _called(world, function, arguments, _context(world, key, attempt))
             if "error" in told:
                 yield p.CallFailed(now, key, attempt, told["error"])
             else:
@@ -119,11 +126,16 @@ def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> It
             return
 
 
+def _context(world: World, step: str, attempt: int) -> Context:
+    return Context(world.execution, step=step, attempt=attempt)
+
+
 def _called(
-    world: World, function: str, arguments: Json, step: str, attempt: int
+    world: World, function: str, arguments: Json, context: Context, key: str | None = None
 ) -> dict[str, Json]:
     try:
-        context = Context(world.execution, step=step, attempt=attempt)
+        if world.call_agent is not None and function.startswith(PREFIX):
+            return {"value": world.call_agent(function, key, arguments, context)}
         return {"value": world.call(function, arguments, context)}
     except Fault as fault:
         return {"error": fault.value()}

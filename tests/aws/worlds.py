@@ -26,14 +26,19 @@ from agentflow.adapters.aws.objects import Objects
 from agentflow.adapters.bundle.helper import Helper
 from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json, fault_value
+from agentflow.functions.agents import PREFIX
 from agentflow.functions.context import Context
 from agentflow.functions.failures import error_value
 from agentflow.functions.hosts import many
+from agentflow.functions.hosts.agents import Agents as Host
+from agentflow.functions.hosts.agents import InProcess
 from agentflow.functions.invoke import Stream, invoke, prepare
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine import protocol as p
+from agentflow.spec.agents import Agents
 from agentflow.spec.expressions import Scope, compile_template, parse_string
 from agentflow.spec.load import Loaded
+from agentflow.spec.signatures import Missing
 
 Functions = Mapping[str, Callable[..., Any]]
 EPOCH = 1_700_000_000.0
@@ -45,6 +50,15 @@ class Project(dict[str, Callable[..., Any]]):
     def __init__(self, root: Path) -> None:
         super().__init__()
         self._root = str(root)
+        self._agents = Agents(root)
+        self._instances = InProcess()
+
+    def call_agent(self, name: str, key: Json, arguments: Json, context: Context) -> Json:
+        """Call an agent, whose instances are this project's own."""
+        found = self._agents.resolve(name)
+        assert not isinstance(found, Missing)
+        host = Host(lambda _: f"{found[0].reference}.{found[1]}", self._root, self._instances)
+        return _value(host.call(name, key, arguments, context, printed=lambda line: None))
 
     def __missing__(self, name: str) -> Callable[..., Any]:
         def call(**arguments: Json) -> Json:
@@ -82,13 +96,16 @@ class World:
     steps: list[tuple[str, str, int]] = field(default_factory=list)
     """Of the calls in a cloud: execution, step and attempt."""
 
-    def call(self, name: str, arguments: Json) -> Json:
-        """Call a function; JSON in, JSON out.
+    def call(self, name: str, arguments: Json, key: Json = None) -> Json:
+        """Call a function, or an agent by the key of its instance; JSON in, JSON out.
 
         Raises:
             Fault: whatever it raised.
         """
         self.calls[json.dumps([name, arguments], sort_keys=True)] += 1
+        if isinstance(self.functions, Project) and name.startswith(PREFIX):
+            context = Context("execution", step=str(self.calls.total()))
+            return self.functions.call_agent(name, key, arguments, context)
         try:
             value = self.functions[name](**json.loads(json.dumps(arguments)))
             return json.loads(json.dumps(list(value) if hasattr(value, "__next__") else value))
@@ -200,7 +217,8 @@ def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> li
 def _reply(command: p.Invoke, now: float, world: World) -> p.Event:
     about = (now, command.key, command.attempt)
     try:
-        return p.CallCompleted(*about, world.call(command.function, command.arguments))
+        value = world.call(command.function, command.arguments, command.agent_key)
+        return p.CallCompleted(*about, value)
     except Fault as fault:
         return p.CallFailed(*about, fault.value())
 
@@ -308,7 +326,7 @@ def lambda_answer(payload: Json, world: World) -> Json:
 
     def call(arguments: Json, context: Context) -> Json:
         world.steps.append((context.execution_id, context.step, context.attempt))
-        return world.call(payload["function"], arguments)
+        return world.call(payload["function"], arguments, payload.get("key"))
 
     try:
         if "evaluate" in payload:

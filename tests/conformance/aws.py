@@ -27,6 +27,7 @@ from agentflow.adapters.bundle.helper import Helper
 from agentflow.adapters.refusals import CannotExpress
 from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json
+from agentflow.functions.hosts.agents import Agents, InProcess
 from agentflow.functions.hosts.aws_lambda import named
 from agentflow.functions.hosts.calls import Host, Setting
 from agentflow.spec.load import Loaded
@@ -89,7 +90,10 @@ def compiled(loaded: Loaded, run: Run) -> Iterator[Cloud | Refused]:
         workflow=loaded.workflow.name,
         secrets=loaded.workflow.secrets,
     )
-    with closing(Host(setting, helper=Helper(), write=lambda line: None)) as host:
+    methods = {name: path for each in result.deployments for name, path in each.agents.items()}
+    agents = Agents(methods.__getitem__, str(loaded.root), InProcess())
+    host = Host(setting, helper=Helper(), agents=agents, write=lambda line: None)
+    with closing(host):
         yield Cloud(machines, host, run)
 
 

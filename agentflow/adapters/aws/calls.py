@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from agentflow.adapters.aws import faults, jsonata
+from agentflow.adapters.aws import faults, instances, jsonata
 from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
@@ -27,11 +27,15 @@ def write_call(w: Writer, step: Step, names: Names, after: After) -> None:
     """One invocation."""
     call = step.action
     assert isinstance(call, Call)
-    w.report.add(w.path.plain, "native", f"Lambda, {call.function}", step.span)
-    arguments: Json = _recorded(w, step, call, names) if is_recorded(call.arguments) else None
+    kept = ", its state in a table" if instances.is_agent(call.function) else ""
+    w.report.add(w.path.plain, "native", f"Lambda, {call.function}{kept}", step.span)
+    arguments, key = (
+        _recorded(w, step, what, template, names) if is_recorded(template) else None
+        for what, template in (("arguments", call.arguments), ("key", call.key))
+    )
     with w.templates(step, names) as templates:
         state = invocation(
-            w, call, templates, retry=step.retry, timeout=step.timeout, arguments=arguments
+            w, call, templates, retry=step.retry, timeout=step.timeout, arguments=arguments, key=key
         )
     ending = w.ending(after, query(RESULT))
     if call.compensate is not None:
@@ -50,12 +54,12 @@ def _is_recorded(tree: Tree) -> bool:
     return any(map(_is_recorded, children(tree)))
 
 
-def _recorded(w: Writer, step: Step, call: Call, names: Names) -> Json:
-    """The arguments of a call, kept in a variable before it is made."""
+def _recorded(w: Writer, step: Step, what: str, template: Template, names: Names) -> Json:
+    """The arguments or the key of a call, kept in a variable before it is made."""
     with w.templates(step, names) as templates:
-        value = templates.value(call.arguments)
-    kept, following = w.variable(f"{step.id}_arguments"), Label()
-    w.assign({kept: value}, following, "arguments")
+        value = templates.value(template)
+    kept, following = w.variable(f"{step.id}_{what}"), Label()
+    w.assign({kept: value}, following, what)
     w.scope.place(following)
     return f"{{% ${kept} %}}"
 
@@ -68,16 +72,12 @@ def invocation(
     retry: Retry | None,
     timeout: Duration | None,
     arguments: Json = None,
+    key: Json = None,
 ) -> State:
-    """The Task that invokes a function, without its end; `arguments` stand in for the call's."""
-    if call.function.startswith("agent:"):
-        w.refusals.refuse(
-            "AF601",
-            f"`{call.function}` is an agent",
-            call.span,
-            "an agent keeps state between calls, and a Lambda function does not",
-            "keep its state in a database, and make its method a function",
-        )
+    """The Task that invokes a function, without its end.
+
+    `arguments` and `key` stand in for the call's.
+    """
     if call.function.startswith(FOREIGN):
         w.refusals.refuse(
             "AF602",
@@ -91,7 +91,12 @@ def invocation(
     w.functions.add(call.function)
     w.use("function", w.settings.handler, "lambda:InvokeFunction")
     given = templates.value(call.arguments) if arguments is None else arguments
-    payload: State = {"function": call.function, "arguments": given, **w.about()}
+    payload: State = {"function": call.function}
+    if instances.is_agent(call.function):
+        instances.reach(w, call)
+        if call.key is not None:
+            payload["key"] = query(instances.key(call, templates)) if key is None else key
+    payload |= {"arguments": given, **w.about()}
     state: State = {
         "Type": "Task",
         "Resource": LAMBDA,
@@ -101,10 +106,12 @@ def invocation(
     if limit is not None:
         state["TimeoutSeconds"] = limit
         w.renames = True
-    faulty = can_fail(given) or can_fail(limit)
+    faulty = can_fail(given) or can_fail(limit) or can_fail(payload.get("key"))
     w.renames = w.renames or faulty
     at_most_once = isinstance(call, Call) and call.at_most_once
     state["Retry"] = _retries(w, retry, at_most_once=at_most_once, faulty=faulty)
+    if instances.is_agent(call.function):
+        state["Retry"].insert(0, instances.WAITING)
     return state
 
 
@@ -157,8 +164,11 @@ def _keeping_undo(w: Writer, step: Step, undo: Compensation, names: Names, endin
         return ending
     inner = names.inner()
     inner.own[step.id] = Reference(RESULT)
+    instance = ""
     with w.templates(step, inner) as templates:
         arguments = templates.text(undo.arguments)
+        if undo.key is not None:
+            instance = f", 'key': {instances.key(undo, templates)}"
         if templates.hop.templates:
             templates.hop.templates.clear()
             w.refusals.refuse(
@@ -170,7 +180,7 @@ def _keeping_undo(w: Writer, step: Step, undo: Compensation, names: Names, endin
             )
     key = w.path.plain
     w.undo.calls[key] = undo
-    entry = f"{{'call': {jsonata.quote(key)}, 'with': {arguments}}}"
+    entry = f"{{'call': {jsonata.quote(key)}, 'with': {arguments}{instance}}}"
     log = w.undo.variable
     value = query(f"$append([{entry}], ${log})")
     w.renames = w.renames or can_fail(value)

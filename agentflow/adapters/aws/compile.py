@@ -29,6 +29,7 @@ from agentflow.adapters.refusals import Refusals
 from agentflow.adapters.report import Report
 from agentflow.adapters.target import Capabilities, Compiled, Deployment, Options
 from agentflow.errors import Json
+from agentflow.spec.agents import Agents
 from agentflow.spec.expressions.types import STRING, ObjectOf
 from agentflow.spec.load import Loaded
 from agentflow.spec.model import Call, Map, Pipeline, Reduce, Step, Workflow
@@ -96,11 +97,11 @@ def _family(loaded: Loaded) -> Iterator[Loaded]:
 
 def _machines(loaded: Loaded, options: Options, refusals: Refusals) -> Iterator[_Machine]:
     """The state machine of a workflow, and those of blocks that lowering takes out of it."""
-    lowered = _lowered(loaded.workflow, options)
-    yield _machine(loaded.workflow, lowered, options, refusals)
+    project, lowered = Agents(loaded.root), _lowered(loaded.workflow, options)
+    yield _machine(loaded.workflow, lowered, project, options, refusals)
     for name, child in lowered.children.items():
         if name not in loaded.workflow.children:
-            yield _machine(child, _lowered(child, options), options, refusals)
+            yield _machine(child, _lowered(child, options), project, options, refusals)
 
 
 def _settings(workflow: Workflow, options: Options) -> Settings:
@@ -128,11 +129,11 @@ def _stored(step: Step, workflow: Workflow, chosen: Settings) -> Step:
 
 
 def _machine(
-    workflow: Workflow, lowered: Workflow, options: Options, refusals: Refusals
+    workflow: Workflow, lowered: Workflow, project: Agents, options: Options, refusals: Refusals
 ) -> _Machine:
     chosen = _settings(workflow, options)
     report = Report(workflow.name, "aws", GUARANTEES[chosen.kind])
-    writer = Writer(lowered, chosen, refusals, report, WRITERS)
+    writer = Writer(lowered, chosen, refusals, report, WRITERS, project)
     _tell_lowered(writer, workflow)
     written = _write(writer, workflow)
     if chosen.keep_spec:
@@ -269,6 +270,7 @@ def _deployment(w: Writer) -> Deployment:
     return Deployment(
         name=w.workflow.name,
         functions=tuple(sorted(w.functions)),
+        agents=dict(sorted(w.agents.items())),
         handler=w.settings.handler,
         needs_helper=w.needs_helper,
         resources=tuple(sorted(w.resources, key=lambda each: (each.kind, each.name, each.action))),
@@ -281,6 +283,7 @@ def _plain(deployment: Deployment) -> Json:
         "name": deployment.name,
         "handler": deployment.handler,
         "functions": list(deployment.functions),
+        **({"agents": dict(deployment.agents)} if deployment.agents else {}),
         "needs_helper": deployment.needs_helper,
         "resources": [
             {"kind": each.kind, "name": each.name, "action": each.action}

@@ -211,7 +211,13 @@ def _compensation(w: Writer, step: Step, key: str, one: Undoing) -> None:
         with w.templates(step, Names()) as templates:
             undo = one.undo
             state = invocation(
-                w, undo, templates, retry=undo.retry, timeout=undo.timeout, arguments=arguments
+                w,
+                undo,
+                templates,
+                retry=undo.retry,
+                timeout=undo.timeout,
+                arguments=arguments,
+                key=f"{{% ${one.log}[0].key %}}",
             )
         w.add(w.name(), {**state, "Assign": {one.log: rest}, "Next": one.check, **w.catch()})
     w.receive(region)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from agentflow.errors import Json, UsageError
 
@@ -41,6 +41,12 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-t
 """
 
 
+_OTHERS: Final = frozenset(
+    ["agents", "architecture", "memory", "per_function", "python", "region", "role", "timeout"]
+)
+"""What belongs to the functions, not to the state machine: see `deploy.settings`."""
+
+
 def settings(workflow: str, given: Mapping[str, Json]) -> Settings:
     """The settings of a workflow.
 
@@ -48,11 +54,9 @@ def settings(workflow: str, given: Mapping[str, Json]) -> Settings:
         UsageError: one that does not exist, or a value it cannot have.
     """
     known = {each.name for each in fields(Settings)}
-    # What belongs to the functions, not to the state machine, is for the bundle and the deployment.
-    others = {"region", "memory", "architecture", "per_function", "python", "role", "timeout"}
     for name in given:
-        if name not in known | others:
-            listed = ", ".join(sorted(known | others))
+        if name not in known | _OTHERS:
+            listed = ", ".join(sorted(known | _OTHERS))
             raise UsageError(f"AWS has no setting `{name}`", help=f"there are: {listed}")
     kind = given.get("kind", "standard")
     if kind not in GUARANTEES:

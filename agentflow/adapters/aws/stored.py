@@ -11,6 +11,7 @@ from dataclasses import fields, replace
 from agentflow.adapters.aws.calls import RESULT, is_recorded
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
+from agentflow.adapters.aws.instances import is_agent
 from agentflow.adapters.aws.results import StoredMap
 from agentflow.adapters.aws.settings import Settings
 from agentflow.adapters.aws.templates import query, source
@@ -25,6 +26,8 @@ def why_not(reduce: Reduce) -> str | None:
     """Why results cannot be combined by one invocation; `None` if they can."""
     if reduce.timeout is not None:
         return "its `reduce` has a time limit, which ends a whole invocation"
+    if is_agent(reduce.function):
+        return "its `reduce` calls an agent, which serves one call at a time"
     if is_recorded(reduce.arguments):
         return "the arguments of its `reduce` read the time or chance"
     return None

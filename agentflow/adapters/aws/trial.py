@@ -17,6 +17,7 @@ from agentflow.adapters.aws.objects import Objects
 from agentflow.adapters.bundle.helper import Helper
 from agentflow.adapters.target import Options
 from agentflow.errors import Fault, Json, fault_value
+from agentflow.functions.agents import PREFIX
 from agentflow.functions.context import Context
 from agentflow.functions.hosts import many
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 Call: TypeAlias = Callable[[str, Json, Context], Json]
 """Calls a function by its import path, with its arguments. Raises Fault."""
+CallAgent: TypeAlias = Callable[[str, Json, Json, Context], Json]
+"""The same for an agent: by its name, with the key of the instance, which may be null."""
 
 _SUFFIX: Final = ".asl.json"
 
@@ -44,6 +47,7 @@ def run(
     call: Call,
     messages: Mapping[str, Json],
     *,
+    call_agent: CallAgent | None = None,
     options: Options,
     execution: str,
     started_at: float,
@@ -64,7 +68,7 @@ def run(
     done = simulate(
         machines[own],
         input,
-        _handler(call, messages, objects),
+        _handler(call, call_agent, messages, objects),
         machines=machines,
         objects=objects,
         name=execution,
@@ -81,7 +85,10 @@ def run(
 
 
 def _handler(
-    call: Call, messages: Mapping[str, Json], objects: Mapping[str, str | bytes]
+    call: Call,
+    call_agent: CallAgent | None,
+    messages: Mapping[str, Json],
+    objects: Mapping[str, str | bytes],
 ) -> TaskHandler:
     """Does what the Lambda handler of the bundle and EventBridge do."""
     helper = Helper(stored=Objects(lambda bucket, key: str(objects[f"{bucket}/{key}"])))
@@ -96,7 +103,7 @@ def _handler(
             return {"FailedEntryCount": 0}
         try:
             # In a thread of its own: a function may run an event loop.
-            return await asyncio.to_thread(_answer, task.arguments, call, helper)
+            return await asyncio.to_thread(_answer, task.arguments, call, call_agent, helper)
         except Fault as fault:
             report = {"errorMessage": text(fault.value()), "errorType": fault.name}
             raise TaskError(fault.name, text(report)) from None
@@ -104,11 +111,15 @@ def _handler(
     return handle
 
 
-def _answer(event: dict[str, Any], call: Call, helper: Helper) -> Json:
+def _answer(
+    event: dict[str, Any], call: Call, call_agent: CallAgent | None, helper: Helper
+) -> Json:
     about = (str(event.get("execution", "")), "", str(event.get("step", "")))
     context = Context(*about, int(event.get("attempt", 1)))
 
     def called(arguments: Json, context: Context) -> Json:
+        if call_agent is not None and event["function"].startswith(PREFIX):
+            return call_agent(event["function"], event.get("key"), arguments, context)
         return call(event["function"], arguments, context)
 
     match event:

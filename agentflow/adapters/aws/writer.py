@@ -28,6 +28,7 @@ from agentflow.adapters.refusals import Refusals
 from agentflow.adapters.report import Report
 from agentflow.adapters.target import Resource
 from agentflow.errors import Json
+from agentflow.spec.agents import Agents
 from agentflow.spec.expressions.infer import infer_template
 from agentflow.spec.expressions.template import Template
 from agentflow.spec.expressions.tree import free_names
@@ -49,6 +50,8 @@ class Writer:
     refusals: Refusals
     report: Report
     table: Mapping[type[Any], WriteStep]
+    project: Agents
+    """Where the agents are that it calls."""
     scope: Scope = field(default_factory=Scope)
     depth: tuple[int, ...] = (0,)
     """The scope's place among all, outermost first."""
@@ -64,6 +67,8 @@ class Writer:
     names: StateNames = field(default_factory=StateNames)
     variables: Variables = field(default_factory=Variables)
     functions: set[str] = field(default_factory=set)
+    agents: dict[str, str] = field(default_factory=dict)
+    """Import paths of methods, by what calls name."""
     resources: set[Resource] = field(default_factory=set)
     needs_helper: bool = False
     renames: bool = False

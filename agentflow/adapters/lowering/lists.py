@@ -127,7 +127,7 @@ def _levels(reduce: Reduce, level: str, fresh: Fresh, *, tolerant: bool) -> Step
     span = reduce.span
     groups = fresh.name("groups")
     chunks = expression(f"chunked({level}, {reduce.arity})", span)
-    body: Call | Block = Call(reduce.function, reduce.arguments, span)
+    body: Call | Block = Call(reduce.function, reduce.arguments, span, key=reduce.key)
     retry, timeout = reduce.retry, reduce.timeout
     bind = "items"
     if tolerant:
@@ -167,7 +167,7 @@ def _tolerant(reduce: Reduce, group: str, fresh: Fresh, span: Span) -> Block:
 def _call(reduce: Reduce, fresh: Fresh) -> Step:
     return Step(
         fresh.name("reduce"),
-        Call(reduce.function, reduce.arguments, reduce.span),
+        Call(reduce.function, reduce.arguments, reduce.span, key=reduce.key),
         reduce.span,
         retry=reduce.retry,
         timeout=reduce.timeout,

@@ -18,12 +18,15 @@ import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agentflow.errors import Fault, Json
 from agentflow.functions.context import LOGGER
 from agentflow.functions.encoding import dump
 from agentflow.functions.hosts.calls import Helper, Host, Setting, WriteLine
+
+if TYPE_CHECKING:
+    from agentflow.functions.hosts.agents import Agents
 
 PAYLOAD = 262_144
 """Bytes that Step Functions takes from a task.
@@ -54,6 +57,7 @@ class Handler:
         root: Path,
         *,
         helper: Helper | None = None,
+        agents: Agents | None = None,
         write: WriteLine | None = None,
     ) -> None:
         only = os.environ.get("AGENTFLOW_FUNCTION")
@@ -64,7 +68,7 @@ class Handler:
             workflow=os.environ.get("AGENTFLOW_WORKFLOW", ""),
             secrets=tuple(name for name in secrets.split(",") if name),
         )
-        self.host = Host(setting, helper=helper, write=write)
+        self.host = Host(setting, helper=helper, agents=agents, write=write)
         _take_over_logs()
 
     def __call__(self, event: Json, context: LambdaContext) -> Json:

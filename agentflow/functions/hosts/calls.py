@@ -4,9 +4,10 @@ A payload is what compiled workflows send:
 
     {"function": "functions.text.count", "arguments": {…}, "execution": "…", "step": "counts[3]"}
 
-with `attempt` and `workflow` where the cloud can tell them. With `batch` or `reduce` instead of
-`arguments` it asks for many calls, see `many`. Only functions that the host was made for are
-called. Everything else a payload may ask goes to the host's helper, if it has one.
+with `attempt` and `workflow` where the cloud can tell them, and with `key` for an agent's instance.
+With `batch` or `reduce` instead of `arguments` it asks for many calls, see `many`. Only functions
+that the host was made for are called. Everything else a payload may ask goes to the host's helper,
+if it has one.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from agentflow.errors import Fault, Json
+from agentflow.functions.agents import PREFIX
 from agentflow.functions.capture import Redirection
 from agentflow.functions.context import Context
 from agentflow.functions.encoding import decode
 from agentflow.functions.hosts import many
 from agentflow.functions.invoke import Outcome, Stream, invoke, prepare
 from agentflow.functions.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from agentflow.functions.hosts.agents import Agents
 
 WriteLine = Callable[[str], None]
 """Takes one line of the host's log, without its end."""
@@ -80,10 +85,16 @@ class Host:
     """
 
     def __init__(
-        self, setting: Setting, *, helper: Helper | None = None, write: WriteLine | None = None
+        self,
+        setting: Setting,
+        *,
+        helper: Helper | None = None,
+        agents: Agents | None = None,
+        write: WriteLine | None = None,
     ) -> None:
         self._setting = setting
         self._helper = helper
+        self._agents = agents
         self._write = write or lines_to(sys.stdout)
         Redirection.begin()
 
@@ -113,7 +124,7 @@ class Host:
         function = str(payload["function"])
 
         def call(arguments: Json, context: Context) -> Json:
-            return self._value(function, arguments, context, request)
+            return self._value(function, payload.get("key"), arguments, context, request)
 
         def checked(arguments: Json, context: Context) -> Json:
             value = call(arguments, context)
@@ -139,9 +150,11 @@ class Host:
             )
         return self._helper
 
-    def _value(self, function: str, arguments: Json, context: Context, request: str) -> Json:
+    def _value(
+        self, function: str, key: Json, arguments: Json, context: Context, request: str
+    ) -> Json:
         """The value of one call."""
-        outcome = self._call(function, arguments, context)
+        outcome = self._call(function, key, arguments, context)
         if outcome.error is not None:
             self._tell_failure(outcome, function, context, request)
             error = outcome.error
@@ -161,7 +174,7 @@ class Host:
             secrets=self._setting.secrets,
         )
 
-    def _call(self, function: str, arguments: Json, context: Context) -> Outcome:
+    def _call(self, function: str, key: Json, arguments: Json, context: Context) -> Outcome:
         if function not in self._setting.functions:
             near = did_you_mean(function, self._setting.functions)
             raise Fault(
@@ -174,6 +187,8 @@ class Host:
         def printed(line: str) -> None:
             self._log("INFO", line, function, context)
 
+        if self._agents is not None and function.startswith(PREFIX):
+            return self._agents.call(function, key, given, context, printed=printed)
         root = self._setting.root
         if _gives_values(function, root):
             return _all_values(Stream(function, root, given, context, printed=printed))

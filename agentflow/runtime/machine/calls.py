@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentflow.errors import Fault, Json, fault_value
+from agentflow.functions.agents import LONGEST_KEY
 from agentflow.runtime.machine.frames import (
     STOPPED,
     Awaiting,
@@ -39,9 +40,6 @@ from agentflow.spec.model import Resources
 
 if TYPE_CHECKING:
     from agentflow.runtime.machine.machine import Machine
-
-LONGEST_KEY = 500
-"""Characters of the key of an agent's instance."""
 
 CRASH_BUDGET = 3
 """How often a call may take its worker down before that is its own failure."""

@@ -182,6 +182,16 @@ class Counter:
         self.total += n
         return self.total
 
+    def reach(self, n: int) -> int:
+        """Count on by one, and fail until `n` is reached."""
+        if self.add(1) < n:
+            raise Fault("Busy", f"{self.total} of {n}")
+        return self.total
+
+    def sum(self, items: list[int]) -> int:
+        """Count on by all of them."""
+        return self.add(sum(items))
+
     def snapshot(self) -> int:
         """What is recorded after each call."""
         return self.total

@@ -87,8 +87,8 @@ def _function(
     cloud: Cloud, ledger: Ledger, roles: _Roles, package: Package, function: CloudFunction
 ) -> str:
     put_log_group(cloud, ledger, iam.function_logs(function), function.workflow)
-    if function.tokens is not None:
-        put_table(cloud, ledger, function.tokens, function.workflow)
+    for table in function.tables:
+        put_table(cloud, ledger, table, function.workflow)
     return put_function(cloud, ledger, function, package, roles.of_function(function))
 
 

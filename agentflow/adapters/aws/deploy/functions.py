@@ -7,7 +7,7 @@ from typing import Any
 
 from agentflow.adapters.aws.deploy.client import Cloud, found, told, with_new_role
 from agentflow.adapters.aws.deploy.ledger import TAG, Ledger, check_own
-from agentflow.adapters.aws.deploy.package import ENTRY, CloudFunction, Package
+from agentflow.adapters.aws.deploy.package import ENTRY, CloudFunction, Package, Table
 from agentflow.adapters.aws.deploy.terraform import RETENTION_DAYS
 from agentflow.errors import Json
 
@@ -90,14 +90,15 @@ def put_log_group(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
             cloud.logs.put_retention_policy(logGroupName=name, retentionInDays=RETENTION_DAYS)
 
 
-def put_table(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
-    """Have the table for the tokens of steps that wait."""
+def put_table(cloud: Cloud, ledger: Ledger, table: Table, owner: str) -> None:
+    """Have a table; one that is there keeps what is in it."""
+    name = table.name
     with told(f"table {name}"):
         there = found(lambda: cloud.tables.describe_table(TableName=name), "ResourceNotFound")
         if there is not None:
             _expiring(cloud, ledger, name)
         elif ledger.may("create", "table", name):
-            keys = {"execution": "HASH", "place": "RANGE"}
+            keys = dict(zip(table.key, ("HASH", "RANGE"), strict=False))
             cloud.tables.create_table(
                 TableName=name,
                 BillingMode="PAY_PER_REQUEST",
@@ -109,7 +110,7 @@ def put_table(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
 
 
 def _expiring(cloud: Cloud, ledger: Ledger, name: str) -> None:
-    """Have a table that is there forget old tokens; an earlier deployment may have ended before."""
+    """Have a table that is there forget what is old; a deployment may have ended before."""
     there = cloud.tables.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if there["TimeToLiveStatus"] in ("ENABLED", "ENABLING"):
         ledger.keep("table", name)

@@ -114,12 +114,12 @@ def trust(service: str) -> Json:
 
 
 def function_policy(function: CloudFunction, arns: Arns) -> Json:
-    """What a Lambda may do: write its log, keep tokens, and read results, as far as it does."""
+    """What a Lambda may do: write its log and its tables, and read results, as far as it does."""
     logs = ["logs:CreateLogStream", "logs:PutLogEvents"]
     statements = [_allow(logs, f"{arns.log_group(function_logs(function))}:*")]
-    if function.tokens is not None:
-        table = arns.of("dynamodb", f"table/{function.tokens}")
-        statements.append(_allow(["dynamodb:PutItem"], table))
+    for table in function.tables:
+        named = arns.of("dynamodb", f"table/{table.name}")
+        statements.append(_allow([f"dynamodb:{table.action}"], named))
     if function.results:
         statements.append(_allow(["s3:GetObject"], *map(arns.objects, function.results)))
     return _policy(statements)

@@ -28,6 +28,18 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HELPER = "agentflow.adapters.bundle.helper"
 _TOKENS = "agentflow.adapters.aws.tokens"
 _OBJECTS = "agentflow.adapters.aws.objects"
+_AGENTS = "agentflow.adapters.aws.agents"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table in DynamoDB; items are gone some time after what they have as `expires`."""
+
+    name: str
+    key: tuple[str, ...]
+    """The attributes of an item's key, which are texts: one to find a partition by, then others."""
+    action: str
+    """What a Lambda does with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,8 @@ class CloudFunction:
     """The one function that it runs; `None`: all of the bundle, and the helper's requests."""
     tokens: str | None = None
     """The table for the tokens of steps that wait for messages."""
+    agents: str | None = None
+    """The table for the instances of agents."""
     results: tuple[str, ...] = ()
     """Objects in S3 that it reads: `BUCKET/PREFIX/*`."""
 
@@ -50,8 +64,16 @@ class CloudFunction:
             self,
             secrets=tuple(dict.fromkeys((*other.secrets, *self.secrets))),
             tokens=self.tokens or other.tokens,
+            agents=self.agents or other.agents,
             results=tuple(dict.fromkeys((*other.results, *self.results))),
         )
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that it writes to."""
+        tokens = Table(self.tokens, ("execution", "place"), "PutItem") if self.tokens else None
+        agents = Table(self.agents, ("instance",), "UpdateItem") if self.agents else None
+        return tuple(each for each in (tokens, agents) if each is not None)
 
     def environment(self) -> dict[str, str]:
         """The variables that the handler reads."""
@@ -60,6 +82,7 @@ class CloudFunction:
             "AGENTFLOW_SECRETS": ",".join(self.secrets),
             "AGENTFLOW_FUNCTION": self.only or "",
             "AGENTFLOW_TOKENS": self.tokens or "",
+            "AGENTFLOW_AGENTS": self.agents or "",
         }
         return {name: value for name, value in known.items() if value}
 
@@ -114,6 +137,8 @@ def assemble(loaded: Loaded, compiled: Compiled, options: Options) -> Package:
     """
     targets = loaded.workflow.targets if isinstance(loaded.workflow.targets, dict) else {}
     settings = function_settings({**(targets.get("aws") or {}), **options.service})
+    if settings.agents is None:  # one for all of them: a key means the same in those it runs
+        settings = replace(settings, agents=f"{loaded.workflow.name}-agents")
     made = [
         _machine(each, compiled.files[f"{each.name}.asl.json"], settings)
         for each in compiled.deployments
@@ -172,16 +197,19 @@ def _functions(
     listens = any("listen" in payload for payload in asked)
     tokens = f"{deployment.handler}-tokens" if listens else None
     stored = tuple(each.name for each in deployment.resources if each.kind == "bucket")
+    agents = settings.agents if deployment.agents else None
     if (deployment.functions and not settings.per_function) or deployment.needs_helper:
         # Beside Lambdas of single functions it calls none, and computes only.
-        known, reads = ((), ()) if settings.per_function else (secrets, stored)
-        yield CloudFunction(deployment.handler, deployment.name, known, None, tokens, reads)
+        helping = CloudFunction(deployment.handler, deployment.name, (), None, tokens)
+        every = replace(helping, secrets=secrets, agents=agents, results=stored)
+        yield helping if settings.per_function else every
     if settings.per_function:
         combining = {_called({"Payload": each}) for each in asked if "reduce" in each}
         for path in deployment.functions:
-            name = shortened(f"{deployment.handler}-{path.replace('.', '-')}", 64)
+            name = shortened(f"{deployment.handler}-{re.sub('[.:]', '-', path)}", 64)
             reads = stored if path in combining else ()
-            yield CloudFunction(name, deployment.name, secrets, path, None, reads)
+            kept = agents if path in deployment.agents else None
+            yield CloudFunction(name, deployment.name, secrets, path, None, kept, reads)
 
 
 def shortened(name: str, limit: int) -> str:
@@ -212,6 +240,7 @@ def _bundle(root: Path, machines: list[Machine], settings: FunctionSettings) -> 
     if not any(each.functions for each in machines):
         return None
     functions = sorted({path for each in machines for path in each.deployment.functions})
+    agents = {name: path for each in machines for name, path in each.deployment.agents.items()}
     asked = [payload for each in machines for payload in payloads(each.definition)]
     needs_helper = any(each.deployment.needs_helper for each in machines)
     needs_tokens = any("listen" in payload for payload in asked)
@@ -220,12 +249,12 @@ def _bundle(root: Path, machines: list[Machine], settings: FunctionSettings) -> 
     plugs = [_TOKENS] * needs_tokens + [_OBJECTS] * needs_objects
     return build(
         Order(
-            functions=tuple(functions),
+            functions=tuple(agents.get(each, each) for each in functions),
             root=root,
             platform=settings.platform,
             limits=LIMITS,
-            entry={f"{ENTRY}.py": _entry(functions, plugs if needs_helper else None)},
-            modules=(*([_HELPER] if needs_helper else []), *plugs),
+            entry={f"{ENTRY}.py": _entry(functions, agents, plugs if needs_helper else None)},
+            modules=(*[_HELPER] * needs_helper, *plugs, *[_AGENTS] * bool(agents)),
             requirements=("jsonschema>=4.23,<5",) * needs_schemas,
             provided=PROVIDED,
         )
@@ -239,10 +268,17 @@ def _bundle_limits(bundle: Bundle, settings: FunctionSettings) -> list[Limit]:
     ]
 
 
-def _entry(functions: list[str], plugs: list[str] | None) -> str:
+def _entry(functions: list[str], agents: Mapping[str, str], plugs: list[str] | None) -> str:
     """The module that Lambda imports; `plugs` are modules of the helper, if there is one."""
     imported = [f"from {each} import {_PLUGS[each][0]}" for each in plugs or ()]
-    arguments = ["FUNCTIONS", "Path(__file__).parent"]
+    arguments = ["FUNCTIONS", "ROOT"]
+    methods: list[str] = []
+    if agents:
+        imported.append(f"from {_AGENTS} import Table")
+        imported.append("from agentflow.functions.hosts.agents import Agents")
+        arguments.append("agents=Agents(AGENTS.__getitem__, str(ROOT), Table())")
+        pairs = (f'    "{name}": "{agents[name]}",' for name in sorted(agents))
+        methods = ["AGENTS = {", *pairs, "}"]
     if plugs is not None:
         imported.append(f"from {_HELPER} import Helper")
         given = (f"{_PLUGS[each][1]}={_PLUGS[each][0]}()" for each in plugs)
@@ -258,6 +294,8 @@ def _entry(functions: list[str], plugs: list[str] | None) -> str:
         "FUNCTIONS = (",
         *(f'    "{path}",' for path in functions),
         ")",
+        *methods,
+        "ROOT = Path(__file__).parent",
         f"handle = Handler({', '.join(arguments)})",
         "",
     ]

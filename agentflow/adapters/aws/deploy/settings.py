@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -30,6 +31,8 @@ class FunctionSettings:
     """The ARN of a role that is there, for Lambdas and state machines; by default they get roles
     that may do what they need and nothing else."""
     region: str | None = None
+    agents: str | None = None
+    """The table that keeps the instances of agents; by default the workflow has one of its own."""
 
 
 def function_settings(given: Mapping[str, Json]) -> FunctionSettings:
@@ -45,6 +48,9 @@ def function_settings(given: Mapping[str, Json]) -> FunctionSettings:
     if role is not None and not str(role).startswith("arn:"):
         raise UsageError(f"`role` is the ARN of a role, got `{role}`")
     region = given.get("region")
+    table = given.get("agents")
+    if table is not None and _TABLE.fullmatch(str(table)) is None:
+        raise UsageError(f"`agents` is the name of a table, got `{table}`")
     return FunctionSettings(
         platform(given.get("architecture"), given.get("python")),
         _whole("memory", given.get("memory", 512), 128, 10_240, "MiB"),
@@ -52,7 +58,12 @@ def function_settings(given: Mapping[str, Json]) -> FunctionSettings:
         per_function,
         None if role is None else str(role),
         None if region is None else str(region),
+        None if table is None else str(table),
     )
+
+
+_TABLE = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+"""Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 
 def _whole(name: str, given: Json, least: int, most: int, unit: str) -> int:

@@ -14,7 +14,14 @@ from collections.abc import Iterator
 
 from agentflow.adapters.aws.deploy import iam
 from agentflow.adapters.aws.deploy.ledger import MANAGED_TAG, TAG, TERRAFORM
-from agentflow.adapters.aws.deploy.package import BUNDLE, ENTRY, CloudFunction, Machine, Package
+from agentflow.adapters.aws.deploy.package import (
+    BUNDLE,
+    ENTRY,
+    CloudFunction,
+    Machine,
+    Package,
+    Table,
+)
 from agentflow.adapters.aws.waits import machine_beside
 from agentflow.errors import Json
 
@@ -80,8 +87,8 @@ def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, 
         title, policy = iam.function_role(function, _ARNS), iam.function_policy(function, _ARNS)
         yield from _role(f"{name}-lambda", title, iam.trust("lambda"), policy, tags)
         role = f"${{aws_iam_role.{name}-lambda.arn}}"
-    if function.tokens is not None:
-        yield "aws_dynamodb_table", label(function.tokens), _table(function.tokens, tags)
+    for each in function.tables:
+        yield "aws_dynamodb_table", label(each.name), _table(each, tags)
     variables = function.environment()
     variables |= {
         f"AGENTFLOW_SECRET_{each}": f"${{var.{_variable(each)}}}" for each in function.secrets
@@ -109,14 +116,13 @@ def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, 
     )
 
 
-def _table(name: str, tags: Json) -> Json:
+def _table(table: Table, tags: Json) -> Json:
     return {
-        "name": name,
+        "name": table.name,
         "tags": tags,
         "billing_mode": "PAY_PER_REQUEST",
-        "hash_key": "execution",
-        "range_key": "place",
-        "attribute": [{"name": "execution", "type": "S"}, {"name": "place", "type": "S"}],
+        **dict(zip(("hash_key", "range_key"), table.key, strict=False)),
+        "attribute": [{"name": name, "type": "S"} for name in table.key],
         "ttl": {"attribute_name": "expires", "enabled": True},
     }
 

@@ -12,6 +12,7 @@ from agentflow.adapters.aws.asl.errors import (
 )
 from agentflow.adapters.aws.asl.model import Retrier
 from agentflow.adapters.aws.faults import TRANSIENT
+from agentflow.functions.hosts.agents import BUSY
 from agentflow.spec.model import Retry
 
 HEARTBEAT: Final = "States.HeartbeatTimeout"
@@ -68,8 +69,8 @@ def cause(bound: str, told: Told) -> str:
 def worth_retrying(retriers: tuple[Retrier, ...], told: Told) -> list[Retrier]:
     """The retriers that can ever matter here.
 
-    Failures of the Lambda service itself do not happen elsewhere, and compiling for AWS adds
-    retries for them to every invocation.
+    Failures of the Lambda service itself do not happen elsewhere, nor does a call of an agent that
+    finds no turn, and compiling for AWS adds retries for them.
     """
     kept = [each for each in retriers if told == "message" or {*each.error_equals} - {*_SERVICE}]
     while kept and not kept[-1].max_attempts:  # one before others keeps them from what it names
@@ -78,6 +79,7 @@ def worth_retrying(retriers: tuple[Retrier, ...], told: Told) -> list[Retrier]:
 
 
 _SERVICE: Final = (
+    BUSY,
     *TRANSIENT,
     *(name for each in TRANSIENT for name in (each.removesuffix("Exception"),)),
 )

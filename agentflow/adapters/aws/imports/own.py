@@ -37,9 +37,10 @@ def asked(state: Task) -> dict[str, Any] | None:
 def called(w: Writing, request: dict[str, Any], sight: Sight) -> Call | None:
     """The call that a payload makes, with its arguments one by one."""
     match request:
-        case {"function": str(name), "arguments": dict(arguments)} if len(request) == 2:
-            if expression_in(name) is None:
-                return Call(name, _each(w, arguments, sight), w.span)
+        case {"function": str(name), "arguments": dict(arguments), **more}:
+            if expression_in(name) is None and more.keys() <= {"key"}:
+                key = _one(w, more.get("key"), sight)
+                return Call(name, _each(w, arguments, sight), w.span, key=key)
         case {"evaluate": dict(templates), "names": dict(names)} if len(request) == 2:
             given: dict[str, Template] = {"templates": templates, "names": _each(w, names, sight)}
             return Call(f"{foreign.MODULE}.evaluate", given, w.span)
