@@ -47,7 +47,12 @@ from tests.asl.machines import LAMBDA, machine
             {"x": [2]},
             id="a filter",
         ),
-        pytest.param({"Parameters": {"x.$": "$.a.length()"}}, {"a": [1, 2]}, {"x": 2}, id="length"),
+        pytest.param(
+            {"Parameters": {"x.$": "$.a[(@.length-1)]"}},
+            {"a": [1, 2]},
+            {"x": 2},
+            id="the last item",
+        ),
         pytest.param({"Parameters": {"x.$": "$$.State.Name"}}, {}, {"x": "S"}, id="context"),
         pytest.param(
             {"Parameters": {"x.$": "$['a b']['c.d']"}}, {"a b": {"c.d": 1}}, {"x": 1}, id="quoted"

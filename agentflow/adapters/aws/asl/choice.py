@@ -92,7 +92,7 @@ def holds(rule: Mapping[str, Json], data: Data) -> bool:
 def _present(path: str, data: Data) -> bool:
     try:
         jsonpath.find(path, data)
-    except (jsonpath.MissingError, MalformedError):
+    except (jsonpath.InapplicableError, MalformedError):
         return False
     return True
 
@@ -100,7 +100,7 @@ def _present(path: str, data: Data) -> bool:
 def _look(path: str, data: Data) -> Json:
     try:
         return jsonpath.find(path, data)
-    except (jsonpath.MissingError, MalformedError):
+    except (jsonpath.InapplicableError, MalformedError):
         raise EvaluationError(f"Invalid path '{path}': {_INVALID}") from None
 
 

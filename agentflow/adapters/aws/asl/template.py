@@ -43,7 +43,7 @@ def value_of(field: str, expression: str, data: Data, chance: Chance) -> Json:
         raise _malformed(expression, error) from None
     except jsonpath.BeyondError:
         return None
-    except jsonpath.MissingError:
+    except jsonpath.InapplicableError:
         root = "$$" if expression.startswith("$$") else "$"
         raise EvaluationError(
             f"The JSONPath '{expression}' specified for the field '{field}' could not be found in "
@@ -75,7 +75,7 @@ def look(path: str, data: Data, chance: Chance) -> Json:
         return jsonpath.find(path, data)
     except MalformedError as error:
         raise _malformed(path, error) from None
-    except jsonpath.MissingError as error:
+    except jsonpath.InapplicableError as error:
         raise EvaluationError(f"Invalid path '{path}' : {error}") from None
 
 

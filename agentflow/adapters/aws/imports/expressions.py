@@ -133,7 +133,7 @@ def _along(source: str, steps: list[str | int]) -> str:
 def _step(step: object) -> str | int:
     if isinstance(step, Names) and step.definite:
         return step.names[0]
-    if isinstance(step, Indexes) and step.definite:
+    if isinstance(step, Indexes) and step.definite and step.indexes[0] >= 0:
         return step.indexes[0]
     raise _Unsure
 
@@ -313,6 +313,8 @@ def _comparison(operator: str, expected: Json, left: str, sight: Sight) -> str:
     if operator not in COMPARISONS or COMPARISONS[operator][0] not in _TYPES:
         raise _Unsure
     kind, comparison = COMPARISONS[operator]
+    if kind == "Numeric" and isinstance(expected, str):
+        raise _Unsure  # a symbol, which a deployment replaces by a number
     if comparison == "Equals":
         return f"{left} == {_constant(expected)}"
     return f'type({left}) == "{_TYPES[kind]}" and {left} {_SIGNS[comparison]} {_constant(expected)}'

@@ -71,7 +71,7 @@ def _value(argument: Argument, data: Data, chance: Chance) -> Json:
         return argument.value
     try:
         return jsonpath.find(argument, data)
-    except jsonpath.MissingError:
+    except jsonpath.InapplicableError:
         raise ArgumentError(
             f"The JsonPath argument for the field '{argument.text}' could not be found in the "
             f"input '{data.quoted(argument.root)}'"

@@ -3,6 +3,7 @@
 from agentflow.adapters.aws.asl.jsonpath.evaluate import (
     BeyondError,
     Data,
+    InapplicableError,
     MissingError,
     find,
     is_reference,
@@ -13,6 +14,7 @@ from agentflow.adapters.aws.asl.jsonpath.syntax import Path, parse, parse_prefix
 __all__ = [
     "BeyondError",
     "Data",
+    "InapplicableError",
     "MissingError",
     "Path",
     "find",

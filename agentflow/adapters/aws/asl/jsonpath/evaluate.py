@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from statistics import pstdev
 
 from agentflow.adapters.aws.asl.errors import RESULT_PATH, StateError
 from agentflow.adapters.aws.asl.jsonpath import filters
 from agentflow.adapters.aws.asl.jsonpath.syntax import (
-    Call,
     Descent,
     Filter,
     Indexes,
+    Last,
     Names,
     Path,
     Slice,
@@ -22,16 +21,16 @@ from agentflow.adapters.aws.asl.jsonpath.syntax import (
     definite,
     parse,
 )
-from agentflow.adapters.aws.asl.values import ABSENT, Absent, is_number, spaced, text
+from agentflow.adapters.aws.asl.values import ABSENT, Absent, shown, spaced, text
 from agentflow.errors import Json
 
 
-class MissingError(Exception):
-    """A path leads nowhere; the message is the one that the service shows."""
+class InapplicableError(Exception):
+    """A path cannot be applied to the data; the message is the one that the service shows."""
 
 
-class NoListError(MissingError):
-    """An index or slice is applied to something else than a list."""
+class MissingError(InapplicableError):
+    """A path leads nowhere."""
 
 
 class BeyondError(MissingError):
@@ -76,188 +75,165 @@ class Data:
 def find(path: str | Path, data: Data) -> Json:
     """The value of a definite path, or the list of the values of an indefinite one.
 
-    A list is empty where nothing is found; a definite path has to lead to something.
-
     Raises:
-        MissingError: a definite path leads nowhere, or a slice is not one of a list.
+        InapplicableError: it leads nowhere, or a step is not one for what it meets. A path may
+            lead nowhere for one item of a list and so for all, where no wildcard is in it.
     """
     parsed = parse(path) if isinstance(path, str) else path
-    root = data.root(parsed.root)
-    try:
-        return _find(parsed, root, data)
-    except NoListError:
-        raise
-    except MissingError:
-        if parsed.definite:
-            raise
-        return []
+    walk = _Walk(data, parsed, data.root(parsed.root))
+    found = list(walk.along(walk.root, 0, "$"))
+    if not parsed.definite:
+        return found
+    if found[0] is None and walk.ends_beyond():
+        raise BeyondError(f"No results for path: ${''.join(map(str, parsed.steps))}")
+    return found[0]
 
 
-def _find(path: Path, root: Json, data: Data) -> Json:
-    steps = path.steps
-    call = steps[-1] if steps and isinstance(steps[-1], Call) else None
-    steps = steps[:-1] if call else steps
-    found = list(_walk(root, steps, "$", sure=True, data=data))
-    if not definite(steps):
-        value: Json = found
-    elif found:
-        value = found[0]
-    else:
-        beyond = _is_beyond(root, steps, data)
-        raise (BeyondError if beyond else MissingError)(f"No results for path: {path}")
-    return value if call is None else _FUNCTIONS[call.function](value)
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """One search: `at` is always the place of a value, as messages call it."""
+
+    data: Data
+    path: Path
+    root: Json
+
+    def along(self, value: Json, index: int, at: str) -> Iterator[Json]:
+        """The values that the steps from an index on lead to."""
+        if index == len(self.path.steps):
+            yield value
+            return
+        match self.path.steps[index]:
+            case Names(names):
+                yield from self._named(value, names, index, at)
+            case Indexes() | Last() | Slice():
+                yield from self._indexed(value, index, at)
+            case Wildcard():
+                yield from self._all(value, index, at)
+            case Filter():
+                yield from self._filtered(value, index, at)
+            case Descent():
+                yield from self._descend(value, index, at)
+
+    def ends_beyond(self) -> bool:
+        """Whether the path ends with an index that its list does not have."""
+        *before, last = self.path.steps or (None,)
+        if not isinstance(last, Indexes | Last):
+            return False
+        path = Path("", self.path.root, tuple(step for step in before if step is not None))
+        (items,) = _Walk(self.data, path, self.root).along(self.root, 0, "$")
+        return not 0 <= next(iter(_places(last, len(items)))) < len(items)
+
+    def _named(self, value: Json, names: tuple[str, ...], index: int, at: str) -> Iterator[Json]:
+        if not isinstance(value, dict):
+            raise MissingError(f"Property {self.path.steps[index]} not found in path {at}")
+        leaf = index + 1 == len(self.path.steps)
+        if len(names) > 1:
+            if not leaf:
+                where = f"{at}{self.path.steps[index]}"
+                raise InapplicableError(f"Multi properties can only be used as path leafs: {where}")
+            yield {name: value[name] for name in names if name in value}
+        elif names[0] in value:
+            yield from self.along(value[names[0]], index + 1, f"{at}['{names[0]}']")
+        elif leaf:
+            raise MissingError(f"No results for path: {at}['{names[0]}']")
+        elif definite(self.path.steps[max(index - 1, 0) :]):
+            raise MissingError(f"Missing property in path {at}['{names[0]}']")
+
+    def _indexed(self, value: Json, index: int, at: str) -> Iterator[Json]:
+        if value is None:
+            raise MissingError(f"The path {at} is null")
+        if not isinstance(value, list):
+            raise self._inapplicable(index, "only be applied to arrays", value, at)
+        for place in _places(self.path.steps[index], len(value)):
+            item = value[place] if 0 <= place < len(value) else None
+            yield from self.along(item, index + 1, f"{at}[{place}]")
+
+    def _all(self, value: Json, index: int, at: str) -> Iterator[Json]:
+        if isinstance(value, dict):
+            for name, item in value.items():
+                yield from self.along(item, index + 1, f"{at}['{name}']")
+        if isinstance(value, list):
+            for place, item in enumerate(value):
+                try:
+                    yield from self.along(item, index + 1, f"{at}[{place}]")
+                except MissingError:
+                    continue  # other items may lead somewhere
+
+    def _filtered(self, value: Json, index: int, at: str) -> Iterator[Json]:
+        if isinstance(value, dict):
+            if self._keeps(index, value):
+                yield from self.along(value, index + 1, at)
+        elif isinstance(value, list):
+            for place, item in enumerate(value):
+                if self._keeps(index, item):
+                    yield from self.along(item, index + 1, f"{at}[{place}]")
+        else:
+            raise self._inapplicable(index, "not be applied to primitives", value, at)
+
+    def _keeps(self, index: int, item: Json) -> bool:
+        step = self.path.steps[index]
+        assert isinstance(step, Filter)
+        try:
+            return filters.holds(step.predicate, partial(self._look, item=item))
+        except filters.UncomparableError as error:
+            raise InapplicableError(str(error)) from None
+
+    def _look(self, path: Path, *, item: Json) -> Json | Absent:
+        """The value of a path in a filter: of the item, or of what this search is in."""
+        start = {"@": item, "$": self.root}
+        root = start[path.root] if path.root in start else self.data.root(path.root)
+        try:
+            return next(_Walk(self.data, path, root).along(root, 0, "$"))
+        except MissingError:
+            return ABSENT
+
+    def _descend(self, value: Json, index: int, at: str) -> Iterator[Json]:
+        """Take the next step from each object and list that it is for.
+
+        A list takes it only at the end of a path; before that its items go on with the step after
+        it, whatever that step says of them.
+        """
+        if not isinstance(value, dict | list):
+            return
+        if self._is_for(index + 1, value):
+            if isinstance(value, dict) or index + 2 == len(self.path.steps):
+                yield from self.along(value, index + 1, at)
+            else:
+                for place, item in enumerate(value):
+                    yield from self.along(item, index + 2, f"{at}[{place}]")
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from self._descend(item, index, f"{at}[{key!r}]")
+
+    def _is_for(self, index: int, value: Json) -> bool:
+        match self.path.steps[index]:
+            case Names(names):
+                return isinstance(value, dict) and all(name in value for name in names)
+            case Indexes() | Last() | Slice():
+                return isinstance(value, list)
+            case Filter():
+                return self._keeps(index, value)
+            case _:
+                return True
+
+    def _inapplicable(self, index: int, why: str, value: Json, at: str) -> InapplicableError:
+        steps = "".join(map(str, self.path.steps[index:]))
+        written = shown(value) if at.endswith("']") else text(value)
+        return InapplicableError(f"Filter: {steps} can {why}. Current context is: {written}")
 
 
-def _is_beyond(root: Json, steps: tuple[Step, ...], data: Data) -> bool:
-    """Whether a path ends with an index of a list that has no such item."""
-    if not steps or not isinstance(steps[-1], Indexes):
-        return False
-    return any(
-        isinstance(each, list) for each in _walk(root, steps[:-1], "$", sure=True, data=data)
-    )
-
-
-def _walk(
-    value: Json, steps: tuple[Step, ...], at: str, *, sure: bool, data: Data
-) -> Iterator[Json]:
-    """The values the steps lead to; `sure` says whether all steps before were."""
-    if not steps:
-        yield value
-        return
-    step, rest = steps[0], steps[1:]
-    for item, place in _children(value, step, rest, at, sure=sure, data=data):
-        yield from _walk(item, rest, place, sure=sure and step.definite, data=data)
-
-
-def _children(
-    value: Json, step: Step, rest: tuple[Step, ...], at: str, *, sure: bool, data: Data
-) -> Iterator[tuple[Json, str]]:
+def _places(step: Step | None, length: int) -> Iterator[int]:
+    """The indexes that a step names in a list of some length, there or not."""
     match step:
-        case Names(names):
-            yield from _named(value, names, at, sure=sure, leaf=not rest)
-        case Indexes() | Slice():
-            yield from _indexed(value, step, at, sure=sure)
-        case Wildcard():
-            items = value.values() if isinstance(value, dict) else value
-            for item in items if isinstance(value, dict | list) else ():
-                yield item, at
-        case Filter(predicate):
-            candidates = value if isinstance(value, list) else [value]
-            for item in candidates:
-                if filters.holds(predicate, partial(_look, item=item, data=data)):
-                    yield item, at
-        case Descent():
-            for item in _descend(value):
-                if not rest or _applies(item, rest[0]):
-                    yield item, at
-
-
-def _named(
-    value: Json, names: tuple[str, ...], at: str, *, sure: bool, leaf: bool
-) -> Iterator[tuple[Json, str]]:
-    if not isinstance(value, dict):
-        if sure:
-            raise MissingError(_not_an_object(value, names, at))
-        return
-    if len(names) > 1 and leaf:
-        # Several names give one object of those that exist.
-        yield {name: value[name] for name in names if name in value}, at
-        return
-    for name in names:
-        place = f"{at}['{name}']"
-        if name in value:
-            yield value[name], place
-        elif sure and not leaf:
-            raise MissingError(f"Missing property in path {place}")
-
-
-def _not_an_object(value: Json, names: tuple[str, ...], at: str) -> str:
-    found = "null" if value is None else _JAVA_NAMES.get(type(value), "java.lang.String")
-    shown = ",".join(f"'{name}'" for name in names)
-    return (
-        f"Expected to find an object with property [{shown}] in path {at} but found '{found}'. "
-        "This is not a json object according to the JsonProvider: "
-        "'com.jayway.jsonpath.spi.json.JacksonJsonProvider'."
-    )
-
-
-_JAVA_NAMES: dict[type, str] = {
-    bool: "java.lang.Boolean",
-    int: "java.lang.Integer",
-    float: "java.lang.Double",
-    list: "java.util.ArrayList",
-}
-
-
-def _indexed(
-    value: Json, step: Indexes | Slice, at: str, *, sure: bool
-) -> Iterator[tuple[Json, str]]:
-    if not isinstance(value, list):
-        if sure:
-            if value is None:
-                raise MissingError(f"The path {at} is null")
-            raise NoListError(
-                f"Filter: {step} can only be applied to arrays. Current context is: {text(value)}"
-            )
-        return
-    if isinstance(step, Slice):
-        for item in value[slice(step.start, step.stop)]:
-            yield item, at
-        return
-    for index in step.indexes:
-        if -len(value) <= index < len(value):
-            yield value[index], f"{at}[{index}]"
-
-
-def _descend(value: Json) -> Iterator[Json]:
-    yield value
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _descend(item)
-
-
-def _applies(value: Json, step: Step) -> bool:
-    """Whether `..` stops at a value: the step after it can be taken from there."""
-    match step:
-        case Names(names):
-            return isinstance(value, dict) and any(name in value for name in names)
-        case Indexes() | Slice():
-            return isinstance(value, list)
-        case _:
-            return isinstance(value, dict | list)
-
-
-def _look(path: Path, *, item: Json, data: Data) -> Json | Absent:
-    try:
-        return _find(path, item if path.root == "@" else data.root(path.root), data)
-    except MissingError:
-        return ABSENT
-
-
-def _numbers(value: Json) -> list[float]:
-    numbers = [item for item in value if is_number(item)] if isinstance(value, list) else []
-    if not numbers:
-        raise MissingError("Aggregation function attempted to calculate value using empty array")
-    return numbers
-
-
-def _length(value: Json) -> Json:
-    return len(value) if isinstance(value, list | dict | str) else None
-
-
-_FUNCTIONS: dict[str, Callable[[Json], Json]] = {
-    "length": _length,
-    "size": _length,
-    "min": lambda value: float(min(_numbers(value))),
-    "max": lambda value: float(max(_numbers(value))),
-    "avg": lambda value: float(sum(_numbers(value)) / len(_numbers(value))),
-    "sum": lambda value: float(sum(_numbers(value))),
-    "stddev": lambda value: pstdev(_numbers(value)),
-    "keys": lambda value: list(value) if isinstance(value, dict) else None,
-    "first": lambda value: value[0] if value else None,
-    "last": lambda value: value[-1] if value else None,
-    "concat": lambda value: "".join(item for item in value if isinstance(item, str)),
-}
+        case Indexes(indexes):
+            yield from indexes
+        case Last(back):
+            yield length - back
+        case Slice(None, stop) if stop is not None:
+            yield from range(min(length, stop if stop >= 0 else length + stop))
+        case Slice(int(start), None):
+            yield from range(max(0, start if start >= 0 else length + start), length)
+        case Slice(int(start), int(stop)) if length:
+            yield from range(start, min(length, stop))
 
 
 def put(path: str, value: Json, into: Json) -> Json:

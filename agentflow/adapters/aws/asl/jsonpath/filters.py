@@ -1,31 +1,29 @@
-"""Read and decide the filters of JSONPath: `[?(@.price < 10 && @.kind == 'book')]`."""
+"""Read and decide the filters of JSONPath: `[?(@.price < 10 && @.kind == 'book')]`.
+
+`&&` binds more closely than `||`, and parentheses mean nothing. What is neither a path nor a
+pattern is a text, with or without quotes: `10` and `true` are texts too, and are compared with a
+number or boolean as such.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agentflow.adapters.aws.asl.errors import MalformedError
-from agentflow.adapters.aws.asl.values import Absent, equal, is_number, kind
+from agentflow.adapters.aws.asl.values import Absent, kind, text
 from agentflow.errors import Json
 
 if TYPE_CHECKING:
     from agentflow.adapters.aws.asl.jsonpath.syntax import Path
 
-_BLANK = re.compile(r"\s*")
-_OPERATOR = re.compile(
-    r"\s*(==|!=|<=|>=|=~|<|>|in\b|nin\b|subsetof\b|anyof\b|noneof\b|size\b|empty\b|contains\b)"
-)
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_WORD = re.compile(r"(true|false|null)\b")
-_REGEX = re.compile(r"/((?:[^/\\]|\\.)*)/([a-zA-Z]*)")
-_BARE = re.compile(r"[^\W\d][\w-]*")
-"""A text without quotes, which the service takes too: `[?(@.code==es)]`."""
-_QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-_WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
+_OPERATORS: Final = ("==", ">=", "<=", "!=", "<", ">", "=~")
+"""In the order in which they are looked for."""
+_PATTERN = re.compile(r"/(.*)/(i?)", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +33,7 @@ class Pattern:
     regex: re.Pattern[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A literal."""
-
-    value: Json
-
-
-Operand: TypeAlias = "Constant | Pattern | Path"
+Operand: TypeAlias = "str | Pattern | Path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,211 +47,174 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """A path alone: does it lead anywhere?"""
+    """A path alone, or after `!`: does it lead to a value that is not null?
 
-    operand: Operand
+    It starts from the item even if it begins with `$`.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Negated:
-    """`!`."""
-
-    inner: Predicate
+    path: Path
+    wanted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """`&&` (all) or `||` (any)."""
-
-    parts: tuple[Predicate, ...]
-    all: bool
-
-
-Predicate: TypeAlias = Compare | Exists | Negated | Joined
+Predicate: TypeAlias = "tuple[tuple[Compare | Exists, ...], ...]"
+"""Holds if all tests of any part hold."""
 Look: TypeAlias = "Callable[[Path], Json | Absent]"
 """How the value of a path in a filter is found."""
+ReadPath: TypeAlias = "Callable[[str], Path]"
 
 
-class FilterReader:
-    """Reads one filter, which stands in parentheses."""
+class UncomparableError(Exception):
+    """A number is compared with a text that is none; the service gives up then."""
 
-    def __init__(self, text: str, at: int, path: Callable[[str, int], tuple[Path, int]]) -> None:
-        self.text = text
-        self.at = at
-        self._path = path
 
-    def predicate(self) -> Predicate:
-        """What stands between `?(` and `)`."""
-        self._expect("(")
-        found = self._any()
-        self._expect(")")
-        return found
+def read_filter(text: str, at: int, path: ReadPath) -> tuple[Predicate, int]:
+    """The filter whose parenthesis begins at an offset, and where that ends.
 
-    def _any(self) -> Predicate:
-        parts = [self._all()]
-        while self._accept("||"):
-            parts.append(self._all())
-        return parts[0] if len(parts) == 1 else Joined(tuple(parts), all=False)
+    Raises:
+        MalformedError: it is no filter.
+    """
+    end = _end(text, at)
+    inner = text[at:end].strip()
+    if not inner.startswith("("):
+        raise MalformedError("`(` is missing in a filter", at)
+    return tuple(
+        tuple(_test(test, at, path) for test in _parts(part, "&&"))
+        for part in _parts(inner[1:-1], "||")
+    ), end
 
-    def _all(self) -> Predicate:
-        parts = [self._one()]
-        while self._accept("&&"):
-            parts.append(self._one())
-        return parts[0] if len(parts) == 1 else Joined(tuple(parts), all=True)
 
-    def _one(self) -> Predicate:
-        if self._accept("!"):
-            return Negated(self._one())
-        if self._peek("("):
-            return self.predicate()
-        left = self._operand()
-        found = _OPERATOR.match(self.text, self.at)
-        if found is None:
-            return Exists(left)
-        self.at = found.end()
-        return Compare(left, found[1], self._operand())
+def _end(text: str, at: int) -> int:
+    """Where the parentheses that are open at an offset are closed."""
+    depth, quoted = 0, False
+    for place in range(at, len(text)):
+        match text[place]:
+            case "'" if text[place - 1] != "\\":
+                quoted = not quoted
+            case "(" if not quoted:
+                depth += 1
+            case ")" if not quoted:
+                depth -= 1
+                if depth == 0:
+                    return place + 1
+    raise MalformedError("`)` is missing in a filter", len(text))
 
-    def _operand(self) -> Operand:
-        self.at = self._blank()
-        text, at = self.text, self.at
-        if text.startswith(("@", "$"), at):
-            path, self.at = self._path(text, at)
-            return path
-        if text.startswith("[", at):
-            return self._list()
-        for pattern, value in _LITERALS:
-            if found := pattern.match(text, at):
-                self.at = found.end()
-                return value(found)
+
+def _parts(text: str, separator: str) -> Iterator[str]:
+    """The parts of a text between separators that do not stand in quotes."""
+    pieces = re.split(rf"('(?:[^'\\]|\\.)*'|{re.escape(separator)})", text)
+    part = ""
+    for piece in pieces:
+        if piece == separator:
+            yield part
+            part = ""
+        else:
+            part += piece
+    yield part
+
+
+def _test(text: str, at: int, path: ReadPath) -> Compare | Exists:
+    test = text.strip().lstrip("( ").rstrip(") ")
+    if not test:
         raise MalformedError("a filter compares paths and literals", at)
-
-    def _list(self) -> Constant:
-        self._expect("[")
-        items: list[Json] = []
-        while not self._accept("]"):
-            item = self._operand()
-            if not isinstance(item, Constant):
-                raise MalformedError("a list in a filter holds literals", self.at)
-            items.append(item.value)
-            self._accept(",")
-        return Constant(items)
-
-    def _blank(self) -> int:
-        found = _BLANK.match(self.text, self.at)
-        return self.at if found is None else found.end()
-
-    def _peek(self, mark: str) -> bool:
-        return self.text.startswith(mark, self._blank())
-
-    def _accept(self, mark: str) -> bool:
-        if not self._peek(mark):
-            return False
-        self.at = self._blank() + len(mark)
-        return True
-
-    def _expect(self, mark: str) -> None:
-        if not self._accept(mark):
-            raise MalformedError(f"`{mark}` is missing in a filter", self.at)
-
-
-def holds(predicate: Predicate, look: Look) -> bool:
-    """Whether a filter keeps an item; `look` finds the values of its paths."""
-    match predicate:
-        case Joined(parts, every):
-            return (all if every else any)(holds(part, look) for part in parts)
-        case Negated(inner):
-            return not holds(inner, look)
-        case Exists(operand):
-            return not isinstance(_value(operand, look), Absent)
-        case Compare(left, operator, right):
-            return _compare(_value(left, look), operator, _value(right, look))
-
-
-def _value(operand: Operand, look: Look) -> Json | Absent | Pattern:
-    if isinstance(operand, Constant):
-        return operand.value
-    return operand if isinstance(operand, Pattern) else look(operand)
-
-
-def _compare(left: Json | Absent, operator: str, right: Json | Absent) -> bool:
-    if operator == "!=":
-        return not _compare(left, "==", right)
-    if isinstance(left, Absent) or isinstance(right, Absent):
-        return False
-    return _OPERATORS[operator](left, right)
-
-
-def _ordered(test: Callable[[Json, Json], bool]) -> Callable[[Json, Json], bool]:
-    def compare(left: Json, right: Json) -> bool:
-        both_numbers = is_number(left) and is_number(right)
-        both_texts = isinstance(left, str) and isinstance(right, str)
-        return (both_numbers or both_texts) and test(left, right)
-
+    operator = next((mark for mark in _OPERATORS if mark in test), None)
+    if operator is None:
+        if not test.startswith(("@", "$", "!@")):
+            raise MalformedError("a filter compares paths and literals", at)
+        return Exists(path(test.removeprefix("!")), wanted=not test.startswith("!"))
+    left, _, right = test.partition(operator)
+    compare = Compare(_operand(left.strip(), path), operator, _operand(right.strip(), path))
+    if operator == "=~" and not any(
+        isinstance(side, Pattern) for side in (compare.left, compare.right)
+    ):
+        raise MalformedError("`=~` compares with a pattern like `/text/i`", at)
     return compare
 
 
-def _within(item: Json, items: Json) -> bool:
-    return isinstance(items, list) and any(equal(item, other) for other in items)
+def _operand(text: str, path: ReadPath) -> Operand:
+    if text.startswith(("@", "$")):
+        return path(text)
+    if len(text) > 1 and text.startswith("'") and text.endswith("'"):
+        return text[1:-1]
+    found = _PATTERN.fullmatch(text)
+    if found is None:
+        return text
+    try:
+        return Pattern(re.compile(found[1], re.IGNORECASE if found[2] else re.NOFLAG))
+    except re.error as error:
+        raise MalformedError(f"`{text}` is not a regular expression: {error}") from None
 
 
-def _contains(whole: Json, part: Json) -> bool:
-    if isinstance(whole, str):
-        return isinstance(part, str) and part in whole
-    return _within(part, whole)
+def holds(predicate: Predicate, look: Look) -> bool:
+    """Whether a filter keeps an item; `look` finds the values of its paths.
+
+    The service begins with the last test, which shows where a test cannot be made.
+
+    Raises:
+        UncomparableError: a number would have to be compared with another text.
+    """
+    return any(all(_holds(test, look) for test in reversed(tests)) for tests in reversed(predicate))
 
 
-def _matches(left: Json, right: Json) -> bool:
-    if isinstance(left, Pattern):
-        left, right = right, left
-    return (
-        isinstance(right, Pattern) and isinstance(left, str) and bool(right.regex.fullmatch(left))
-    )
+def _holds(test: Compare | Exists, look: Look) -> bool:
+    if isinstance(test, Exists):
+        found = look(replace(test.path, root="@"))
+        return (found is not None and not isinstance(found, Absent)) is test.wanted
+    left, right = _value(test.left, look), _value(test.right, look)
+    if isinstance(left, Absent) or isinstance(right, Absent):
+        return False
+    if test.operator == "=~":
+        return _matches(left, right)
+    if test.operator not in ("==", "!=") and (left is None) != (right is None):
+        return False
+    order = _order(left, right)
+    return order is not None and _TESTS[test.operator](order)
 
 
-def _size(value: Json, other: Json) -> bool:
-    length = len(value) if isinstance(value, str | list | dict) else -1
-    return length == (len(other) if kind(other) in ("array", "string") else other)
+def _value(operand: Operand, look: Look) -> Json | Absent | Pattern:
+    return operand if isinstance(operand, str | Pattern) else look(operand)
 
 
-_OPERATORS: dict[str, Callable[[Json, Json], bool]] = {
-    "==": equal,
-    "<": _ordered(lambda a, b: a < b),
-    "<=": _ordered(lambda a, b: a <= b),
-    ">": _ordered(lambda a, b: a > b),
-    ">=": _ordered(lambda a, b: a >= b),
-    "=~": _matches,
-    "in": _within,
-    "nin": lambda a, b: not _within(a, b),
-    "subsetof": lambda a, b: isinstance(a, list) and all(_within(item, b) for item in a),
-    "anyof": lambda a, b: isinstance(a, list) and any(_within(item, b) for item in a),
-    "noneof": lambda a, b: isinstance(a, list) and not any(_within(item, b) for item in a),
-    "size": _size,
-    "empty": lambda a, b: isinstance(a, str | list | dict) and (not a) is b,
-    "contains": _contains,
+_TESTS: Final[dict[str, Callable[[int], bool]]] = {
+    "==": lambda order: order == 0,
+    "!=": lambda order: order != 0,
+    "<": lambda order: order < 0,
+    "<=": lambda order: order <= 0,
+    ">": lambda order: order > 0,
+    ">=": lambda order: order >= 0,
 }
 
 
-def _regex(found: re.Match[str]) -> Pattern:
-    flags = re.IGNORECASE if "i" in found[2] else re.NOFLAG
-    try:
-        return Pattern(re.compile(found[1].replace(r"\/", "/"), flags))
-    except re.error as error:
-        raise MalformedError(f"`{found[0]}` is not a regular expression: {error}") from None
+def _order(left: Json, right: Json) -> int | None:
+    """Below 0 if the left value is less, 0 if they are equal; None if they are incomparable."""
+    nulls = [value is None or value == "null" for value in (left, right)]
+    if left is right or any(nulls):
+        return nulls[1] - nulls[0]
+    match kind(left), kind(right):
+        case "string", "string":
+            written = str(right).replace("\\'", "'")
+            return _sign(_units(str(left)), _units(written))
+        case ("number", "number") | ("boolean", "boolean"):
+            return _sign(left, right)
+        case "number", "string":
+            if not _NUMBER.fullmatch(right):
+                raise UncomparableError(f"`{right}` is no number")
+            return _sign(Decimal(str(left)), Decimal(right))
+        case "boolean", "string":
+            return _sign(left, str(right).lower() == "true")
+    return None
 
 
-def _quoted(found: re.Match[str]) -> Constant:
-    return Constant(_ESCAPE.sub(r"\1", found[1] if found[1] is not None else found[2]))
+def _sign(left: Json, right: Json) -> int:
+    return int(left > right) - int(left < right)
 
 
-def _number(found: re.Match[str]) -> Constant:
-    digits = found.group()
-    return Constant(float(digits) if set(digits) & set(".eE") else int(digits))
+def _units(value: str) -> bytes:
+    """What Java orders texts by."""
+    return value.encode("utf-16-be", errors="surrogatepass")
 
 
-_LITERALS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Constant | Pattern]], ...] = (
-    (_QUOTED, _quoted),
-    (_WORD, lambda found: Constant(_WORDS[found[1]])),
-    (_NUMBER, _number),
-    (_REGEX, _regex),
-    (_BARE, lambda found: Constant(found.group())),
-)
+def _matches(left: Json | Pattern, right: Json | Pattern) -> bool:
+    pattern, value = (left, right) if isinstance(left, Pattern) else (right, left)
+    if not isinstance(pattern, Pattern) or value is None or isinstance(value, Pattern):
+        return False
+    return bool(pattern.regex.fullmatch(value if isinstance(value, str) else text(value)))

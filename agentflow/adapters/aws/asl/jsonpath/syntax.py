@@ -1,8 +1,14 @@
-"""Read a JSONPath as the service does: the dialect of Jayway's JsonPath.
+"""Read a JSONPath as the service does.
 
 A path is a tuple of steps. `$` is the state's input, `$$` the context object, `$name` a variable.
 
-Source: https://github.com/json-path/JsonPath (README, 2.9) and recorded answers of the service.
+What users report of the service, in words of its own library, is what JsonPath 2.0.0 of 2015 does:
+there are no functions (`length()` is a name), no index counts from the end but `[(@.length-1)]`,
+and a filter compares with texts that need no quotes. Double quotes, symbols and escapes are taken
+beyond that.
+
+Source: https://github.com/json-path/JsonPath/tree/json-path-2.0.0 and
+https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html (2026-08).
 """
 
 from __future__ import annotations
@@ -13,18 +19,20 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from agentflow.adapters.aws.asl.errors import MalformedError
-from agentflow.adapters.aws.asl.jsonpath.filters import FilterReader, Predicate
+from agentflow.adapters.aws.asl.jsonpath.filters import Predicate, read_filter
 
-_VARIABLE = re.compile(r"\$(\$|[^\W\d]\w*)?")
-_NAME = re.compile(r"(?:\$\{[^{}]*\}|[^.\[\]()\s'\",?*$@&|=<>!~])+")
+_ROOT = re.compile(r"\$(\$|[^\W\d]\w*)?")
+_SYMBOL = r"\$\{[^{}]*\}"
+_NAME = re.compile(rf"(?:{_SYMBOL}|[^.\[\s])+")
 """A name after a dot; `${Symbol}` in it is put in when the definition is deployed."""
-_INDEX = re.compile(r"\s*(-?\d+)\s*")
-_SLICE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(-?\d+)?\s*)?")
+_NAME_AMONG_ARGUMENTS = re.compile(rf"(?:{_SYMBOL}|[^.\[\]()\s'\",?*$@&|=<>!~])+(?:\(\s*\))?")
+_ANY = re.compile(r"\*(?=[.\[\s,)]|$)")
+_INDEXES = re.compile(r"\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*")
+_SLICE = re.compile(r"\s*(?:(-?\d+)\s*:\s*(-?\d+)?|:\s*(-?\d+))\s*(?::\s*-?\d*\s*)?")
+"""A third number is read and means nothing."""
+_LAST = re.compile(r"\s*\(?\s*@\s*\.\s*(?:length|size)\s*(?:\(\s*\))?\s*-\s*(\d+)\s*\)?\s*")
 _QUOTED = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-FUNCTIONS = frozenset(
-    {"length", "size", "min", "max", "avg", "sum", "keys", "first", "last", "concat", "stddev"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +46,12 @@ class Names:
         return len(self.names) == 1
 
     def __str__(self) -> str:
-        return "[" + ",".join(f"'{name}'" for name in self.names) + "]"
+        return "[" + ", ".join(f"'{name}'" for name in self.names) + "]"
 
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """`[0]`, `[-1]`, `[0,2]`."""
+    """`[0]`, `[0,2]`; there is nothing at a negative index."""
 
     indexes: tuple[int, ...]
 
@@ -53,6 +61,17 @@ class Indexes:
 
     def __str__(self) -> str:
         return "[" + ",".join(map(str, self.indexes)) + "]"
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """`[(@.length-1)]`: an index from the end."""
+
+    back: int
+    definite: bool = True
+
+    def __str__(self) -> str:
+        return f"[@.size()-{self.back}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +119,12 @@ class Filter:
         return "[?]"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """`.length()` at the end of a path."""
-
-    function: str
-    definite: bool = True
-
-    def __str__(self) -> str:
-        return f".{self.function}()"
-
-
-Step: TypeAlias = Names | Indexes | Slice | Wildcard | Descent | Filter | Call
+Step: TypeAlias = Names | Indexes | Last | Slice | Wildcard | Descent | Filter
 
 
 def definite(steps: tuple[Step, ...]) -> bool:
-    """Whether steps lead to at most one value; several names at the end make one object."""
-    before = steps[:-1] if steps and isinstance(steps[-1], Names) else steps
-    return all(step.definite for step in before)
+    """Whether steps lead to at most one value; several names make one object."""
+    return all(isinstance(step, Names) or step.definite for step in steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +133,13 @@ class Path:
 
     text: str
     root: str
-    """`$`, `$$` or the name of a variable with its `$`."""
+    """`$`, `$$` or the name of a variable with its `$`; in a filter `@`, the current item."""
     steps: tuple[Step, ...]
 
     @property
     def definite(self) -> bool:
         """Whether it names at most one value; otherwise it gives a list."""
         return definite(self.steps)
-
-    def __str__(self) -> str:
-        return "$" + "".join(map(str, self.steps))
 
 
 @lru_cache(maxsize=4096)
@@ -145,7 +149,14 @@ def parse(text: str) -> Path:
     Raises:
         MalformedError: it is not a JSONPath.
     """
-    reader = _PathReader(text, 0)
+    path = _read(text)
+    if path.root == "@":
+        raise MalformedError("a path begins with `$`")
+    return path
+
+
+def _read(text: str) -> Path:
+    reader = _PathReader(text, 0, _NAME)
     path = reader.path()
     if reader.at != len(text.rstrip()):
         raise MalformedError(f"unexpected `{text[reader.at :][:20]}` in a path", reader.at)
@@ -153,26 +164,27 @@ def parse(text: str) -> Path:
 
 
 def parse_prefix(text: str, at: int) -> tuple[Path, int]:
-    """The path that begins at an offset, and where it ends."""
-    reader = _PathReader(text, at)
+    """The path that begins at an offset among arguments, and where it ends."""
+    reader = _PathReader(text, at, _NAME_AMONG_ARGUMENTS)
     return reader.path(), reader.at
 
 
 class _PathReader:
-    def __init__(self, text: str, at: int) -> None:
+    def __init__(self, text: str, at: int, name: re.Pattern[str]) -> None:
         self.text = text
         self.at = at
+        self._name_pattern = name
+        self._alone = name is _NAME
 
-    def path(self, *, current: bool = False) -> Path:
-        """A path from here on; within a filter it may start at `@`, the current item."""
+    def path(self) -> Path:
         start = self.at
-        if current and self.text.startswith("@", self.at):
+        found = _ROOT.match(self.text, self.at)
+        if found is not None:
+            root, self.at = found.group(), found.end()
+        elif self.text.startswith("@", self.at):
             root, self.at = "@", self.at + 1
         else:
-            found = _VARIABLE.match(self.text, self.at)
-            if found is None:
-                raise MalformedError("a path begins with `$`", self.at)
-            root, self.at = found.group(), found.end()
+            raise MalformedError("a path begins with `$`", self.at)
         steps: list[Step] = []
         while (step := self._step(steps)) is not None:
             steps.append(step)
@@ -194,79 +206,78 @@ class _PathReader:
         if text.startswith(".", self.at):
             self.at += 1
             return self._bracket() if text.startswith("[", self.at) else self._name()
+        if (
+            before
+            and self._alone
+            and not text.startswith((" ", "]"), self.at)
+            and self.at < len(text)
+        ):
+            return self._name()  # a name right after a bracket
         return None
 
     def _name(self) -> Step:
-        if self.text.startswith("*", self.at):
-            self.at += 1
+        if self._take(_ANY):
             return Wildcard()
-        found = _NAME.match(self.text, self.at)
+        found = self._name_pattern.match(self.text, self.at)
         if found is None:
             raise MalformedError("a name is missing after the dot", self.at)
         self.at = found.end()
-        if self.text.startswith("(", self.at):
-            close = self.text.find(")", self.at)
-            if found.group() not in FUNCTIONS or self.text[self.at + 1 : close].strip():
-                raise MalformedError(f"`{found.group()}` is not a function of JSONPath", self.at)
-            self.at = close + 1
-            return Call(found.group())
         return Names((found.group(),))
 
     def _bracket(self) -> Step:
         self.at += 1
-        body = self.text[self.at :].lstrip()
+        text = self.text
+        body = text[self.at :].lstrip()
         step: Step
         if body.startswith("*"):
-            self.at = self.text.index("*", self.at) + 1
+            self.at = text.index("*", self.at) + 1
             step = Wildcard()
         elif body.startswith("?"):
-            self.at = self.text.index("?", self.at) + 1
-            step = self._filter()
+            predicate, self.at = read_filter(text, text.index("?", self.at) + 1, parse_operand)
+            step = Filter(predicate)
         elif body.startswith(("'", '"')):
             step = Names(self._listed_names())
-        elif sliced := _SLICE.match(self.text, self.at):
-            self.at = sliced.end()
-            if sliced[3] not in (None, "1"):
-                raise MalformedError("a slice has no step", self.at)
-            step = Slice(_integer(sliced[1]), _integer(sliced[2]))
+        elif sliced := self._take(_SLICE):
+            first, second, only = sliced.groups()
+            step = Slice(_integer(first), _integer(second if only is None else only))
+        elif listed := self._take(_INDEXES):
+            step = Indexes(tuple(map(int, listed[1].split(","))))
+        elif last := self._take(_LAST):
+            step = Last(int(last[1]))
         else:
-            step = Indexes(self._listed_indexes())
-        if not self.text[self.at :].lstrip().startswith("]"):
+            raise MalformedError("an index or a quoted name is missing", self.at)
+        if not text[self.at :].lstrip().startswith("]"):
             raise MalformedError("`]` is missing", self.at)
-        self.at = self.text.index("]", self.at) + 1
+        self.at = text.index("]", self.at) + 1
         return step
+
+    def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        found = pattern.match(self.text, self.at)
+        if found is not None:
+            self.at = found.end()
+        return found
 
     def _listed_names(self) -> tuple[str, ...]:
         names: list[str] = []
-        while found := _QUOTED.match(self.text, self.at):
+        while found := self._take(_QUOTED):
             quoted = found[1] if found[1] is not None else found[2]
             names.append(_ESCAPE.sub(r"\1", quoted))
-            self.at = found.end()
             if not self.text.startswith(",", self.at):
                 return tuple(names)
             self.at += 1
         raise MalformedError("a quoted name is missing", self.at)
 
-    def _listed_indexes(self) -> tuple[int, ...]:
-        indexes: list[int] = []
-        while found := _INDEX.match(self.text, self.at):
-            indexes.append(int(found[1]))
-            self.at = found.end()
-            if not self.text.startswith(",", self.at):
-                return tuple(indexes)
-            self.at += 1
-        raise MalformedError("an index or a quoted name is missing", self.at)
 
-    def _filter(self) -> Filter:
-        reader = FilterReader(self.text, self.at, _path_in_filter)
-        predicate = reader.predicate()
-        self.at = reader.at
-        return Filter(predicate)
+def parse_operand(text: str) -> Path:
+    """A path in a filter.
 
-
-def _path_in_filter(text: str, at: int) -> tuple[Path, int]:
-    reader = _PathReader(text, at)
-    return reader.path(current=True), reader.at
+    Raises:
+        MalformedError: it is not a JSONPath, or may lead to more than one value.
+    """
+    path = _read(text)
+    if not path.definite:
+        raise MalformedError(f"`{text}` in a filter may lead to more than one value")
+    return path
 
 
 def _integer(digits: str | None) -> int | None:
