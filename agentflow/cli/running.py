@@ -32,9 +32,10 @@ from agentflow.runtime.batch import cancelling
 from agentflow.runtime.catalog import require_workflow, restored
 from agentflow.runtime.forking import prefix, renamed
 from agentflow.runtime.ids import checked_id, new_id
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.machine import compile_workflow
-from agentflow.runtime.recovery import RETRIED, kept_by, retry_point
+from agentflow.runtime.recovery import kept_by, retry_point
 from agentflow.spec.inputs import check_input
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentflow.errors import Conflict, Json, NotFound
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.machine import Program
 from agentflow.runtime.machine.protocol import EVENTS, Command, Event, Opened
 from agentflow.runtime.memory import is_own_state, moved
-from agentflow.runtime.recovery import RETRIED, rebuild
+from agentflow.runtime.recovery import FORKED, rebuild
 
 SHOWN = 12
 """Steps that the message for an unknown one lists."""
@@ -90,7 +91,7 @@ def _renumbered(records: Sequence[Record]) -> list[Record]:
     kept = [
         r
         for r in records
-        if not r.superseded and (r.type in EVENTS or r.type == RETRIED or is_own_state(r))
+        if not r.superseded and (r.type in EVENTS or r.type in {RETRIED, FORKED} or is_own_state(r))
     ]
     seq_of = {record.seq: seq for seq, record in enumerate(kept, 1)}
     result = []

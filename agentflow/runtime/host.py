@@ -24,6 +24,7 @@ from agentflow.runtime.executors.protocol import Executor, Remembers
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
 from agentflow.runtime.journal import Journal
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.owner import owner_id
 from agentflow.runtime.journal.protocol import (
     CANCEL,
@@ -39,7 +40,7 @@ from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Star
 from agentflow.runtime.memory import AgentMemory
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
-from agentflow.runtime.recovery import RETRIED, kept_by, rebuild, require_open, retry_point
+from agentflow.runtime.recovery import FORKED, kept_by, rebuild, require_open, retry_point
 from agentflow.runtime.starter import Starter
 from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
@@ -265,8 +266,10 @@ class Host:
         new = new_id()
         kept = renamed(records, new, input=value, parallel=self._parallel)
         check_same(self._catalog.program(old), self._catalog.program(loaded), kept, step)
+        now, source = self._clock(), {"execution": id, "step": step}
+        kept.append(Record(new, len(kept) + 1, FORKED, now, data=source))
         start = replace(
-            start_row(loaded, value, new, self._clock()),
+            start_row(loaded, value, new, now),
             labels={**loaded.workflow.labels, "forked_from": f"{id}@{step}"},
             owner=self._owner,
         )
@@ -274,8 +277,7 @@ class Host:
         def write() -> None:
             self._catalog.register(loaded)
             self._journal.create(start, kept[0])
-            if kept[1:]:
-                self._journal.append(kept[1:], [], {new: start.epoch})
+            self._journal.append(kept[1:], [], {new: start.epoch})
 
         async with self._custody.alone(new):
             await self._blocking.write(self._journal.atomically, write)

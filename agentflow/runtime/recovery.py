@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agentflow.errors import Conflict
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.protocol import ENDED, Record, StoredExecution
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine import Machine, Program
@@ -14,7 +15,8 @@ from agentflow.runtime.machine.pipeline import PipelineFrame
 from agentflow.runtime.machine.protocol import EVENTS, Command, Event, restore
 from agentflow.spec.load import Loaded
 
-RETRIED = "execution.retried"
+FORKED = "execution.forked"
+"""Ends what a fork shares with the execution that it is of."""
 
 
 def rebuild(
@@ -30,7 +32,11 @@ def rebuild(
         if record.type == RETRIED and not record.superseded and record.data["forgives"]
     }
     for record in records:
-        if record.superseded or record.type not in EVENTS:
+        if record.superseded:
+            continue
+        if record.type in {RETRIED, FORKED}:
+            machine.renew(record.at)
+        if record.type not in EVENTS:
             continue
         event = restore(record.type, record.at, record.step, record.attempt, record.data)
         if record.seq in forgiven:
@@ -153,7 +159,7 @@ def _failure(execution: StoredExecution, records: Sequence[Record]) -> RetryPoin
                 return RetryPoint(record.seq + 1, forgives=record.seq)
             case "batch.completed" if _carries(record.step, origin):
                 return RetryPoint(record.seq + 1, forgives=record.seq)
-            case "timer.fired" if origin and _TIMEOUT.sub("", record.step or "") == origin:
+            case "timer.fired" if _ran_out(execution) and _step_of(record) == origin:
                 return RetryPoint(record.seq + 1, forgives=record.seq)
             case "child.ended" if record.step == origin:
                 return RetryPoint(record.seq, child=origin)
@@ -162,6 +168,16 @@ def _failure(execution: StoredExecution, records: Sequence[Record]) -> RetryPoin
         f"{execution.error['name']}: {execution.error['message']}; a retry would give the same",
         help="mend the spec or the input and start a new execution",
     )
+
+
+def _ran_out(execution: StoredExecution) -> bool:
+    """Whether a time limit may have ended it; other errors at the top have no step either."""
+    return bool(execution.origin) or execution.error["name"] == "Timeout"
+
+
+def _step_of(timer: Record) -> str:
+    """The key of the step whose time ran out; that of the workflow is empty."""
+    return _TIMEOUT.sub("", timer.step or "")
 
 
 _TIMEOUT = re.compile(r"(~\d+)?@timeout$")

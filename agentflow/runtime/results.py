@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from agentflow.errors import Json, UsageError
 from agentflow.runtime.catalog import restored
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.protocol import ENDED, Record, StoredExecution
 from agentflow.runtime.machine import Machine, Program, compile_workflow
 from agentflow.runtime.machine.protocol import EVENTS, restore
-from agentflow.runtime.recovery import RETRIED
 from agentflow.spec.model import Pipeline, Workflow
 from agentflow.spec.survey import steps
 

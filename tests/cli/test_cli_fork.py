@@ -32,6 +32,7 @@ def test_a_fork_runs_the_step_and_what_follows_it(report):
     assert types == [
         "execution.started",
         "call.completed",
+        "execution.forked",
         "execution.resumed",
         "call.completed",
         "execution.ended",

@@ -12,9 +12,10 @@ from agentflow import Unavailable
 from agentflow.runtime.blocking import InThreads
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Report
-from agentflow.runtime.host import Host
+from agentflow.runtime.host import Held, Host
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
+from agentflow.runtime.machine.protocol import Ended
 
 ELSEWHERE = "another-machine:1:x"
 """An owner of whom nobody here can tell whether it lives: it counts as alive."""
@@ -90,3 +91,11 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # what is waited for has no event of its own
             await asyncio.sleep(0.001)
+
+
+async def ended(held: Held) -> Ended:
+    """How an execution that is served here ends."""
+    assert held.live is not None
+    how = await asyncio.wrap_future(held.live.ended)
+    assert how is not None
+    return how

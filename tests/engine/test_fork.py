@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
 from agentflow import Conflict, Engine, ExecutionFailed, NotFound
 from tests.engine.conftest import Ledger, Spec
+from tests.engine.hosts import ended, serving
 
 STEPS = """
   - {id: a, call: work.mark, with: {name: a, value: "${ input.x }"}}
@@ -30,6 +34,22 @@ def test_a_fork_keeps_what_was_done_before_the_step(
     assert ledger() == ["a", "m", "m", "b", "c", "b", "c"]
     assert fork.record().labels == {"forked_from": f"{first.id}@b"}
     assert [r.seq for r in fork.events()] == list(range(1, len(fork.events()) + 1))
+
+
+async def test_a_fork_has_the_time_of_a_new_execution(project: Path, spec: Spec) -> None:
+    loaded = spec("workflow: flow\ntimeout: 1h\ndo: [{id: a, call: work.double, with: {x: 1}}]")
+    async with serving(project) as (host, _):
+        first = await host.start(loaded, None, "first")
+        assert (await ended(first)).output == 2
+    async with serving(project, clock=lambda: time.time() + 86_400) as (host, journal):
+        fork = await host.fork("first", "a", ..., None)
+        again = await host.fork(fork.stored.id, "a", ..., None)
+        assert [(await ended(each)).output for each in (fork, again)] == [2, 2]
+        [*_, forked, _, _, _] = journal.history(again.stored.id)
+        assert (forked.type, forked.data) == (
+            "execution.forked",
+            {"execution": fork.stored.id, "step": "a"},
+        )
 
 
 def test_a_fork_at_the_first_step_runs_everything(engine: Engine, spec: Spec) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from agentflow import Engine, ExecutionFailed
 from agentflow.spec.load import Loaded
+from tests.engine.hosts import ended, serving
 
 Spec = Callable[..., Loaded]
 
@@ -25,6 +27,10 @@ def total(items):
 
 def hang():
     time.sleep(0.5)
+
+def slow():
+    flaky()
+    time.sleep(0.2)  # a timer that is due fires first
 """
 
 CHILD = "  - {id: x, call: more.flaky, with: {x: 1}}"
@@ -46,7 +52,10 @@ CASES = {
     " m: {do: [{id: x, call: more.flaky}]}, r: {do: [{id: c, run: child}]}}}",
 }
 
+WHOLE = "workflow: flow\ntimeout: {}\ndo:\n  - {{id: a, call: more.{}}}"
+
 SLOW = {
+    "the workflow": WHOLE.format("0.05s", "hang"),
     "a call": "{id: a, call: more.hang, timeout: 0.02s}",
     "a listener": "{id: a, listen: never, timeout: 0.02s}",
     "a listener, twice": f"{{id: a, listen: never, timeout: 0.02s, {TWICE}}}",
@@ -77,10 +86,28 @@ def test_what_took_too_long_may_take_too_long_again(
     engine: Engine, spec: Spec, project: Path, step: str
 ) -> None:
     (project / "more.py").write_text(MORE)
-    execution = engine.start(spec(f"  - {step}"))
+    execution = engine.start(spec(step if step.startswith("workflow") else f"  - {step}"))
     for _ in range(3):
         with pytest.raises(ExecutionFailed, match="took longer"):
             execution.result(20)
         execution = engine.retry(execution.id)
     with pytest.raises(ExecutionFailed, match="took longer"):
         execution.result(20)
+
+
+LIMITED = {
+    "of the workflow": "timeout: 1h\ndo: [{id: a, call: more.slow}]",
+    "of a step": "do: [{id: a, timeout: 1h, try: {do: [{id: x, call: more.slow}],"
+    " finally: [{id: y, set: {z: 1}}]}}]",
+}
+
+
+@pytest.mark.parametrize("text", LIMITED.values(), ids=LIMITED.keys())
+async def test_a_retry_grants_the_time_anew(project: Path, spec: Spec, text: str) -> None:
+    (project / "more.py").write_text(MORE)
+    async with serving(project) as (host, _):
+        held = await host.start(spec(f"workflow: flow\n{text}"), None, None)
+        assert (await ended(held)).status == "failed"
+    (project / "ok").touch()
+    async with serving(project, clock=lambda: time.time() + 86_400) as (host, _):
+        assert (await ended(await host.retry(held.stored.id))).status == "succeeded"

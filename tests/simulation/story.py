@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.protocol import ENDED, Record, StoredExecution
 from agentflow.runtime.machine import Machine, Program
 from agentflow.runtime.machine.protocol import (
@@ -30,7 +31,7 @@ from agentflow.runtime.machine.protocol import (
     Withdraw,
     outcomes_of,
 )
-from agentflow.runtime.recovery import RETRIED, rebuild
+from agentflow.runtime.recovery import rebuild
 from tests.simulation.functions import item_key
 from tests.simulation.registry import compile_once, with_digest
 from tests.simulation.shape import Outcome

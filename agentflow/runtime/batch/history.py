@@ -9,9 +9,9 @@ from types import NoneType
 
 from agentflow.errors import Json
 from agentflow.runtime.batch.reducing import Node
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.journal.values import ATTACHMENT
-from agentflow.runtime.recovery import RETRIED
 
 _CHUNK = re.compile(r"items\[(\d+):(\d+)\](?:~(\d+)\.\d+)?")
 _SMALL = frozenset({int, float, bool, NoneType})

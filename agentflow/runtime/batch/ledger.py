@@ -29,6 +29,7 @@ from agentflow.runtime.batch.history import Chunk, Done, History
 from agentflow.runtime.batch.recorded import Recorded
 from agentflow.runtime.batch.reducing import Node
 from agentflow.runtime.batch.store import Store
+from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.protocol import (
     BATCH,
     CANCEL,
@@ -41,7 +42,6 @@ from agentflow.runtime.journal.protocol import (
 )
 from agentflow.runtime.journal.values import Attached
 from agentflow.runtime.machine.protocol import CancelRequested, Ended, Started, payload
-from agentflow.runtime.recovery import RETRIED
 
 _SMALL = 1024
 """Bytes of results that stay in the event of a long history."""

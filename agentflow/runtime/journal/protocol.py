@@ -20,7 +20,7 @@ class Record:
     seq: int
     """Counts from 1, without gaps."""
     type: str
-    """One of `machine.protocol.EVENTS`, `execution.retried` or `result.refused`."""
+    """One of `machine.protocol.EVENTS`, `execution.retried`, `.forked` or `result.refused`."""
     at: float
     step: str | None = None
     """The event's key."""

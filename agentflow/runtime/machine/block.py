@@ -188,6 +188,10 @@ class GuardFrame(Parent, Awaiting):
     def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
         yield StartTimer(key, self._due)
 
+    def renew(self, machine: Machine, key: str) -> None:
+        if self._limit is not None and key == self._timeout_key:
+            self._due = machine.at + self._limit
+
     @property
     def _attempt_key(self) -> str:
         return self.key if self._tries == 1 else f"{self.key}~{self._tries}"

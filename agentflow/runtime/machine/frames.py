@@ -126,6 +126,9 @@ class Awaiting(Frame):
     def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
         """The commands that ask again for what this frame awaits under `key`."""
 
+    def renew(self, machine: Machine, key: str) -> None:
+        """Somebody said `retry`: a time limit that is pending under `key` counts from now on."""
+
     def interrupt(self, machine: Machine) -> Outcome | None:
         """The process that worked for this frame is gone: what that comes to, if it is decisive."""
         return None

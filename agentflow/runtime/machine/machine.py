@@ -109,6 +109,12 @@ class Machine:
         finally:
             self.forgiving = False
 
+    def renew(self, at: float) -> None:
+        """Let the time limits of all that is under way count from `at` on."""
+        self.at = at
+        for key, frame in self.pending.items():
+            frame.renew(self, key)
+
     def outstanding(self) -> list[Command]:
         """Every command that still waits for its answer, to be issued again."""
         return [

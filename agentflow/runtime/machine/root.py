@@ -22,7 +22,7 @@ TIMEOUT = "@timeout"
 class RootFrame(Parent, Awaiting):
     """The whole execution."""
 
-    __slots__ = ("_block", "_due", "_program", "_stopping", "_timeout", "_verdict")
+    __slots__ = ("_block", "_due", "_limit", "_program", "_stopping", "_verdict")
 
     def __init__(self, machine: Machine, program: Program, event: Started) -> None:
         super().__init__(None, "")
@@ -42,17 +42,17 @@ class RootFrame(Parent, Awaiting):
         self._block = BlockFrame(program.block, self, "", Scope({}, outer))
         self._verdict: Outcome | None = None
         self._stopping = False
+        self._limit = 0.0
         self._due = 0.0
 
     def run(self, machine: Machine) -> Outcome | None:
         """Begin the first step."""
         if self._program.timeout is not None:
             try:
-                limit = seconds(self._program.timeout(self._block.scope))
+                self._limit = seconds(self._program.timeout(self._block.scope))
             except Fault as fault:
                 return Failed(fault.value(), "")
-            self._due = machine.at + limit
-            machine.ask(self, TIMEOUT, StartTimer(TIMEOUT, self._due))
+            self._start_timer(machine)
         outcome = self._block.run(machine)
         return None if outcome is None else self._end(machine, outcome)
 
@@ -61,6 +61,9 @@ class RootFrame(Parent, Awaiting):
 
     def receive(self, machine: Machine, event: Event) -> Outcome | None:
         machine.answered(TIMEOUT)
+        if machine.forgiving:
+            self._start_timer(machine)
+            return None
         self._verdict = Failed(
             fault_value("Timeout", "the workflow took longer than its `timeout`"), ""
         )
@@ -74,6 +77,13 @@ class RootFrame(Parent, Awaiting):
 
     def outstanding(self, machine: Machine, key: str) -> Iterator[Command]:
         yield StartTimer(TIMEOUT, self._due)
+
+    def renew(self, machine: Machine, key: str) -> None:
+        self._due = machine.at + self._limit
+
+    def _start_timer(self, machine: Machine) -> None:
+        self._due = machine.at + self._limit
+        machine.ask(self, TIMEOUT, StartTimer(TIMEOUT, self._due))
 
     def _stop(self, machine: Machine) -> Outcome | None:
         if self._stopping:
