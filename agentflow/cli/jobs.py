@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentflow.cli import exits, in_job, outcome, terminal
+from agentflow.cli.session import GRACE
 from agentflow.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ _HERE = frozenset({"AGENTFLOW_EXECUTOR", "AGENTFLOW_WORKER_ROOT"})
 """Settings that are about this machine."""
 _INLINE = 64 * 1024
 """Bytes of an input that fit into a command line."""
-_GRACE = 3.0
-"""Seconds in which a second Ctrl-C is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +256,7 @@ def _leave(jobs: Jobs, job: str | None, request: Request, manner: Manner) -> int
             terminal.note(f"  {request.again} to follow it again")
         else:
             _say_how_to_return(jobs, job, request)
-            time.sleep(_GRACE)
+            time.sleep(GRACE)
     except KeyboardInterrupt:
         interrupted = _cancelled(jobs, job, request, manner) or interrupted
     if manner.as_json:
@@ -270,7 +269,7 @@ def _say_how_to_return(jobs: Jobs, job: str, request: Request) -> None:
     lines = [(f"agentflow resume {about}", "follow it"), (f"agentflow cancel {about}", "stop it")]
     terminal.note(
         f"\nNot followed any longer; job {job} goes on. "
-        f"Ctrl-C again within {_GRACE:.0f} s cancels {request.execution}."
+        f"Ctrl-C again within {GRACE:.0f} s cancels {request.execution}."
     )
     terminal.note("\n".join(outcome.commands(lines)))
 

@@ -78,7 +78,7 @@ def run(
     """Run a workflow to its end and print its output as JSON.
 
     Everything it does is recorded. If it is interrupted, `agentflow resume ID` goes on where it
-    stopped.
+    stopped. Ctrl-C interrupts it, and a second one cancels it.
 
     With `--from`, SPEC is a definition in a cloud's own language, and it runs as that cloud would
     run it: with its error names and limits, by default in virtual time. Nothing is recorded.

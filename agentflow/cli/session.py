@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,11 +16,14 @@ from agentflow.cli.lines import Lines, Silence
 from agentflow.cli.watch import Watch
 from agentflow.errors import (
     AgentFlowError,
+    Conflict,
     ExecutionCancelled,
     ExecutionFailed,
     NotFound,
     Unavailable,
 )
+from agentflow.runtime.journal.protocol import ENDED
+from agentflow.runtime.patience import GLANCE
 from agentflow.runtime.settings import load_settings
 
 if TYPE_CHECKING:
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
     from agentflow.runtime.execution import Execution
     from agentflow.runtime.journal import Journal
     from agentflow.runtime.journal.protocol import Status, StoredExecution
+
+GRACE = 3.0
+"""Seconds in which a second Ctrl-C is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +90,12 @@ def carry(
         watch.conclude(record)
         code = report(engine.journal, record, manner, wanted)
     except KeyboardInterrupt:
-        _leave_on_interrupt(exits.INTERRUPTED)
-        watch.close()
-        engine.close()
-        return _interrupted(root, progress, manner)
+
+        def close() -> None:
+            watch.close()
+            engine.close()
+
+        return _interrupted(root, progress, manner, close)
     else:
         _leave_on_interrupt(code)
         return code
@@ -164,9 +174,35 @@ def _leave_on_interrupt(code: int) -> None:
     signal.signal(signal.SIGINT, leave)
 
 
-def _interrupted(root: Path, progress: Progress | None, manner: Manner) -> int:
-    """Say how the execution was left, and how to go on."""
+def _interrupted(
+    root: Path, progress: Progress | None, manner: Manner, close: Callable[[], None]
+) -> int:
+    """Leave the execution as it is and say how to go on; cancel it after another Ctrl-C."""
+    closing = threading.Thread(target=close, daemon=True)
     record: StoredExecution | None = None
+    try:
+        closing.start()
+        while closing.is_alive():
+            closing.join(GLANCE)
+        record = _left(root, progress)
+        if record is not None and record.status not in ENDED and sys.stderr.isatty():
+            terminal.note(f"Ctrl-C again within {GRACE:.0f} s cancels it.")
+            time.sleep(GRACE)
+    except KeyboardInterrupt:
+        _leave_on_interrupt(exits.INTERRUPTED)
+        closing.join()
+        if progress is not None and progress.execution is not None:
+            with suppress(NotFound):
+                _cancel(root, progress, progress.execution, manner)
+                return exits.INTERRUPTED
+    if manner.as_json:
+        error = {"error": exits.error_json("AF130", "interrupted")}
+        terminal.result_json(error if record is None else stores.as_json(record))
+    return exits.INTERRUPTED
+
+
+def _left(root: Path, progress: Progress | None) -> StoredExecution | None:
+    """Say how the execution was left, and how to go on; gives it as it is recorded."""
     with stores.open_journal(root) as journal, suppress(NotFound):
         if progress is not None and progress.execution is not None:
             record = journal.execution(progress.execution)
@@ -174,9 +210,21 @@ def _interrupted(root: Path, progress: Progress | None, manner: Manner) -> int:
             state, *commands = outcome.standing(account).splitlines()
             kept = failure.kept_words(failure.results(account.history))
             terminal.note("\n".join(["", state, kept, *commands]))
-    if record is None:
-        terminal.note("\nInterrupted before anything was started.")
-    if manner.as_json:
-        error = {"error": exits.error_json("AF130", "interrupted")}
-        terminal.result_json(error if record is None else stores.as_json(record))
-    return exits.INTERRUPTED
+            return record
+    terminal.note("\nInterrupted before anything was started.")
+    return None
+
+
+def _cancel(root: Path, progress: Progress, execution: str, manner: Manner) -> None:
+    """Cancel an execution as `agentflow cancel` does."""
+    terminal.note(f"\nCancelling {execution}; Ctrl-C leaves at once.")
+    try:
+        carry(
+            root,
+            manner,
+            lambda _: progress,
+            lambda engine: engine.cancel(execution, "Ctrl-C"),
+            wanted="cancelled",
+        )
+    except Conflict as error:  # it has ended just now
+        terminal.note(error.message)

@@ -96,7 +96,13 @@ def process(project: Path) -> Command:
 def terminal(project: Path) -> Command:
     """Run a command line with a terminal as its stdin, stdout and stderr; `out` has it all."""
 
-    def run(*arguments: object, keys: Callable[[], bytes] | None = None, **env: str) -> Outcome:
+    def run(
+        *arguments: object,
+        keys: Callable[[], bytes] | None = None,
+        answer: tuple[bytes, bytes] | None = None,
+        **env: str,
+    ) -> Outcome:
+        """`keys` are pressed at once; of `answer` the second when the first is on the screen."""
         controller, line = os.openpty()
         fcntl.ioctl(line, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         started = subprocess.Popen(
@@ -119,6 +125,9 @@ def terminal(project: Path) -> Command:
             if not part:
                 break
             seen += part
+            if answer is not None and answer[0] in seen:
+                os.write(controller, answer[1])
+                answer = None
         os.close(controller)
         return Outcome(started.wait(60), seen.decode().replace("\r\n", "\n"), "")
 

@@ -53,5 +53,25 @@ def test_ctrl_c_ends_the_table_and_says_how_to_go_on(terminal, project):
         "Interrupted: no process runs it · g1\n"
         "1 result is in the journal and will not run again\n"
         "  agentflow resume g1   go on where it stopped\n"
+        "Ctrl-C again within 3 s cancels it.\n"
     )
     assert seen.out.rindex("\x1b[?25h") > seen.out.rindex("\x1b[?25l")
+
+
+def test_ctrl_c_twice_cancels_the_execution(terminal, project, agentflow):
+    def press() -> bytes:
+        wait_for(project / "gate.reached")
+        return b"\x03"
+
+    given = json.dumps({"gate": str(project / "gate")})
+    seen = terminal(
+        *("run", "specs/gate.yaml", "--input", given, "--id", "g1"),
+        keys=press,
+        answer=(b"Ctrl-C again", b"\x03"),
+    )
+    assert seen.code == 130
+    said = ESCAPES.sub("", seen.out)
+    assert "Cancelling g1; Ctrl-C leaves at once.\n" in said
+    assert "Cancelled after" in said
+    assert (project / "gate.undone").exists(), "what is in `finally` was done"
+    assert agentflow("show", "g1", "--json").json["status"] == "cancelled"
