@@ -29,7 +29,7 @@ from agentflow.adapters.lowering.rewriting import expressions
 from agentflow.errors import Json
 from agentflow.spec.expressions.template import Template, parts
 from agentflow.spec.expressions.tree import free_names
-from agentflow.spec.expressions.types import INTEGER, LIST
+from agentflow.spec.expressions.types import INTEGER, LIST, Type
 from agentflow.spec.model import Map, Step
 
 READER = "$reader"
@@ -133,7 +133,7 @@ def write_distributed(w: Writer, step: Step, map_: Map, names: Names, after: Aft
     with w.inner() as scope:
         carried = _carried(w, "$states.input" if size is None else "$states.input.BatchInput")
         if size is None:
-            _item(w, step, map_, passed, carried)
+            _item(w, step, map_, passed, carried, kind=w.item_type(map_.items, names))
         else:
             write_batch(w, step, map_, carried)
         config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
@@ -180,9 +180,15 @@ def _carried(w: Writer, given: str) -> dict[str, Json]:
 
 
 def _item(
-    w: Writer, step: Step, map_: Map, passed: dict[str, Reference], carried: dict[str, Json]
+    w: Writer,
+    step: Step,
+    map_: Map,
+    passed: dict[str, Reference],
+    carried: dict[str, Json],
+    *,
+    kind: Type,
 ) -> None:
-    """What is done with one item."""
+    """What is done with one item, of which `kind` is known."""
     inner = Names()
     bind = w.variables.take(map_.bind, w.depth)
     index = w.variables.take(map_.index or f"{step.id}_index", w.depth)
@@ -199,7 +205,7 @@ def _item(
     begin = Label()
     w.assign(assign, begin, "item")
     w.scope.place(begin)
-    inner.bind(map_.bind, bind)
+    inner.bind(map_.bind, bind, kind)
     if map_.index is not None:
         inner.bind(map_.index, index, INTEGER)
     write_told(w, step, map_, inner)

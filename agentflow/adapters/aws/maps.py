@@ -80,10 +80,11 @@ def _notes(w: Writer, step: Step, map_: Map) -> None:
 def _processor(w: Writer, step: Step, map_: Map, names: Names) -> None:
     """What is done with one item."""
     inner = names.inner()
+    item = w.item_type(map_.items, names)
     outer = w.path
     if isinstance(map_.body, Call) and not map_.tolerate and _needs_no_hop(map_, step, inner):
         w.path = outer.round("states.input.index")
-        inner.own[map_.bind] = Reference("$states.input.item")
+        inner.own[map_.bind] = Reference("$states.input.item", item)
         if map_.index is not None:
             inner.own[map_.index] = Reference("$states.input.index", INTEGER)
         with w.templates(step, inner) as templates:
@@ -97,7 +98,7 @@ def _processor(w: Writer, step: Step, map_: Map, names: Names) -> None:
     begin = Label()
     w.assign({bind: "{% $states.input.item %}", index: "{% $states.input.index %}"}, begin, "item")
     w.scope.place(begin)
-    inner.bind(map_.bind, bind)
+    inner.bind(map_.bind, bind, item)
     if map_.index is not None:
         inner.bind(map_.index, index, INTEGER)
     if map_.tolerate:

@@ -32,7 +32,7 @@ from agentflow.spec.agents import Agents
 from agentflow.spec.expressions.infer import infer_template
 from agentflow.spec.expressions.template import Template
 from agentflow.spec.expressions.tree import free_names
-from agentflow.spec.expressions.types import ANY, Type
+from agentflow.spec.expressions.types import ANY, ListOf, Type
 from agentflow.spec.model import Block, Map, Set, Step, Try, Workflow
 from agentflow.spec.survey import steps
 
@@ -269,6 +269,11 @@ class Writer:
     def type_of(self, template: Template, names: Names) -> Type:
         """What is known for sure of a template's value."""
         return infer_template(template, Types(names), [])
+
+    def item_type(self, template: Template, names: Names) -> Type:
+        """What is known for sure of the items of a list."""
+        found = self.type_of(template, names)
+        return found.item if isinstance(found, ListOf) else ANY
 
     def variable_type(self, name: str, template: Template, names: Names) -> Type:
         """What is known of a variable: something only if it is assigned in one place."""
