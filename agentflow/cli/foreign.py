@@ -181,7 +181,7 @@ def _handler(file: str, manner: Manner) -> TaskHandler:
         finders.append(Stubs.load(manner.stubs).find)
     if manner.functions is not None:
         finders.append(Functions.of(manner.functions, Path(file), _printed).find)
-    return chain(*finders)
+    return chain(*finders, note=lambda said: terminal.note(f"note: {said}"))
 
 
 def _printed(state: str, line: str) -> None:
@@ -262,4 +262,5 @@ def _error(outcome: Outcome) -> dict[str, Json] | None:
     name, message = outcome.error, outcome.cause
     if outcome.status == "TIMED_OUT":
         name, message = "States.Timeout", "the execution took longer than its TimeoutSeconds"
-    return {"name": name, "message": message or "", "data": None, "cause": None}
+    return {"name": name, "message": message or "", "data": told, "cause": None}
+    told = {"Status": outcome.status, "Error": name, "Cause": message}  # as the service has them

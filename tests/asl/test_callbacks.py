@@ -104,3 +104,22 @@ def test_a_child_that_fails_fails_its_task_with_a_description() -> None:
 
     assert outcome.error == "States.TaskFailed"
     assert json.loads(str(outcome.cause))["Error"] == "Boom"
+
+
+@pytest.mark.parametrize("pattern", [".sync", ".sync:2", ".waitForTaskToken"])
+def test_a_task_that_waits_has_a_token_and_others_have_none(pattern: str) -> None:
+    resource = f"arn:aws:states:::batch:submitJob{pattern}"
+    state = {"Type": "Task", "Resource": resource, "Parameters": {"token.$": "$$.Task.Token"}}
+    asked: list[Any] = []
+
+    def handle(call: TaskCall) -> Any:
+        asked.append(call.arguments["token"])
+        if call.callback is not None:
+            call.callback.succeed(1)
+        return 1
+
+    outcome = simulate(machine(state), {}, handle)
+
+    assert (outcome.output, len(asked[0])) == (1, 64)
+    without = {**state, "Resource": "arn:aws:states:::batch:submitJob"}
+    assert simulate(machine(without), {}, handle).error == "States.Runtime"

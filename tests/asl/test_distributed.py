@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agentflow.adapters.aws.asl.simulate import simulate
+from agentflow.adapters.aws.asl.simulate.handlers import by_name
 from tests.asl.machines import distributed, machine, passing
 
 
@@ -141,6 +142,12 @@ def test_items_that_cannot_be_read_fail_the_map(config: Any, content: Any, cause
 
     assert outcome.error == "States.ItemReaderFailed"
     assert cause in str(outcome.cause)
+    assert [event.type for event in outcome.history[2:-1]] == [
+        "MapStateStarted",
+        "MapRunStarted",
+        "MapRunFailed",
+        "MapStateFailed",
+    ]
 
 
 @pytest.mark.slow
@@ -188,16 +195,60 @@ def test_what_is_packed_is_unpacked(content: bytes, status: str) -> None:
     assert outcome.error == (None if status == "SUCCEEDED" else "States.ItemReaderFailed")
 
 
+LISTING = {
+    "Resource": "arn:aws:states:::s3:listObjectsV2",
+    "Parameters": {"Bucket": "b", "Prefix": "in/"},
+}
+
+
 def test_objects_of_a_bucket_are_listed() -> None:
-    reader = {
-        "Resource": "arn:aws:states:::s3:listObjectsV2",
-        "Parameters": {"Bucket": "b", "Prefix": "in/"},
+    outcome = simulate(
+        machine(distributed(passing({}), ItemReader=LISTING)),
+        {},
+        objects={"b/in/1": "x", "b/in/2": "y", "b/out": "z"},
+        started_at=1_700_000_000.5,
+    )
+
+    assert [item["Key"] for item in outcome.output] == ["in/1", "in/2"]
+    assert outcome.output[0] == {
+        "Etag": '"9dd4e461268c8034f5c8564e155c67a6"',
+        "Key": "in/1",
+        "LastModified": 1_700_000_000,
+        "Size": 1,
+        "StorageClass": "STANDARD",
     }
-    state = distributed(passing({"InputPath": "$.Key"}), ItemReader=reader)
 
-    outcome = simulate(machine(state), {}, objects={"b/in/1": "x", "b/in/2": "y", "b/out": "z"})
 
-    assert outcome.output == ["in/1", "in/2"]
+def test_the_items_in_the_objects_of_a_listing_are_one_list() -> None:
+    config = {"InputType": "JSONL", "Transformation": "LOAD_AND_FLATTEN"}
+    state = distributed(passing({}), ItemReader={**LISTING, "ReaderConfig": config})
+
+    outcome = simulate(machine(state), {}, objects={"b/in/1": "1\n2\n", "b/in/2": "[3]"})
+
+    assert outcome.output == [1, 2, [3]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "items"),
+    [
+        pytest.param("CSV", "a\n1\n", [{"a": "1"}], id="text"),
+        pytest.param("JSON", [1, 2], [1, 2], id="a list"),
+        pytest.param("JSON", {"a": 1}, [{"Key": "a", "Value": 1}], id="an object"),
+    ],
+)
+def test_whoever_does_the_work_gives_objects_that_are_not_stored(
+    kind: str, given: Any, items: Any
+) -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": kind, "CSVHeaderLocation": "FIRST_ROW"},
+        "Parameters": {"Bucket": "b", "Key": "k"},
+    }
+    tasks = by_name({}, {"s3:getObject": lambda asked: given if asked["Key"] == "k" else None})
+
+    outcome = simulate(machine(distributed(passing({}), ItemReader=reader)), {}, tasks)
+
+    assert outcome.output == items
 
 
 def test_the_files_of_an_inventory_are_read() -> None:

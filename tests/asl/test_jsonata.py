@@ -100,6 +100,9 @@ def test_jsonata_is_evaluated_like_on_the_service(text: str, expected: Any) -> N
         ("$parse()", ABSENT),
         ("$parse('9223372036854775807') = 9223372036854775807", True),
         ("$random(1.9) = $random(1)", True),
+        ("$base64decode('w6k')", "é"),
+        ("$base64decode('/+8=')", "\N{REPLACEMENT CHARACTER}" * 2),
+        ("$base64decode($nothing)", ABSENT),
     ],
 )
 def test_the_functions_of_the_service_take_odd_arguments(text: str, expected: Any) -> None:
@@ -216,6 +219,15 @@ def test_an_error_of_an_expression_is_told_with_its_code(text: str, told: str) -
         ),
         ("function($x) { $x }", "returned an unsupported result type."),
         ("/a/", "returned an unsupported result type."),
+        ("$base64decode('a!bc')", "threw an error during evaluation: Illegal base64 character 21"),
+        (
+            "$base64decode('Y')",
+            "threw an error during evaluation: Last unit does not have enough valid bits",
+        ),
+        (
+            "$base64decode('YQ=')",
+            "threw an error during evaluation: Input byte array has wrong 4-byte ending unit",
+        ),
     ],
 )
 def test_a_limit_or_a_result_that_is_no_json_is_told_without_a_code(text: str, told: str) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time as clocks
 from typing import Any
 
 import pytest
@@ -151,6 +152,21 @@ async def test_work_that_hangs_is_late_in_virtual_time_too() -> None:
     outcome = await run(slow, {}, world, identity=Identity("e", "m"), started_at=0)
 
     assert (outcome.error, outcome.ended_at) == ("States.Timeout", 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fails", [False, True])
+async def test_work_that_takes_long_is_late_though_it_ends(fails: bool) -> None:
+    def sleep(event: Any) -> Any:
+        clocks.sleep(1.1)
+        return 1 / 0 if fails else event
+
+    slow = read(machine({"Type": "Task", "Resource": LAMBDA + "f", "TimeoutSeconds": 1}))
+    world = World(by_name({"f": sleep}), patience=0.02)
+
+    outcome = await run(slow, {}, world, identity=Identity("e", "m"), started_at=0)
+
+    assert (outcome.error, outcome.ended_at) == ("States.Timeout", 1)
 
 
 @pytest.mark.parametrize(

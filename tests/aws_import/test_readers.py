@@ -149,12 +149,23 @@ def imported(given: Json) -> Loaded:
 
 def theirs(given: Json) -> Json:
     done = simulate(given, INPUT, objects={**OBJECTS}, started_at=EPOCH, name="execution")
-    return [done.status.lower(), done.output, error_of(done.error or "", done.cause or "")["name"]]
+    name = error_of(done.error or "", done.cause or "")["name"]
+    return [done.status.lower(), timeless(done.output), name]
 
 
 def ours(loaded: Loaded) -> Json:
     ended = virtual.run(loaded, INPUT, virtual.World(call, {}, EPOCH))
-    return [ended.status, ended.output, "" if ended.error is None else ended.error["name"]]
+    name = "" if ended.error is None else ended.error["name"]
+    return [ended.status, timeless(ended.output), name]
+
+
+def timeless(output: Json) -> Json:
+    """The output without the times at which objects were stored."""
+    if isinstance(output, list):
+        return [timeless(item) for item in output]
+    if isinstance(output, dict):
+        return {key: timeless(item) for key, item in output.items() if key != "LastModified"}
+    return output
 
 
 def read_by(given: Json) -> list[Json]:

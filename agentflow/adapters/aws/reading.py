@@ -16,6 +16,7 @@ from agentflow.adapters.aws.asl.items import (
     content_of,
     inventory_in,
     items_in,
+    loads_each,
 )
 from agentflow.adapters.aws.asl.model import ItemReader
 from agentflow.errors import Json
@@ -34,7 +35,11 @@ def read(resource: str, arguments: Mapping[str, Any], config: Mapping[str, Any])
     try:
         client = _client()
         if key is None:
-            return _listing(client, bucket, str(arguments.get("Prefix", "")))
+            listed = _listing(client, bucket, str(arguments.get("Prefix", "")))
+            if not loads_each(reader):
+                return listed
+            contents = (_content(client, bucket, each["Key"]) for each in listed)
+            return [item for content in contents for item in items_in(reader, content)]
         content = _content(client, bucket, str(key))
         if reader.input_type != "MANIFEST":
             return items_in(reader, content)
@@ -91,7 +96,13 @@ def _listing(client: Any, bucket: str, prefix: str) -> list[Json]:
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     with _told(f"{bucket} cannot be listed"):
         return [
-            {name: each[name] for name in ("Key", "Size", "StorageClass")}
+            {
+                "Etag": each["ETag"],
+                "Key": each["Key"],
+                "LastModified": int(each["LastModified"].timestamp()),
+                "Size": each["Size"],
+                "StorageClass": each["StorageClass"],
+            }
             for page in pages
             for each in page.get("Contents", ())
         ]

@@ -88,6 +88,11 @@ def inventory_in(resource: str, value: Json) -> Inventory:
     return Inventory(bucket, names, ItemReader(resource, input_type="CSV", config=config))
 
 
+def loads_each(reader: ItemReader) -> bool:
+    """Whether the items are those in the objects of a listing, not the objects themselves."""
+    return reader.config.get("Transformation") == "LOAD_AND_FLATTEN"
+
+
 def items_in(reader: ItemReader, value: Json) -> list[Json]:
     """The items in what was read: a text, or a list that is taken as it is.
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
-from agentflow.adapters.aws.asl.simulate.handlers import TaskCall, TaskError
+from agentflow.adapters.aws.asl.simulate.handlers import TaskCall, TaskError, received
 from agentflow.adapters.aws.asl.values import text
 from agentflow.adapters.aws.tasks import Work
 from agentflow.adapters.aws.tasks.words import meant
 from agentflow.errors import Fault, Json, UsageError
 from agentflow.functions.binding import Plan
 from agentflow.functions.context import Context
-from agentflow.functions.invoke import invoke, prepare
+from agentflow.functions.invoke import Prepared, call_prepared, prepare
 from agentflow.spec.signatures import find_root
 
 Printed = Callable[[str, str], None]
@@ -101,13 +103,36 @@ class Functions:
         except Fault as fault:
             raise _failed(fault.value(), []) from None
         lines: list[str] = []  # told when the call is over: until then its output is captured
-        context = Context(execution, step=state)
-        outcome = invoke(path, self._root, arguments, context, printed=lines.append)
+        outcome = call_prepared(
+            lambda: _as_lambda(prepare(path, self._root)),
+            self._root,
+            arguments,
+            Context(execution, step=state),
+            printed=lines.append,
+        )
         for line in lines:
             self._printed(state, line)
         if outcome.error is not None:
             raise _failed(outcome.error, outcome.trace or [])
         return json.loads(outcome.value or b"null")
+
+
+def _as_lambda(prepared: Prepared) -> Prepared:
+    """The function with results like those of a Lambda function: bytes are sent as they are."""
+
+    def call(*positional: Any, **named: Any) -> Any:
+        result = prepared.function(*positional, **named)
+        return _awaited(result) if inspect.isawaitable(result) else _sent(result)
+
+    return replace(prepared, function=call)
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    return _sent(await result)
+
+
+def _sent(result: Any) -> Any:
+    return received(result) if isinstance(result, bytes) else result
 
 
 def _arguments(plan: Plan, event: Json) -> dict[str, Json]:

@@ -9,14 +9,13 @@ import json
 import math
 import random
 import re
-import urllib.parse
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, Context
 from typing import Any, Final
 from uuid import UUID
 
 from agentflow.adapters.aws.asl.intrinsics.functions import Chance, java_random
-from agentflow.adapters.aws.asl.jsonata import formats, matching
+from agentflow.adapters.aws.asl.jsonata import coding, formats, matching
 from agentflow.adapters.aws.asl.jsonata.bounds import MAX_SEQUENCE
 from agentflow.adapters.aws.asl.jsonata.upstream import (
     Functions,
@@ -192,29 +191,6 @@ def _sort(items: Any, later: Any = None) -> Any:
     return sorted(items, key=functools.cmp_to_key(compare))
 
 
-def _decode(name: str) -> Callable[[Any], Any]:
-    def decode(text: Any) -> Any:
-        if text is None:
-            return None
-        broken = re.search(r"%(?![0-9a-fA-F]{2})", text)
-        try:
-            return broken or urllib.parse.unquote(text, errors="strict")
-        except UnicodeDecodeError:
-            broken = re.search("%", text)
-        finally:
-            if broken:
-                raise JException("D3140", -1, name, text)
-
-    return decode
-
-
-def _decode_component(text: Any) -> Any:
-    """A `+` is a blank, and what is no UTF-8 a replacement character."""
-    if text is not None and re.search(r"%(?![0-9a-fA-F]{2})", text):
-        raise JException("D3140", -1, "decodeUrlComponent", text)
-    return None if text is None else urllib.parse.unquote_plus(text)
-
-
 def _partition(items: Any, *length: Any) -> Any:
     if items is None:
         return None
@@ -336,16 +312,6 @@ def _power(base: Any, exponent: Any) -> Any:
     return result
 
 
-def _encode(name: str, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def encode(text: Any) -> Any:
-        try:
-            return call(text)
-        except UnicodeEncodeError:
-            raise JException("D3140", -1, name, text) from None
-
-    return encode
-
-
 def _random(chance: Chance, seed: Any) -> float:
     return chance.random() if seed is None else java_random(int(seed))
 
@@ -368,14 +334,11 @@ _CONSTANT: Final[dict[str, Any]] = {
         ("formatInteger", "<n-s:s>", formats.format_integer),
         ("toMillis", "<s-s?:n>", formats.to_millis),
         ("fromMillis", "<x-s?s?:s>", formats.from_millis),
-        ("decodeUrl", "<s-:s>", _decode("decodeUrl")),
-        ("decodeUrlComponent", "<s-:s>", _decode_component),
-        ("encodeUrl", "<s-:s>", _encode("encodeUrl", Functions.encode_url)),
-        (
-            "encodeUrlComponent",
-            "<s-:s>",
-            _encode("encodeUrlComponent", Functions.encode_url_component),
-        ),
+        ("base64decode", "<s-:s>", coding.decode_base64),
+        ("decodeUrl", "<s-:s>", coding.decode_url),
+        ("decodeUrlComponent", "<s-:s>", coding.decode_component),
+        ("encodeUrl", "<s-:s>", coding.encode_url),
+        ("encodeUrlComponent", "<s-:s>", coding.encode_component),
         ("partition", "<xn?:a>", _partition),
         ("range", "<x?x?x?:a>", _range),
         ("hash", "<xx?:s>", _hash),

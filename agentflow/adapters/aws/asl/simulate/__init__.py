@@ -5,15 +5,23 @@ carries the effects out in this process, in virtual or real time; `simulate` doe
 """
 
 from agentflow.adapters.aws.asl.simulate.driver import run, simulate
-from agentflow.adapters.aws.asl.simulate.handlers import TaskCall, TaskError, TaskHandler
+from agentflow.adapters.aws.asl.simulate.handlers import (
+    Later,
+    TaskCall,
+    TaskError,
+    TaskHandler,
+    by_name,
+)
 from agentflow.adapters.aws.asl.simulate.protocol import HistoryEvent, Outcome
 
 __all__ = [
     "HistoryEvent",
+    "Later",
     "Outcome",
     "TaskCall",
     "TaskError",
     "TaskHandler",
+    "by_name",
     "run",
     "simulate",
 ]

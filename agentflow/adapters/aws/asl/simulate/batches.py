@@ -11,7 +11,7 @@ from agentflow.adapters.aws.asl.errors import (
     EvaluationError,
     StateError,
 )
-from agentflow.adapters.aws.asl.items import inventory_in, items_in
+from agentflow.adapters.aws.asl.items import inventory_in, items_in, loads_each
 from agentflow.adapters.aws.asl.model import ItemReader, Map
 from agentflow.adapters.aws.asl.resources import Resource, parse
 from agentflow.adapters.aws.asl.runs import Ended, grouped, succeeded, written
@@ -64,6 +64,8 @@ def read_items(state: Map, reader: ItemReader, visit: Visit, effective: Json) ->
     value = yield from _read(visit, resource, given)
     if reader.input_type == "MANIFEST":
         items = yield from _from_manifest(visit, resource, value)
+    elif loads_each(reader):
+        items = yield from _flattened(visit, reader, str(given.get("Bucket", "")), value)
     else:
         items = items_in(reader, value)
     return items[:limit] if limit else items
@@ -71,7 +73,8 @@ def read_items(state: Map, reader: ItemReader, visit: Visit, effective: Json) ->
 
 def _read(visit: Visit, resource: Resource, given: Json) -> Work:
     key = f"{visit.key}@read/{text(given)}"
-    visit.execution.ask(ReadItems(key, resource, given))
+    execution = visit.execution
+    execution.ask(ReadItems(key, resource, given, visit.name, execution.identity.id))
     event = yield Await((key,))
     if isinstance(event, Failed):
         raise StateError(ITEM_READER, event.cause)
@@ -85,6 +88,16 @@ def _from_manifest(visit: Visit, resource: Resource, value: Json) -> Work:
     for name in inventory.names:
         rows = yield from _read(visit, resource, {"Bucket": inventory.bucket, "Key": name})
         items += items_in(inventory.reader, rows)
+    return items
+
+
+def _flattened(visit: Visit, reader: ItemReader, bucket: str, listed: list[Json]) -> Work:
+    """The items of all objects of a listing."""
+    resource = parse(reader.resource.replace("listObjectsV2", "getObject"))
+    items: list[Json] = []
+    for each in listed:
+        content = yield from _read(visit, resource, {"Bucket": bucket, "Key": each["Key"]})
+        items += items_in(reader, content)
     return items
 
 

@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import time as clocks
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 from uuid import uuid4
@@ -51,7 +52,8 @@ from agentflow.adapters.aws.asl.simulate.protocol import (
     Submitted,
     WriteItems,
 )
-from agentflow.adapters.aws.asl.simulate.stored import Objects, fetch
+from agentflow.adapters.aws.asl.simulate.stored import Objects, fetch, holds
+from agentflow.adapters.aws.asl.values import text
 from agentflow.errors import Json
 
 Time: TypeAlias = Literal["virtual", "real"]
@@ -67,8 +69,8 @@ class World:
     """State machines that others may start, by name or ARN."""
     objects: Objects = field(default_factory=dict)
     time: Time = "virtual"
-    patience: float = 30.0
-    """Seconds that work may take on this machine, whatever its time limit, in virtual time."""
+    patience: float = 10.0
+    """Seconds that work may take on this machine without any virtual time passing."""
     watch: Watch | None = None
     """Sees the history of an execution that no other one started while it grows."""
 
@@ -181,8 +183,8 @@ class _Driver:
                     task.cancel()
             case Invoke():
                 self._work[effect.key] = asyncio.create_task(self._invoke(effect))
-            case ReadItems(key, _, arguments):
-                self._post(self._read(key, arguments))
+            case ReadItems(key):
+                self._work[key] = asyncio.create_task(self._read(effect))
             case WriteItems(key, bucket, name, text):
                 self._world.objects[f"{bucket}/{name}"] = text
                 self._post(Completed(self._now, key))
@@ -278,7 +280,20 @@ class _Driver:
         return await self._perform(call)
 
     async def _perform(self, call: TaskCall) -> Json | Later:
-        return await perform(self._world.tasks, call, aside=self._world.time == "real")
+        began, is_real = clocks.monotonic(), self._world.time == "real"
+
+        def spent() -> float:
+            seconds = clocks.monotonic() - began
+            return seconds if seconds > self._world.patience and not is_real else 0.0
+
+        try:
+            value = await perform(self._world.tasks, call, aside=is_real)
+        except TaskError as error:
+            raise TaskError(error.name, error.cause, after=error.after + spent()) from error
+        if not (late := spent()):
+            return value
+        later = value if isinstance(value, Later) else Later(value, 0)
+        return Later(later.value, later.seconds + late)
 
     async def _start_child(self, effect: Invoke) -> Json | Later:
         arn, identity = children.identity_of(effect.arguments)
@@ -308,11 +323,24 @@ class _Driver:
 
     # --- objects ---------------------------------------------------------------------------
 
-    def _read(self, key: str, arguments: Json) -> Event:
+    async def _read(self, effect: ReadItems) -> None:
+        key, at = effect.key, self._now
         try:
-            return Completed(self._now, key, fetch(self._world.objects, arguments))
-        except UnreadableError as error:
-            return Failed(self._now, key, RUNTIME, str(error))
+            self._settle(key, Completed(at, key, await self._items(effect)))
+        except (UnreadableError, TaskError) as error:
+            cause = error.cause if isinstance(error, TaskError) else str(error)
+            self._settle(key, Failed(at, key, RUNTIME, cause))
+
+    async def _items(self, effect: ReadItems) -> Json:
+        """A stored object or listing; what is not stored, whoever does the work may know."""
+        objects, arguments = self._world.objects, effect.arguments
+        if not holds(objects, arguments):
+            call = TaskCall(effect.resource, arguments, effect.state, effect.execution)
+            with suppress(UnhandledError):
+                given = await self._perform(call)
+                found = given.value if isinstance(given, Later) else given
+                return found if isinstance(found, str | list) else text(found)
+        return fetch(objects, arguments, self._now)
 
 
 class _Answer:

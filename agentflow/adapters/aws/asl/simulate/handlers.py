@@ -130,9 +130,9 @@ async def perform(handler: TaskHandler, call: TaskCall, *, aside: bool = False) 
 
 
 def _as_json(value: Any) -> Json:
-    """The result of a function; bytes are sent as they are, and are JSON themselves."""
+    """The result of a function; bytes are sent as they are."""
     if isinstance(value, bytes):
-        return _event(value.decode(errors="replace"))
+        return received(value)
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError) as error:
@@ -143,6 +143,11 @@ def _as_json(value: Any) -> Json:
             "stackTrace": [],
         }
         raise TaskError("Runtime.MarshalError", text(reason)) from None
+
+
+def received(sent: bytes) -> Json:
+    """The value of a result that was sent as it is: of JSON, or the text that it is."""
+    return _event(sent.decode(errors="replace"))
 
 
 def _from_exception(error: Exception) -> TaskError:

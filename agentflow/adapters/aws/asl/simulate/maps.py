@@ -47,13 +47,13 @@ def run_parallel(state: Parallel, visit: Visit) -> Leaving:
 def run_map(state: Map, visit: Visit) -> Leaving:
     """A Map state between entering and leaving."""
     effective = effective_input(state, visit)
-    found = yield from _items(state, visit, effective)
     limit = settings.whole(state.max_concurrency, visit, "MaxConcurrency", effective)
     if limit is not None and limit < 0:
         raise EvaluationError(
             f"Expected non-negative integer for MaxConcurrency, got '{limit}' instead.",
             settings.error_of(state),
         )
+    found = [] if state.reader is not None else _items(state, visit, effective)
     visit.execution.record("MapStateStarted", length=len(found))
     allowed = settings.tolerance(state, visit, effective)
     if state.distributed:
@@ -74,10 +74,8 @@ def run_map(state: Map, visit: Visit) -> Leaving:
 # --- items -------------------------------------------------------------------------------------
 
 
-def _items(state: Map, visit: Visit, effective: Json) -> Work:
-    if state.reader is not None:
-        found = yield from batches.read_items(state, state.reader, visit, effective)
-        return found
+def _items(state: Map, visit: Visit, effective: Json) -> list[Json]:
+    """The items that the state gets; those of an ItemReader are read later."""
     if state.query_language == "JSONata":
         return _expressed(state, visit)
     found = template.look(state.items_path, visit.data(effective), visit.execution.chance)
@@ -171,21 +169,23 @@ def _distributed(
     state: Map, visit: Visit, effective: Json, found: list[Json], *, limit: int, allowed: _Allowed
 ) -> Work:
     execution = visit.execution
-    inputs = [_selected(state, visit, effective, n, item) for n, item in enumerate(found)]
-    units = batches.batch(state, visit, effective, inputs)
     label = state.label or state.name
     number = f"{execution.chance.getrandbits(128):032x}"
     run_arn = execution.identity.machine_id.replace("stateMachine", "mapRun")
     run_arn = f"{run_arn}/{label}:{number}"
     execution.record("MapRunStarted", mapRunArn=run_arn)
-    crew = _Crew(state.processor, visit, label, _Failures(len(found), allowed), [])
-    makers = [partial(_child, crew, unit) for unit in units]
     try:
-        results = yield Gather(makers, limit)
+        if state.reader is not None:
+            found = yield from batches.read_items(state, state.reader, visit, effective)
+        inputs = [_selected(state, visit, effective, n, item) for n, item in enumerate(found)]
+        units = batches.batch(state, visit, effective, inputs)
+        crew = _Crew(state.processor, visit, label, _Failures(len(found), allowed), [])
+        results = yield Gather([partial(_child, crew, unit) for unit in units], limit)
         result = yield from batches.write_results(state, visit, results, crew.finished, run_arn)
-    except StateError as error:
-        execution.record("MapRunFailed", error=error.name, cause=error.cause)
-        raise
+    except (EvaluationError, StateError) as error:
+        failure = failure_of(error, visit)
+        execution.record("MapRunFailed", error=failure.name, cause=failure.cause)
+        raise failure from None
     execution.record("MapRunSucceeded")
     return result
 

@@ -51,6 +51,8 @@ class ReadItems:
     key: str
     resource: Resource
     arguments: Json
+    state: str
+    execution: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,10 @@ def run_task(state: Task, visit: Visit) -> Leaving:
     effective = effective_input(state, visit)
     token = None
     if resource.pattern == "waitForTaskToken" or resource.kind == "activity":
-        token = f"{visit.execution.chance.getrandbits(256):064x}"
-    if resource.kind == "service":
-        visit.token = token
+        token = _token(visit)
+    if resource.kind == "service" and resource.pattern:
+        # One that waits for the end of a job has a token too, which nobody has to bring back.
+        visit.token = token or _token(visit)
     given = arguments(state, visit, effective)
     limit(given, state.name, "provided parameters")
     check(state, resource, given)
@@ -64,6 +65,10 @@ def run_task(state: Task, visit: Visit) -> Leaving:
     result = yield from _outcome(visit, resource, timeout, heartbeat)
     visit.execution.record(f"{prefix}Succeeded", output=result)
     return settle(state, visit, result)
+
+
+def _token(visit: Visit) -> str:
+    return f"{visit.execution.chance.getrandbits(256):064x}"
 
 
 def _credentials(state: Task, visit: Visit, effective: Json) -> Json:
