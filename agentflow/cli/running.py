@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,21 +28,13 @@ from agentflow.cli.replaying import replay
 from agentflow.cli.session import Manner, carry, report
 from agentflow.errors import UsageError
 from agentflow.runtime.batch import cancelling
-from agentflow.runtime.catalog import require_workflow, restored
-from agentflow.runtime.forking import prefix, renamed
+from agentflow.runtime.catalog import restored
 from agentflow.runtime.ids import checked_id, new_id
-from agentflow.runtime.journal.chain import RETRIED
-from agentflow.runtime.journal.protocol import Record
-from agentflow.runtime.machine import compile_workflow
-from agentflow.runtime.recovery import kept_by, retry_point
 from agentflow.spec.inputs import check_input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from agentflow.errors import Json
-    from agentflow.runtime.engine import Engine
-    from agentflow.spec.load import Loaded
+    from agentflow.runtime.journal import Journal
+    from agentflow.runtime.journal.protocol import StoredExecution
 
 
 def run(
@@ -113,6 +104,7 @@ def run(
         manner,
         Progress(loaded.workflow, execution),
         lambda engine: engine.start(loaded, data, id=execution),
+        is_new=True,
     )
 
 
@@ -147,7 +139,7 @@ def resume(
     return carry(
         stores.project_root(),
         manner,
-        lambda engine: _so_far(engine, execution),
+        execution,
         lambda engine: engine.resume(execution),
     )
 
@@ -182,7 +174,7 @@ def retry(
     return carry(
         stores.project_root(),
         manner,
-        lambda engine: _from_failure(engine, execution),
+        execution,
         lambda engine: engine.retry(execution),
     )
 
@@ -210,34 +202,21 @@ def fork(
     It begins with the other's history: steps before `--at` that completed do not run again. The
     other execution stays as it is.
     """
-    changes = Changes(
-        at,
-        ... if input_ is None else inputs.read(input_, of="--input"),
-        None if spec is None else specs.named(spec),
-    )
+    data = ... if input_ is None else inputs.read(input_, of="--input")
+    changed = None if spec is None else specs.named(spec)
     manner = Manner(executor, as_json, verbose, quiet, ray)
     if url := cluster.job_url(ray, executor):
         root = stores.project_root()
         words: tuple[str, ...] = ("fork", execution, "--at", at)
         if spec is not None:
             words = (*words, "--spec", jobs.relative(spec, root))
-        return jobs.carry(url, jobs.Request(root, execution, words, changes.data), manner)
+        return jobs.carry(url, jobs.Request(root, execution, words, data), manner)
     return carry(
         stores.project_root(),
         manner,
-        lambda engine: _until(engine, execution, changes),
-        lambda engine: engine.fork(execution, at=at, input=changes.data, spec=changes.spec),
+        None,
+        lambda engine: engine.fork(execution, at=at, input=data, spec=changed),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What a fork makes of the execution it is forked from."""
-
-    at: str
-    data: Json
-    """The new input; `...` keeps the other's."""
-    spec: Loaded | None
 
 
 def cancel(
@@ -264,46 +243,17 @@ def cancel(
         if found.is_batch:
             cancelling.cancel(journal, found.id, reason)
             return report(journal, journal.execution(found.id), manner, "cancelled")
+        progress = _so_far(journal, found)
     return carry(
         stores.project_root(),
         manner,
-        lambda engine: _so_far(engine, execution),
-        lambda engine: engine.cancel(execution, reason),
+        progress,
+        lambda engine: engine.cancel(found.id, reason),
         wanted="cancelled",
     )
 
 
-def _so_far(engine: Engine, reference: str) -> Progress:
-    execution = engine.journal.resolve(reference)
-    return _progress(engine, execution, engine.journal.history(execution))
-
-
-def _from_failure(engine: Engine, reference: str) -> Progress:
-    """Where a retry begins: the history up to the failure, with that forgiven."""
-    execution = engine.journal.resolve(reference)
-    record = engine.journal.execution(execution)
-    require_workflow(record.digest)
-    history = engine.journal.history(execution)
-    point = retry_point(record, history)
-    last = history[-1]
-    again = Record(execution, last.seq + 1, RETRIED, last.at, data={"forgives": point.forgives})
-    return _progress(engine, execution, [*kept_by(point, history), again])
-
-
-def _until(engine: Engine, reference: str, changes: Changes) -> Progress:
-    """Where a fork begins: the history up to the step, as of an execution that has no id yet."""
-    execution = engine.journal.resolve(reference)
-    record = engine.journal.execution(execution)
-    old = restored(engine.journal, record.digest, Path(record.root)).workflow
-    kept = prefix(compile_workflow(old), engine.journal.history(execution), changes.at)
-    new = changes.spec.workflow if changes.spec is not None else old
-    data = check_input(new, record.input if changes.data is ... else changes.data)
-    progress = replay(new, "", renamed(kept, "", input=data, parallel=1)).progress
-    progress.execution = None  # the first that moves is the fork
-    return progress
-
-
-def _progress(engine: Engine, execution: str, history: Sequence[Record]) -> Progress:
-    record = engine.journal.execution(execution)
-    loaded = restored(engine.journal, record.digest, Path(record.root))
-    return replay(loaded.workflow, execution, history).progress
+def _so_far(journal: Journal, record: StoredExecution) -> Progress:
+    """Where an execution stands that another process may run."""
+    loaded = restored(journal, record.digest, Path(record.root))
+    return replay(loaded.workflow, record.id, journal.history(record.id)).progress

@@ -64,26 +64,30 @@ def executor_of(manner: Manner) -> ExecutorName:
 def carry(
     root: Path,
     manner: Manner,
-    prepare: Progress | Callable[[Engine], Progress],
+    about: str | Progress | None,
     begin: Callable[[Engine], Execution],
     *,
+    is_new: bool = False,
     wanted: Status = "succeeded",
 ) -> int:
     """Carry an execution to its end and report it; the exit code.
 
-    `prepare` is where the execution stands (its id included), or what finds that out and may refuse
-    it; `begin` sets it going; `wanted` is the end that counts as success.
+    `about` is what it is called, if it has a name yet, or where it stands, if that is known;
+    `begin` sets it going. Ray starts at once for one that `is_new`: the others may be refused.
+    `wanted` is the end that counts as success.
     """
     executor = executor_of(manner)
     watch = Watch(_view(manner))
-    progress: Progress | None = None
-    engine = _engine(root, manner, watch, is_sure=not callable(prepare))
+    reference = about if about is None or isinstance(about, str) else about.execution
+    engine = _engine(root, manner, watch, is_sure=is_new)
     try:
-        progress = prepare(engine) if callable(prepare) else prepare
-        watch.follow(progress)
+        if about is not None and not isinstance(about, str):
+            watch.follow(about)
         execution = begin(engine)
+        reference = execution.id
         watch.introduce(
-            f"{execution.workflow} {execution.version}  execution {execution.id} · {executor}"
+            execution.id,
+            f"{execution.workflow} {execution.version}  execution {execution.id} · {executor}",
         )
         _await(execution)
         record = execution.record()
@@ -95,7 +99,7 @@ def carry(
             watch.close()
             engine.close()
 
-        return _interrupted(root, progress, manner, close)
+        return _interrupted(root, reference, manner, close)
     else:
         _leave_on_interrupt(code)
         return code
@@ -175,7 +179,7 @@ def _leave_on_interrupt(code: int) -> None:
 
 
 def _interrupted(
-    root: Path, progress: Progress | None, manner: Manner, close: Callable[[], None]
+    root: Path, reference: str | None, manner: Manner, close: Callable[[], None]
 ) -> int:
     """Leave the execution as it is and say how to go on; cancel it after another Ctrl-C."""
     closing = threading.Thread(target=close, daemon=True)
@@ -184,16 +188,16 @@ def _interrupted(
         closing.start()
         while closing.is_alive():
             closing.join(GLANCE)
-        record = _left(root, progress)
+        record = _left(root, reference)
         if record is not None and record.status not in ENDED and sys.stderr.isatty():
             terminal.note(f"Ctrl-C again within {GRACE:.0f} s cancels it.")
             time.sleep(GRACE)
     except KeyboardInterrupt:
         _leave_on_interrupt(exits.INTERRUPTED)
         closing.join()
-        if progress is not None and progress.execution is not None:
+        if reference is not None:
             with suppress(NotFound):
-                _cancel(root, progress, progress.execution, manner)
+                _cancel(root, reference, manner)
                 return exits.INTERRUPTED
     if manner.as_json:
         error = {"error": exits.error_json("AF130", "interrupted")}
@@ -201,11 +205,11 @@ def _interrupted(
     return exits.INTERRUPTED
 
 
-def _left(root: Path, progress: Progress | None) -> StoredExecution | None:
+def _left(root: Path, reference: str | None) -> StoredExecution | None:
     """Say how the execution was left, and how to go on; gives it as it is recorded."""
     with stores.open_journal(root) as journal, suppress(NotFound):
-        if progress is not None and progress.execution is not None:
-            record = journal.execution(progress.execution)
+        if reference is not None:
+            record = journal.execution(journal.resolve(reference))
             account = outcome.Account(journal, record)
             state, *commands = outcome.standing(account).splitlines()
             kept = failure.kept_words(failure.results(account.history))
@@ -215,15 +219,15 @@ def _left(root: Path, progress: Progress | None) -> StoredExecution | None:
     return None
 
 
-def _cancel(root: Path, progress: Progress, execution: str, manner: Manner) -> None:
+def _cancel(root: Path, reference: str, manner: Manner) -> None:
     """Cancel an execution as `agentflow cancel` does."""
-    terminal.note(f"\nCancelling {execution}; Ctrl-C leaves at once.")
+    terminal.note(f"\nCancelling {reference}; Ctrl-C leaves at once.")
     try:
         carry(
             root,
             manner,
-            lambda _: progress,
-            lambda engine: engine.cancel(execution, "Ctrl-C"),
+            reference,
+            lambda engine: engine.cancel(reference, "Ctrl-C"),
             wanted="cancelled",
         )
     except Conflict as error:  # it has ended just now

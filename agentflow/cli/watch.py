@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import queue
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from agentflow.cli.lines import Silence
-from agentflow.runtime.notices import Changed, Notice, Phase, Printed
+from agentflow.cli.replaying import replay
+from agentflow.runtime.notices import Changed, Notice, Phase, Printed, TakenOver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +53,14 @@ class View(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """Which execution is followed, and what is said of it."""
+
+    execution: str
+    words: str
+
+
 class Watch:
     """What the engine reports to, as its `watch`."""
 
@@ -59,8 +69,8 @@ class Watch:
         self._progress: Progress | None = None
         self._early: list[Notice] = []
         """What happened in the execution before it was introduced."""
-        self._is_introduced = False
-        self._queue: queue.SimpleQueue[Notice | str] = queue.SimpleQueue()
+        self._introduced: str | None = None
+        self._queue: queue.SimpleQueue[Notice | Introduction] = queue.SimpleQueue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agentflow-watch", daemon=True)
         self._thread.start()
@@ -69,13 +79,16 @@ class Watch:
         """Take a notice; cheap, from any thread."""
         self._queue.put(notice)
 
-    def introduce(self, words: str) -> None:
-        """Say which execution it is, before anything that happens in it."""
-        self._queue.put(words)
-
     def follow(self, progress: Progress) -> None:
-        """Show this execution, from where it stands; to be called before it moves on."""
+        """Show this execution, from where it stands; to be called before it moves on.
+
+        One that is taken over needs it not: where it stands is among the notices.
+        """
         self._progress = progress
+
+    def introduce(self, execution: str, words: str) -> None:
+        """Say which execution it is, before anything that happens in it."""
+        self._queue.put(Introduction(execution, words))
 
     def close(self) -> None:
         """Show what is still in the queue, then stop. Closing twice is harmless."""
@@ -104,25 +117,28 @@ class Watch:
         try:
             for _ in range(self._queue.qsize()):
                 self._take(self._queue.get())
-            if self._over.is_set():
-                self._release()
+            if self._over.is_set() and self._introduced is None:
+                self._release("")
             self._view.refresh(self._progress)
         except OSError:  # the terminal is gone; the execution goes on without a witness
             self._view = Silence()
 
-    def _release(self) -> None:
-        self._is_introduced = True
+    def _release(self, execution: str) -> None:
+        self._introduced = execution
         early, self._early = self._early, []
         for notice in early:
             self._take(notice)
 
-    def _take(self, notice: Notice | str) -> None:
+    def _take(self, notice: Notice | Introduction) -> None:
         match notice:
-            case str():
-                self._view.say(notice)
-                self._release()
-            case Changed() | Printed() if not self._is_introduced:
+            case Introduction(execution, words):
+                self._view.say(words)
+                self._release(execution)
+            case TakenOver() | Changed() | Printed() if self._introduced is None:
                 self._early.append(notice)
+            case TakenOver(execution, loaded, records):
+                if execution == self._introduced:
+                    self._progress = replay(loaded.workflow, execution, records).progress
             case Changed(execution, events, commands):
                 if self._progress is not None:
                     happenings = self._progress.feed(execution, events, commands)

@@ -21,6 +21,7 @@ from agentflow.runtime.journal.protocol import ENDED, StoredExecution
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.protocol import Ended, Started
+from agentflow.runtime.notices import TakenOver, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
 from agentflow.runtime.recovery import brought_back, parent_of
 from agentflow.runtime.upkeep import Upkeep
@@ -43,6 +44,7 @@ class Custody:
         upkeep: Upkeep,
         orchestrator: Orchestrator,
         owner: str,
+        watch: Watcher,
     ) -> None:
         self._journal = journal
         self._blocking = blocking
@@ -51,6 +53,7 @@ class Custody:
         self._upkeep = upkeep
         self._orchestrator = orchestrator
         self._owner = owner
+        self._watch = watch
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -161,6 +164,7 @@ class Custody:
         program = self._catalog.program(past.loaded)
         live = brought_back(past.stored, epoch, past.loaded, program, past.records)
         live.received.update(past.settled)  # of those, the inbox may bring some only now
+        self._watch(TakenOver(live.id, past.loaded, past.records))
         self._orchestrator.resume(live, past.requests)
         return live
 

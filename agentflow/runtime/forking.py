@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentflow.errors import Conflict, Json, NotFound
-from agentflow.runtime.journal.chain import RETRIED
-from agentflow.runtime.journal.protocol import Record
+from agentflow.runtime.journal.protocol import (
+    FORKED,
+    RETRIED,
+    Record,
+)
 from agentflow.runtime.machine import Program
 from agentflow.runtime.machine.protocol import EVENTS, Command, Event, Opened
 from agentflow.runtime.memory import is_own_state, moved
-from agentflow.runtime.recovery import FORKED, rebuild
+from agentflow.runtime.recovery import rebuild
 
 SHOWN = 12
 """Steps that the message for an unknown one lists."""

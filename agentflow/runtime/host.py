@@ -17,18 +17,19 @@ from agentflow.errors import AgentFlowError, Conflict, Json, NotFound, Unavailab
 from agentflow.runtime.archive import Archive, Past
 from agentflow.runtime.blocking import Blocking, InThreads
 from agentflow.runtime.bus import Bus, NoBus
-from agentflow.runtime.catalog import Catalog, start_row
+from agentflow.runtime.catalog import Catalog, require_workflow, start_row
 from agentflow.runtime.custody import Custody
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Executor, Remembers
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
 from agentflow.runtime.journal import Journal
-from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.owner import owner_id
 from agentflow.runtime.journal.protocol import (
     CANCEL,
     ENDED,
+    FORKED,
+    RETRIED,
     Change,
     Message,
     Record,
@@ -40,7 +41,7 @@ from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, Star
 from agentflow.runtime.memory import AgentMemory
 from agentflow.runtime.notices import Phase, Watcher
 from agentflow.runtime.orchestrator import Orchestrator
-from agentflow.runtime.recovery import FORKED, kept_by, rebuild, require_open, retry_point
+from agentflow.runtime.recovery import kept_by, rebuild, require_open, retry_point
 from agentflow.runtime.starter import Starter
 from agentflow.runtime.upkeep import Upkeep
 from agentflow.spec.inputs import check_input
@@ -108,6 +109,7 @@ class Host:
             upkeep=self._upkeep,
             orchestrator=self.orchestrator,
             owner=self._owner,
+            watch=watch,
         )
 
     async def append(
@@ -214,7 +216,9 @@ class Host:
 
     async def resume(self, id: str) -> Held:
         """Go on with an execution that nobody runs."""
-        require_open(await self._archive.execution(id))
+        stored = await self._archive.execution(id)
+        require_workflow(stored.digest)
+        require_open(stored)
         await self._start_executor()
         async with self._custody.alone(id):
             stored = await self._archive.execution(id)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from agentflow.runtime.journal.protocol import Record
 from agentflow.runtime.machine.protocol import Command, Event
+from agentflow.spec.load import Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """An execution goes on here from this history; what changes from now on is told after it."""
+
+    execution: str
+    loaded: Loaded
+    records: Sequence[Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class Phase:
     """Whether what is over has failed."""
 
 
-Notice: TypeAlias = Changed | Printed | Phase
+Notice: TypeAlias = TakenOver | Changed | Printed | Phase
 
 Watcher: TypeAlias = Callable[[Notice], None]
 """Called from the engine's thread; it must be quick."""

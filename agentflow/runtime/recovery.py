@@ -7,16 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agentflow.errors import Conflict
-from agentflow.runtime.journal.chain import RETRIED
-from agentflow.runtime.journal.protocol import ENDED, Record, StoredExecution
+from agentflow.runtime.journal.protocol import (
+    ENDED,
+    FORKED,
+    RETRIED,
+    Record,
+    StoredExecution,
+)
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine import Machine, Program
 from agentflow.runtime.machine.pipeline import PipelineFrame
 from agentflow.runtime.machine.protocol import EVENTS, Command, Event, restore
 from agentflow.spec.load import Loaded
-
-FORKED = "execution.forked"
-"""Ends what a fork shares with the execution that it is of."""
 
 
 def rebuild(

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from agentflow.errors import Json, UsageError
 from agentflow.runtime.catalog import restored
-from agentflow.runtime.journal.chain import RETRIED
-from agentflow.runtime.journal.protocol import ENDED, Record, StoredExecution
+from agentflow.runtime.journal.protocol import (
+    ENDED,
+    RETRIED,
+    Record,
+    StoredExecution,
+)
 from agentflow.runtime.machine import Machine, Program, compile_workflow
 from agentflow.runtime.machine.protocol import EVENTS, restore
 from agentflow.spec.model import Pipeline, Workflow

@@ -94,7 +94,7 @@ def test_what_happens_in_an_execution_is_told_after_which_one_it_is(progress, ca
     watch.follow(progress)
     watch(Printed("x1", "each[0]", ("one",)))
     watch(Changed("x1", (p.Ended(107.0, "succeeded", None),), ()))
-    watch.introduce("flow 1.0.0  execution x1")
+    watch.introduce("x1", "flow 1.0.0  execution x1")
     watch(Printed("x1", "each[1]", ("two",)))
     watch.close()
     assert masked(capsys.readouterr().err) == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -20,7 +21,8 @@ def test_a_failure_on_ray_reads_as_it_does_inline(process):
     assert (done.code, done.out) == (1, "")
     head, _, rest = FAILURE.partition("\n")
     starting = "TIME starting Ray…\nTIME starting Ray: done in TOOK\n"
-    assert masked(done.err) == f"{starting}{head.replace('inline', 'ray')}\n{rest}"
+    told = re.sub(r"\d+/40", "39/40", masked(done.err))  # the others may be under way still
+    assert told == f"{starting}{head.replace('inline', 'ray')}\n{rest}"
 
 
 def test_the_start_of_ray_is_shown_and_ctrl_c_keeps_what_is_done(terminal, agentflow, project):

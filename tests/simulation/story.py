@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agentflow.runtime.journal.chain import RETRIED
-from agentflow.runtime.journal.protocol import ENDED, Record, StoredExecution
+from agentflow.runtime.journal.protocol import (
+    ENDED,
+    RETRIED,
+    Record,
+    StoredExecution,
+)
 from agentflow.runtime.machine import Machine, Program
 from agentflow.runtime.machine.protocol import (
     EVENTS,

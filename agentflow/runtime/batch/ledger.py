@@ -29,11 +29,11 @@ from agentflow.runtime.batch.history import Chunk, Done, History
 from agentflow.runtime.batch.recorded import Recorded
 from agentflow.runtime.batch.reducing import Node
 from agentflow.runtime.batch.store import Store
-from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.protocol import (
     BATCH,
     CANCEL,
     ENDED,
+    RETRIED,
     Change,
     Message,
     Record,

@@ -23,7 +23,7 @@ import orjson
 from agentflow.errors import Json
 from agentflow.runtime.journal.columns import ExecutionColumns
 from agentflow.runtime.journal.errors import Corrupt
-from agentflow.runtime.journal.protocol import ENDED, Record
+from agentflow.runtime.journal.protocol import ENDED, RETRIED, Record
 from agentflow.runtime.journal.values import Values, same
 
 _OLD_GENESIS = bytes(32)
@@ -44,7 +44,6 @@ _STARTED_WITH = attrgetter(
 )
 """Columns of an execution that never change."""
 
-RETRIED = "execution.retried"
 LAST = "execution.ended"
 
 _COMPLETIONS = frozenset(

@@ -11,6 +11,11 @@ Status: TypeAlias = Literal["running", "waiting", "succeeded", "failed", "cancel
 
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "cancelled"})
 
+RETRIED = "execution.retried"
+"""Events of a failure are set aside, and the execution goes on."""
+FORKED = "execution.forked"
+"""Here ends what a fork shares with the execution that it is of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -30,7 +30,6 @@ from agentflow.errors import AgentFlowError
 from agentflow.runtime.journal import backup, schema
 from agentflow.runtime.journal.backend import Topic
 from agentflow.runtime.journal.blobs import Blobs
-from agentflow.runtime.journal.chain import RETRIED
 from agentflow.runtime.journal.columns import SpecColumns
 from agentflow.runtime.journal.commits import (
     OPEN,
@@ -44,6 +43,7 @@ from agentflow.runtime.journal.heads import Heads, Noted
 from agentflow.runtime.journal.ownership import Ownership
 from agentflow.runtime.journal.protocol import (
     ENDED,
+    RETRIED,
     Change,
     Pruned,
     Record,
