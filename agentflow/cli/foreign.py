@@ -260,7 +260,7 @@ def _error(outcome: Outcome) -> dict[str, Json] | None:
     if outcome.status == "SUCCEEDED":
         return None
     name, message = outcome.error, outcome.cause
+    told = {"Status": outcome.status, "Error": name, "Cause": message}  # as the service has them
     if outcome.status == "TIMED_OUT":
         name, message = "States.Timeout", "the execution took longer than its TimeoutSeconds"
     return {"name": name, "message": message or "", "data": told, "cause": None}
-    told = {"Status": outcome.status, "Error": name, "Cause": message}  # as the service has them
