@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from agentflow.adapters.aws.deploy.deployment import Alias, Deployed
     from agentflow.adapters.aws.deploy.executions import Execution
     from agentflow.adapters.aws.deploy.ledger import Change, Ledger
+    from agentflow.adapters.aws.deploy.package import Package
     from agentflow.adapters.report import Report
     from agentflow.errors import Json
 
-_MARKS = {"create": "+", "update": "~", "publish": "+", "shift": "~", "keep": "="}
+_MARKS = {"create": "+", "update": "~", "publish": "+", "shift": "~", "delete": "-", "keep": "="}
 
 
 def deploy(
@@ -56,6 +57,14 @@ def deploy(
             help="Deploy nothing; let the alias lead to the version before.",
         ),
     ] = False,
+    prune: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            show_default=False,
+            help="In the end, delete older versions that nothing needs any more.",
+        ),
+    ] = False,
     option: TargetSettings = (),
     region: Region = None,
     endpoint_url: Endpoint = None,
@@ -68,8 +77,10 @@ def deploy(
     """
     check_target(target)
     wanted = _alias(alias, shift, rollback=rollback)
-    if rollback and option:
-        raise UsageError("--rollback deploys nothing; it takes no --option")
+    for name, given in (("option", option), ("prune", prune)):
+        if rollback and given:
+            raise UsageError(f"--rollback deploys nothing; it takes no --{name}")
+    from agentflow.adapters.aws.deploy import deployment
     from agentflow.adapters.aws.deploy.ledger import Ledger
 
     ledger = Ledger(plan, tell=_tell)
@@ -78,8 +89,10 @@ def deploy(
         _roll_back(spec, ledger, wanted, account(region or _region(spec), endpoint_url))
         deployed = None
     else:
-        where = (region, endpoint_url)
-        deployed = _deploy(spec, compiling.settings(option), ledger, wanted, where)
+        package = _packed(spec, compiling.settings(option))
+        cloud = account(region or package.settings.region, endpoint_url)
+        _tell_promise(package.report)
+        deployed = deployment.deploy(package, cloud, ledger, wanted, prunes=prune)
     for note in ledger.notes:
         terminal.note(f"  note: {note}")
     terminal.note(_summary(ledger))
@@ -235,25 +248,14 @@ def _alias(name: str | None, shift: str | None, *, rollback: bool) -> Alias | No
     return Alias(name, int(share[1]))
 
 
-def _deploy(
-    spec: str,
-    given: dict[str, Json],
-    ledger: Ledger,
-    alias: Alias | None,
-    where: tuple[str | None, str | None],
-) -> Deployed:
-    from agentflow.adapters.aws.deploy import deployment
+def _packed(spec: str, given: dict[str, Json]) -> Package:
+    """What is to be deployed."""
     from agentflow.adapters.aws.deploy.package import assemble
     from agentflow.adapters.target import Options, find
 
     loaded = specs.named(spec)
     options = Options(given)
-    compiled = find("aws").compile(loaded, options)
-    package = assemble(loaded, compiled, options)
-    region, endpoint_url = where
-    cloud = account(region or package.settings.region, endpoint_url)
-    _tell_promise(compiled.report)
-    return deployment.deploy(package, cloud, ledger, alias)
+    return assemble(loaded, find("aws").compile(loaded, options), options)
 
 
 def _tell_promise(report: Report) -> None:

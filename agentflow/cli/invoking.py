@@ -84,11 +84,20 @@ def invoke(
         raise UsageError(
             "invoke needs to know where", help="--local for here, or --target aws for a cloud"
         )
+    is_function = local or _is_function(name)
+    _check(
+        ("--secret", secret, local, "what is deployed has its own secrets"),
+        ("--handler", handler, is_function and not local, "it is for a function in a cloud"),
+        ("--alias", alias, not is_function, "it is for a workflow in a cloud"),
+        ("--id", id_, not is_function, "it is for a workflow in a cloud"),
+        ("--region", region, not local, "it is for a cloud"),
+        ("--endpoint-url", endpoint_url, not local, "it is for a cloud"),
+    )
     content = None if data is None else inputs.read(data, of="--data")
     if target is None:
         return _here(name, content, tuple(secret), as_json=as_json)
     deploying.check_target(target)
-    if _FUNCTION.fullmatch(name) and not specs.names_file(name):
+    if is_function:
         cloud = deploying.account(region, endpoint_url)
         return _called(cloud, name, content, handler, as_json=as_json)
     workflow, home, content = _workflow(name, content)
@@ -96,12 +105,30 @@ def invoke(
     return _started(cloud, workflow, alias, id_, content, as_json=as_json)
 
 
+def _is_function(name: str) -> bool:
+    """Whether a name in a cloud is a function's; a workflow is named by its file, or has no dot."""
+    return _FUNCTION.fullmatch(name) is not None and not specs.names_file(name)
+
+
+def _check(*options: tuple[str, object, bool, str]) -> None:
+    """Refuse options that would have no effect: each with whether it has one, and why not."""
+    for name, given, has_effect, why in options:
+        if given and not has_effect:
+            raise UsageError(f"{name} has no effect here: {why}")
+
+
 def _here(function: str, arguments: Json, secrets: tuple[str, ...], *, as_json: bool) -> int:
     from agentflow.functions.hosts.calls import Host, Setting, lines_to
 
     write = lines_to(sys.stderr)
     setting = Setting((function,), str(stores.project_root()), secrets=secrets)
-    host = Host(setting, write=lambda line: write(_readable(line)))
+
+    def tell(line: str) -> None:
+        text = _readable(json.loads(line))
+        if text is not None:
+            write(text)
+
+    host = Host(setting, write=tell)
     try:
         value = host.answer({"function": function, "arguments": arguments})
     except Fault as fault:
@@ -114,16 +141,15 @@ def _here(function: str, arguments: Json, secrets: tuple[str, ...], *, as_json: 
     return _succeeded(function, value, as_json=as_json)
 
 
-def _readable(line: str) -> str:
+def _readable(told: dict[str, Json]) -> str | None:
     """A line of a host's log for a person: what was printed, or where an error arose."""
-    told = json.loads(line)
     if told["level"] == "INFO":
         return str(told["message"])
-    frames = (
+    frames = [
         f"  {each['file']}:{each['line']}  {each['function']}  {each['code']}"
         for each in told.get("trace", ())
-    )
-    return "\n".join([f"{told['function']} failed:", *frames])
+    ]
+    return "\n".join([f"{told['function']} failed:", *frames]) if frames else None
 
 
 def _called(

@@ -1,6 +1,7 @@
 """An AWS account on loopback: moto's server, with what it lacks for deployments.
 
-- Versions of state machines can be listed and published; moto makes them at create and update only.
+- Versions of state machines can be listed, published and deleted; moto only makes them, at create
+  and update.
 - Executions start by alias and by version, of the version's own definition.
 - A failed execution can be redriven: it runs again from its start, as moto keeps no place.
 - A Lambda runs its own zip, in a process of its own, with the Python that runs the tests.
@@ -72,6 +73,45 @@ class Account:
         return Cloud(**{**vars(cloud), "patience": 5.0, "delay": 0.01, **changes})
 
 
+class Killed(BaseException):
+    """The process that deploys is no more."""
+
+
+@contextmanager
+def dying_at(cloud: Cloud, operation: str) -> Iterator[None]:
+    """Whoever uses the clients meanwhile is killed when they are about to ask for an operation."""
+
+    def die(**about: object) -> None:
+        raise Killed
+
+    clients = (cloud.functions, cloud.machines, cloud.iam, cloud.logs, cloud.tables)
+    for each in clients:
+        each.meta.events.register(f"before-call.*.{operation}", die)
+    try:
+        yield
+    finally:
+        for each in clients:
+            each.meta.events.unregister(f"before-call.*.{operation}", die)
+
+
+@contextmanager
+def requests(cloud: Cloud) -> Iterator[list[str]]:
+    """The operations that the clients ask for meanwhile."""
+    asked: list[str] = []
+
+    def note(model: Any, **about: object) -> None:
+        asked.append(model.name)
+
+    clients = (cloud.functions, cloud.machines, cloud.iam, cloud.logs, cloud.tables)
+    for each in clients:
+        each.meta.events.register("before-call", note)
+    try:
+        yield asked
+    finally:
+        for each in clients:
+            each.meta.events.unregister("before-call", note)
+
+
 def refusal(code: str, message: str) -> Exception:
     """What a service answers when it refuses."""
     return JsonRESTError(code, message)
@@ -92,6 +132,12 @@ def _versions(self: Any) -> Any:
         for each in reversed(machine.versions.values())
     ]
     return ActionResult({"stateMachineVersions": listed})
+
+
+def _version_deleted(self: Any) -> Any:
+    arn, number = self._get_param("stateMachineVersionArn").rsplit(":", 1)
+    del self.stepfunction_backend.describe_state_machine(arn).versions[int(number)]
+    return ActionResult({})
 
 
 def _redriven(self: Any) -> Any:
@@ -196,6 +242,7 @@ def account(folder: Path, *, executes: bool = False) -> Iterator[Account]:
         for kind, name, method in (
             (StepFunctionResponse, "publish_state_machine_version", _published),
             (StepFunctionResponse, "list_state_machine_versions", _versions),
+            (StepFunctionResponse, "delete_state_machine_version", _version_deleted),
             (StepFunctionResponse, "redrive_execution", _redriven),
             (LambdaSimpleBackend, "invoke", _invoking(made, folder)),
             (StringJSONata, "_eval_body", moto_asl._evaluate),

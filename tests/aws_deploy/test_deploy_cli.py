@@ -186,6 +186,12 @@ def test_a_step_that_waits_in_the_cloud_is_answered(line: Line, aws: Account, sh
             id="a rollback with settings",
         ),
         pytest.param(
+            ("deploy", SPEC, *AWS, "--alias", "x", "--rollback", "--prune"),
+            2,
+            "takes no --prune",
+            id="a rollback that prunes",
+        ),
+        pytest.param(
             ("deploy", SPEC, *AWS, "--alias", "live", "--shift", "0%"), 2, "1% to 100%", id="none"
         ),
         pytest.param(("deploy", SPEC, *AWS, "--alias", "7"), 2, "no name for an alias", id="7"),
@@ -195,6 +201,28 @@ def test_a_step_that_waits_in_the_cloud_is_answered(line: Line, aws: Account, sh
         ),
         pytest.param(
             ("invoke", SPEC, *AWS, "--data", "[]"), 3, "does not match", id="a wrong input"
+        ),
+        pytest.param(
+            ("invoke", SPEC, *AWS, "--data", "{}", "--id", "x" * 81),
+            2,
+            "up to 80 characters",
+            id="a long id",
+        ),
+        pytest.param(
+            ("invoke", SPEC, *AWS, "--data", json.dumps({"a": "é" * 131_072})),
+            3,
+            "262,152 bytes",
+            id="a large input",
+        ),
+        *(
+            pytest.param(("invoke", *words), 2, f"{words[-2]} has no effect", id=f"no {words[-2]}")
+            for words in (
+                ("shop.orders.total", "--local", "--alias", "live"),
+                ("shop.orders.total", "--local", "--handler", "x"),
+                ("shop.orders.total", *AWS, "--id", "x"),
+                (SPEC, *AWS, "--handler", "x"),
+                (SPEC, *AWS, "--secret", "TOKEN"),
+            )
         ),
     ],
 )

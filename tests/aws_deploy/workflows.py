@@ -1,9 +1,13 @@
-"""Workflows over the shop's functions, compiled and packed."""
+"""Workflows over the shop's functions, compiled, packed and deployed."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from agentflow.adapters.aws.deploy.client import Cloud
+from agentflow.adapters.aws.deploy.deployment import Alias, Deployed, deploy
+from agentflow.adapters.aws.deploy.ledger import Ledger
+from agentflow.adapters.aws.deploy.machines import alias_routes, number
 from agentflow.adapters.aws.deploy.package import Package, assemble
 from agentflow.adapters.target import Options, find
 from agentflow.errors import Json
@@ -52,3 +56,23 @@ def packed(
     loaded = load(root / "specs" / f"{name}.yaml")
     options = Options({"python": "3.12", **settings})
     return assemble(loaded, find("aws").compile(loaded, options), options)
+
+
+LIVE = Alias("live")
+LISTENING = "workflow: {name}\ndo:\n  - {{id: answer, listen: go}}\n"
+
+
+def put(
+    cloud: Cloud, package: Package, alias: Alias | None = None, *, plan: bool = False
+) -> tuple[Deployed, list[tuple[str, str]]]:
+    """A deployment, and what it changed."""
+    ledger = Ledger(plan)
+    deployed = deploy(package, cloud, ledger, alias)
+    return deployed, [(e.action, e.kind) for e in ledger.changes if e.action != "keep"]
+
+
+def shares(cloud: Cloud, name: str) -> dict[int, int]:
+    """The weights of versions behind the alias."""
+    routes = alias_routes(cloud, name, "live")
+    assert routes is not None
+    return {number(arn): weight for arn, weight in routes.items()}

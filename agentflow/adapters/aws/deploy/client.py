@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from agentflow.adapters.aws.deploy.iam import Arns
-from agentflow.errors import AgentFlowError, NotAllowed, Unavailable, UsageError
+from agentflow.errors import AgentFlowError, Conflict, NotAllowed, Unavailable, UsageError
 
 T = TypeVar("T")
 
@@ -36,6 +36,20 @@ _BAD_CREDENTIALS = (
     "RequestExpired",
 )
 _THROTTLED = ("Throttling", "TooManyRequests", "RequestLimitExceeded", "SlowDown")
+_CONTENDED = (
+    "ConcurrentModification",
+    "Conflict",
+    "EntityAlreadyExists",
+    "OperationAborted",
+    "PreconditionFailed",
+    "ResourceConflict",
+    "ResourceInUse",
+    "StateMachineAlreadyExists",
+)
+"""How AWS tells that something was made or changed between a look at it and a request."""
+_FULL = ("CodeStorageExceeded", "LimitExceeded", "ServiceQuotaExceeded")
+_USING = ("Invoke", "RedriveExecution", "SendTaskSuccess", "StartExecution", "StartSyncExecution")
+"""What is no part of a deployment."""
 _UNASSUMABLE = ("cannot be assumed", "not authorized to assume")
 _UNREADY = ("authorized to access the Log Destination", "authorized to create managed-rule")
 """How Step Functions tells that a state machine's role may not do something, or not yet."""
@@ -125,7 +139,7 @@ def told(doing: str) -> Iterator[None]:
     """Refusals of AWS become errors that say what to do; `doing` says what was tried.
 
     Raises:
-        NotAllowed, Unavailable, Refused: as AWS refuses.
+        NotAllowed, Unavailable, Conflict, Refused: as AWS refuses.
     """
     from botocore import exceptions  # type: ignore[import-untyped]  # it has no types
 
@@ -179,9 +193,21 @@ def _refusal(doing: str, error: Any) -> AgentFlowError:
         return Unavailable(
             message, help="wait a little and try again: a deployment goes on where it stopped"
         )
-    return Refused(
-        message, help="a deployment that stops here goes on from here when it is made again"
-    )
+    if code in _CONTENDED:
+        return Conflict(message, help="somebody else may be deploying the same; deploy once more")
+    return Refused(message, help=_after(code, error.operation_name))
+
+
+def _after(code: str, operation: str) -> str:
+    """What to do about a refusal that is of no kind of its own."""
+    if code in _FULL:
+        return (
+            "`agentflow deploy SPEC --target aws --prune` deletes versions that nothing needs "
+            "any more; Service Quotas in the AWS console shows what there may be"
+        )
+    if operation in _USING:
+        return "nothing has changed; correct what AWS names, and try again"
+    return "a deployment that stops here goes on from here when it is made again"
 
 
 def error_code(error: Any) -> str:

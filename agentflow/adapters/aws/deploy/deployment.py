@@ -12,16 +12,12 @@ from dataclasses import dataclass
 from agentflow.adapters.aws.deploy import iam
 from agentflow.adapters.aws.deploy.client import Cloud
 from agentflow.adapters.aws.deploy.definition import children_replaced, compact, functions_replaced
-from agentflow.adapters.aws.deploy.functions import (
-    put_function,
-    put_log_group,
-    put_policy,
-    put_role,
-    put_table,
-)
+from agentflow.adapters.aws.deploy.functions import put_function, put_log_group, put_table
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from agentflow.adapters.aws.deploy.machines import alias_arn, existing, put_alias, put_machine
 from agentflow.adapters.aws.deploy.package import CloudFunction, Machine, Package
+from agentflow.adapters.aws.deploy.pruning import Fresh, prune
+from agentflow.adapters.aws.deploy.roles import Roles
 from agentflow.errors import Json
 
 
@@ -49,8 +45,17 @@ class Deployed:
         return {"state_machine": self.machine, "version": self.version, "start": self.start}
 
 
-def deploy(package: Package, cloud: Cloud, ledger: Ledger, alias: Alias | None = None) -> Deployed:
+def deploy(
+    package: Package,
+    cloud: Cloud,
+    ledger: Ledger,
+    alias: Alias | None = None,
+    *,
+    prunes: bool = False,
+) -> Deployed:
     """Bring an account to what a package says; with a planning ledger, only note how.
+
+    With `prunes` older versions that nothing needs are deleted in the end.
 
     Raises:
         Conflict: something of that name is there that AgentFlow did not make.
@@ -58,72 +63,48 @@ def deploy(package: Package, cloud: Cloud, ledger: Ledger, alias: Alias | None =
     """
     for machine in package.machines:
         existing(cloud, machine)  # what is sure to be refused in the end is refused at once
-    roles = _Roles(cloud, ledger, package.settings.role)
+    tables = {table: each.workflow for each in package.functions for table in each.tables}
+    for table, owner in tables.items():
+        put_table(cloud, ledger, table, owner)
+    roles = Roles(cloud, ledger, package.settings.role)
     functions = {
         each.name: _function(cloud, ledger, roles, package, each) for each in package.functions
     }
     machines: dict[str, str] = {}
+    definition = ""
     for machine in package.machines:
-        definition = functions_replaced(
-            machine.definition,
-            lambda given: functions.get(str(given["FunctionName"]), str(given["FunctionName"])),
-        )
-        definition = children_replaced(definition, machines)
-        group = iam.machine_logs(machine)
-        if group is not None:
-            put_log_group(cloud, ledger, group, machine.name)
-        role = roles.of_machine(machine)
-        machines[machine.name] = put_machine(cloud, ledger, machine, compact(definition), role)
+        definition = compact(_pinned(machine, functions, machines))
+        machines[machine.name] = _machine(cloud, ledger, roles, machine, definition)
     root = package.machine
     arn, version = cloud.arns.machine(root.name), machines[root.name]
-    if alias is None:
-        roles.narrow(package)
-        return Deployed(arn, version, arn)
-    put_alias(cloud, ledger, root, alias.name, version, percent=alias.percent)
-    return Deployed(arn, version, alias_arn(cloud, root.name, alias.name))
+    start, led_to = arn, set[str]()
+    if alias is not None:
+        led_to = put_alias(cloud, ledger, root, alias.name, version, percent=alias.percent)
+        start = alias_arn(cloud, root.name, alias.name)
+    if prunes:
+        named = None if alias is None else alias.name
+        prune(cloud, ledger, package, Fresh(version, definition, named, frozenset(led_to)))
+    return Deployed(arn, version, start)
 
 
 def _function(
-    cloud: Cloud, ledger: Ledger, roles: _Roles, package: Package, function: CloudFunction
+    cloud: Cloud, ledger: Ledger, roles: Roles, package: Package, function: CloudFunction
 ) -> str:
     put_log_group(cloud, ledger, iam.function_logs(function), function.workflow)
-    for table in function.tables:
-        put_table(cloud, ledger, table, function.workflow)
     return put_function(cloud, ledger, function, package, roles.of_function(function))
 
 
-class _Roles:
-    """The roles of one deployment: the user's, or one for each Lambda and state machine."""
+def _pinned(machine: Machine, functions: dict[str, str], machines: dict[str, str]) -> str:
+    """The definition of a state machine with the versions of what it uses."""
+    definition = functions_replaced(
+        machine.definition,
+        lambda given: functions.get(str(given["FunctionName"]), str(given["FunctionName"])),
+    )
+    return children_replaced(definition, machines)
 
-    def __init__(self, cloud: Cloud, ledger: Ledger, given: str | None) -> None:
-        self._cloud = cloud
-        self._ledger = ledger
-        self._given = given
 
-    def of_function(self, function: CloudFunction) -> str:
-        """The ARN of a Lambda's role."""
-        arns = self._cloud.arns
-        name, policy = iam.function_role(function, arns), iam.function_policy(function, arns)
-        return self._role(name, function.workflow, "lambda", policy)
-
-    def of_machine(self, machine: Machine) -> str:
-        """The ARN of a state machine's role."""
-        arns = self._cloud.arns
-        name, policy = iam.machine_role(machine, arns), iam.machine_policy(machine, arns)
-        return self._role(name, machine.name, "states", policy)
-
-    def narrow(self, package: Package) -> None:
-        """Take back what only older versions needed; for when no alias leads to one."""
-        if self._given is not None or self._ledger.is_plan:
-            return
-        for machine in package.machines:
-            name = iam.machine_role(machine, self._cloud.arns)
-            policy = iam.machine_policy(machine, self._cloud.arns)
-            put_policy(self._cloud, self._ledger, name, policy, widen=False)
-
-    def _role(self, name: str, owner: str, service: str, policy: Json) -> str:
-        if self._given is not None:
-            return self._given
-        arn = put_role(self._cloud, self._ledger, name, owner, iam.trust(service))
-        put_policy(self._cloud, self._ledger, name, policy, widen=True)
-        return arn
+def _machine(cloud: Cloud, ledger: Ledger, roles: Roles, machine: Machine, definition: str) -> str:
+    group = iam.machine_logs(machine)
+    if group is not None:
+        put_log_group(cloud, ledger, group, machine.name)
+    return put_machine(cloud, ledger, machine, definition, roles.of_machine(machine))

@@ -12,7 +12,7 @@ from agentflow.adapters.aws.causes import error_of
 from agentflow.adapters.aws.deploy.client import Cloud, found, told
 from agentflow.adapters.aws.deploy.ledger import TAG
 from agentflow.adapters.aws.deploy.machines import alias_routes
-from agentflow.errors import Conflict, Fault, Json, NotFound
+from agentflow.errors import Conflict, Fault, InputError, Json, NotFound, UsageError
 
 _STATUS = {
     "RUNNING": "running",
@@ -22,6 +22,13 @@ _STATUS = {
     "TIMED_OUT": "failed",
     "ABORTED": "cancelled",
 }
+LONGEST_ID = 80
+"""Characters of an execution's name."""
+LARGEST_INPUT = 262_144
+"""Bytes in UTF-8.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+"""
 _POLL = (0.1, 5.0)
 """Seconds between two looks at an execution: at first, and at most."""
 
@@ -54,10 +61,12 @@ def start(cloud: Cloud, arn: str, id: str, given: Json) -> Execution:
     """Start an execution; the same id and input again is the same execution while it runs.
 
     Raises:
+        UsageError: the id is too long.
+        InputError: the input is too large.
         NotFound: nothing is deployed there.
         Conflict: the id has been used for another execution.
     """
-    text = json.dumps(given)
+    text = _input(id, given)
     with told(f"starting an execution of {arn}"):
         machine = _described(cloud, arn)
         if machine["type"] == "EXPRESS":
@@ -74,6 +83,20 @@ def start(cloud: Cloud, arn: str, id: str, given: Json) -> Execution:
                 help="choose another --id",
             )
         return describe(cloud, str(answer["executionArn"]))
+
+
+def _input(id: str, given: Json) -> str:
+    """The text of an input, when AWS will take it and the id."""
+    if len(id) > LONGEST_ID:
+        raise UsageError(f"AWS takes ids of up to {LONGEST_ID} characters, `{id}` has {len(id)}")
+    text = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+    size = len(text.encode())
+    if size > LARGEST_INPUT:
+        raise InputError(
+            f"the input has {size:,} bytes, Step Functions takes {LARGEST_INPUT:,}",
+            help="store it, for instance in S3, and give its name",
+        )
+    return text
 
 
 def _described(cloud: Cloud, arn: str) -> dict[str, Any]:
@@ -126,7 +149,7 @@ def executions(
 ) -> list[Execution]:
     """The newest executions, of one workflow or of all that AgentFlow deployed."""
     with told("listing executions"):
-        names = [workflow] if workflow is not None else list(_deployed(cloud))
+        names = [workflow] if workflow is not None else list(deployed(cloud))
         every = [each for name in names for each in _of(cloud, name, status, limit)]
     return sorted(every, key=lambda each: -each.started_at)[:limit]
 
@@ -174,7 +197,7 @@ def find(cloud: Cloud, reference: str) -> Execution:
             raise NotFound(f"there is no execution for {reference}")
         return describe(cloud, newest[0].arn)
     with told(f"looking for {reference}"):
-        for name in _deployed(cloud):
+        for name in deployed(cloud):
             there = _named(cloud, cloud.arns.of("states", f"execution:{name}:{reference}"))
             if there is not None:
                 return _execution(there, name)
@@ -236,7 +259,7 @@ def handlers(cloud: Cloud, function: str) -> list[str]:
     return []
 
 
-def _deployed(cloud: Cloud) -> Iterator[str]:
+def deployed(cloud: Cloud) -> Iterator[str]:
     """The state machines that AgentFlow deployed."""
     for page in cloud.machines.get_paginator("list_state_machines").paginate():
         for each in page["stateMachines"]:
@@ -248,20 +271,24 @@ def _deployed(cloud: Cloud) -> Iterator[str]:
 
 def _of(cloud: Cloud, name: str, status: str | None, limit: int) -> Iterator[Execution]:
     """The newest executions of one state machine; Express ones are not listed by AWS."""
-    arn, most = cloud.arns.machine(name), min(limit, 1000)
+    arn = cloud.arns.machine(name)
     filters = [{"statusFilter": theirs} for theirs, ours in _STATUS.items() if ours == status]
     for only in filters or [{}]:
-        answer = _listed(cloud, {"stateMachineArn": arn, "maxResults": most, **only})
-        for each in answer or ():
+        for each in listed(cloud, arn, limit, **only):
             yield _execution(each, name)
 
 
-def _listed(cloud: Cloud, wanted: dict[str, Any]) -> list[dict[str, Any]] | None:
-    return found(
-        lambda: list(cloud.machines.list_executions(**wanted)["executions"]),
+def listed(cloud: Cloud, machine: str, limit: int, **only: str) -> list[dict[str, Any]]:
+    """The newest executions of a state machine, as AWS lists them; none where it does not."""
+    pages = cloud.machines.get_paginator("list_executions").paginate(
+        stateMachineArn=machine, PaginationConfig={"MaxItems": limit, "PageSize": 1000}, **only
+    )
+    every = found(
+        lambda: [each for page in pages for each in page["executions"]],
         "StateMachineDoesNotExist",
         "StateMachineTypeNotSupported",
     )
+    return every or []
 
 
 def _execution(answer: dict[str, Any], workflow: str) -> Execution:
@@ -277,7 +304,7 @@ def _execution(answer: dict[str, Any], workflow: str) -> Execution:
         status=_STATUS[status],
         started_at=answer["startDate"].timestamp(),
         ended_at=None if ended is None else ended.timestamp(),
-        output=_json(answer.get("output")),
+        output=_json(answer.get("output")) if status == "SUCCEEDED" else None,
         error=error,
     )
 

@@ -1,93 +1,46 @@
-"""Roles, log groups, tables and Lambdas: each made, brought up to date, or left as it is."""
+"""Log groups, tables and Lambdas: each made, brought up to date, or left as it is."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from agentflow.adapters.aws.deploy.client import Cloud, found, told, with_new_role
 from agentflow.adapters.aws.deploy.ledger import TAG, Ledger, check_own
 from agentflow.adapters.aws.deploy.package import ENTRY, CloudFunction, Package, Table
 from agentflow.adapters.aws.deploy.terraform import RETENTION_DAYS
-from agentflow.errors import Json
+from agentflow.errors import Conflict
 
 UNKNOWN = "next"
 """Stands for a version that a plan cannot know."""
 _OURS = "AGENTFLOW_"
 _SECRET = f"{_OURS}SECRET_"
-_POLICY = "agentflow"
-
-
-def put_role(cloud: Cloud, ledger: Ledger, name: str, owner: str, trust: Json) -> str:
-    """Have a role; gives its ARN."""
-    with told(f"role {name}"):
-        there = found(lambda: cloud.iam.get_role(RoleName=name), "NoSuchEntity")
-        if there is None:
-            if ledger.may("create", "role", name):
-                cloud.iam.create_role(
-                    RoleName=name,
-                    AssumeRolePolicyDocument=json.dumps(trust),
-                    Description=f"For workflow {owner}; made by AgentFlow",
-                    Tags=[{"Key": TAG, "Value": owner}],
-                )
-            return cloud.arns.role(name)
-        role = there["Role"]
-        check_own("role", name, {each["Key"]: each["Value"] for each in role.get("Tags", ())})
-        if _document(role["AssumeRolePolicyDocument"]) != trust:
-            if ledger.may("update", "role", name, "who may take it"):
-                cloud.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
-        else:
-            ledger.keep("role", name)
-        return str(role["Arn"])
-
-
-def put_policy(cloud: Cloud, ledger: Ledger, role: str, policy: Json, *, widen: bool) -> None:
-    """Have a role allow what a policy says, and with `widen` also what it allowed before.
-
-    While an older version may run, it must go on to be allowed what it needs.
-    """
-    with told(f"permissions of role {role}"):
-        there = found(
-            lambda: cloud.iam.get_role_policy(RoleName=role, PolicyName=_POLICY), "NoSuchEntity"
-        )
-        before = _document(there["PolicyDocument"]) if there else None
-        more = before["Statement"] if widen and before is not None else []
-        policy = {**policy, "Statement": _together([*policy["Statement"], *more])}
-        if before == policy or (before is None and not policy["Statement"]):
-            return
-        if not policy["Statement"]:
-            if ledger.may("update", "permissions", role, "none is needed any more"):
-                cloud.iam.delete_role_policy(RoleName=role, PolicyName=_POLICY)
-        elif ledger.may("create" if before is None else "update", "permissions", role):
-            cloud.iam.put_role_policy(
-                RoleName=role, PolicyName=_POLICY, PolicyDocument=json.dumps(policy)
-            )
-
-
-def _together(statements: list[Json]) -> list[Json]:
-    """What statements allow, in one for the same actions: the length of a policy is limited."""
-    found: dict[str, Json] = {}
-    for each in statements:
-        rest = {key: value for key, value in each.items() if key != "Resource"}
-        one = found.setdefault(json.dumps(rest, sort_keys=True), {**rest, "Resource": []})
-        given = each["Resource"]
-        resources = [given] if isinstance(given, str) else given
-        one["Resource"] += [name for name in resources if name not in one["Resource"]]
-    return list(found.values())
 
 
 def put_log_group(cloud: Cloud, ledger: Ledger, name: str, owner: str) -> None:
-    """Have a log group; one that is there keeps the retention that somebody gave it."""
+    """Have a log group; one that is there keeps the retention that somebody gave it.
+
+    It gets its tag last: one without has been made by Lambda, or was not completed.
+    """
     with told(f"log group {name}"):
         groups = cloud.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        if any(each["logGroupName"] == name for each in groups):
+        there = next((each for each in groups if each["logGroupName"] == name), None)
+        if there is None:
+            if ledger.may("create", "log group", name):
+                found(
+                    lambda: cloud.logs.create_log_group(logGroupName=name), "ResourceAlreadyExists"
+                )
+                _retain(cloud, name, owner)
+            return
+        tags = cloud.logs.list_tags_for_resource(resourceArn=cloud.arns.log_group(name))["tags"]
+        if TAG in tags or "retentionInDays" in there:
             ledger.keep("log group", name)
-        elif ledger.may("create", "log group", name):
-            found(
-                lambda: cloud.logs.create_log_group(logGroupName=name, tags={TAG: owner}),
-                "ResourceAlreadyExists",
-            )
-            cloud.logs.put_retention_policy(logGroupName=name, retentionInDays=RETENTION_DAYS)
+        elif ledger.may("update", "log group", name, "what is old expires"):
+            _retain(cloud, name, owner)
+
+
+def _retain(cloud: Cloud, name: str, owner: str) -> None:
+    cloud.logs.put_retention_policy(logGroupName=name, retentionInDays=RETENTION_DAYS)
+    cloud.logs.tag_resource(resourceArn=cloud.arns.log_group(name), tags={TAG: owner})
 
 
 def put_table(cloud: Cloud, ledger: Ledger, table: Table, owner: str) -> None:
@@ -96,6 +49,9 @@ def put_table(cloud: Cloud, ledger: Ledger, table: Table, owner: str) -> None:
     with told(f"table {name}"):
         there = found(lambda: cloud.tables.describe_table(TableName=name), "ResourceNotFound")
         if there is not None:
+            arn = there["Table"]["TableArn"]
+            tags = cloud.tables.list_tags_of_resource(ResourceArn=arn)["Tags"]
+            check_own("table", name, {each["Key"]: each["Value"] for each in tags})
             _expiring(cloud, ledger, name)
         elif ledger.may("create", "table", name):
             keys = dict(zip(table.key, ("HASH", "RANGE"), strict=False))
@@ -212,8 +168,21 @@ def _renew(
         return f"{arn}:{published}"
     if not ledger.may("publish", "version of Lambda function", name):
         return f"{arn}:{UNKNOWN}"
-    made = cloud.functions.publish_version(FunctionName=name, CodeSha256=bundle.digest)
-    return f"{arn}:{made['Version']}"
+    return f"{arn}:{_publish(cloud, wanted, bundle.digest)}"
+
+
+def _publish(cloud: Cloud, wanted: dict[str, Any], digest: str) -> str:
+    """Publish a version, of exactly what is wanted: somebody else may be deploying, too."""
+    name = wanted["FunctionName"]
+    now = cloud.functions.get_function_configuration(FunctionName=name)
+    if now["CodeSha256"] != digest or _differences(now, wanted):
+        raise Conflict(
+            f"Lambda function `{name}` has been changed by somebody else meanwhile",
+            help="deploy once more",
+        )
+    revision = {key: now[key] for key in now.keys() & {"RevisionId"}}  # emulators have none
+    made = cloud.functions.publish_version(FunctionName=name, CodeSha256=digest, **revision)
+    return str(made["Version"])
 
 
 def _published(cloud: Cloud, wanted: dict[str, Any], package: Package) -> str | None:
@@ -296,8 +265,3 @@ def _wait(cloud: Cloud, waiter: str, name: str) -> None:
     cloud.functions.get_waiter(waiter).wait(
         FunctionName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
     )
-
-
-def _document(policy: Any) -> Any:
-    """A policy as data; some answers have it as text."""
-    return json.loads(policy) if isinstance(policy, str) else policy

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from agentflow.errors import Conflict, Json
 
-Action: TypeAlias = Literal["create", "update", "publish", "shift", "keep"]
+Action: TypeAlias = Literal["create", "update", "publish", "shift", "delete", "keep"]
 
 TAG = "agentflow:workflow"
 """On everything that a deployment makes; what does not have it is not touched."""

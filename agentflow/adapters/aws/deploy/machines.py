@@ -114,9 +114,33 @@ def _published(cloud: Cloud, ledger: Ledger, machine: Machine, now: dict[str, An
 def versions(cloud: Cloud, name: str) -> list[str]:
     """The ARNs of the versions of a state machine, the newest first."""
     arn = cloud.arns.machine(name)
-    answer = cloud.machines.list_state_machine_versions(stateMachineArn=arn, maxResults=1000)
-    every = [str(each["stateMachineVersionArn"]) for each in answer["stateMachineVersions"]]
-    return sorted(every, key=number, reverse=True)
+    answer = found(
+        lambda: cloud.machines.list_state_machine_versions(stateMachineArn=arn, maxResults=1000),
+        "StateMachineDoesNotExist",
+    )
+    listed = answer["stateMachineVersions"] if answer is not None else ()
+    return sorted((str(e["stateMachineVersionArn"]) for e in listed), key=number, reverse=True)
+
+
+def led_to(cloud: Cloud, name: str, *, beside: str | None = None) -> set[str]:
+    """The ARNs of the versions that aliases lead to, or go back to; `beside` is left out."""
+    arn = cloud.arns.machine(name)
+    answer = found(  # there are 100 at most
+        lambda: cloud.machines.list_state_machine_aliases(stateMachineArn=arn, maxResults=1000),
+        "StateMachineDoesNotExist",
+        "ResourceNotFound",
+    )
+    listed = answer["stateMachineAliases"] if answer is not None else ()
+    arns = (str(each["stateMachineAliasArn"]) for each in listed)
+    aliases = {arn.rpartition(":")[2] for arn in arns} - {beside}
+    return {arn for alias in aliases for arn in _led_to(cloud, name, alias)}
+
+
+def _led_to(cloud: Cloud, name: str, alias: str) -> set[str]:
+    there = _alias(cloud, name, alias)
+    every = {str(route["stateMachineVersionArn"]) for route in there["routingConfiguration"]}
+    before = _BEFORE.search(there.get("description", ""))
+    return every if before is None else {*every, f"{cloud.arns.machine(name)}:{before[1]}"}
 
 
 def number(version: str) -> int:
@@ -127,8 +151,11 @@ def number(version: str) -> int:
 
 def put_alias(
     cloud: Cloud, ledger: Ledger, machine: Machine, alias: str, version: str, *, percent: int
-) -> None:
-    """Have an alias send so much of what starts to a version, and the rest to the one before."""
+) -> set[str]:
+    """Have an alias send so much of what starts to a version, and the rest to the one before.
+
+    Gives the versions that it then leads to, or goes back to by a rollback.
+    """
     with told(f"alias {alias}"):
         now = alias_routes(cloud, machine.name, alias)
         if now is None:
@@ -136,15 +163,16 @@ def put_alias(
                 cloud.machines.create_state_machine_alias(
                     name=alias, routingConfiguration=_routing({version: 100})
                 )
-            return
+            return {version}
         before = _stable(now, version)
         wanted = {version: 100} if before is None else {before: 100 - percent, version: percent}
         wanted = {arn: weight for arn, weight in wanted.items() if weight}
         if wanted == now:
             ledger.keep("alias", alias, _shares(now))
-            return
+            return _led_to(cloud, machine.name, alias)
         if ledger.may("shift", "alias", alias, f"{_shares(now)} → {_shares(wanted)}"):
             _route(cloud, machine.name, alias, wanted, before)
+        return {*wanted, before} if before is not None else {*wanted}
 
 
 def roll_back(cloud: Cloud, ledger: Ledger, name: str, alias: str) -> None:
