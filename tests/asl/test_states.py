@@ -106,7 +106,9 @@ def test_a_wait_ends_at_its_time(state: Any, given: Any, until: float) -> None:
     assert (outcome.output, outcome.ended_at) == (given, until)
 
 
-@pytest.mark.parametrize("given", ["soon", "1_0", " 1", "NaN", "1e400", 10**400, 1.5, None, []])
+@pytest.mark.parametrize(
+    "given", ["soon", "1_0", " 1", "NaN", "1e400", 10**400, 1.5, 1.0, "1.0", True, None, []]
+)
 def test_what_is_no_whole_number_is_no_time_to_wait(given: Any) -> None:
     outcome = simulate(machine({"Type": "Wait", "SecondsPath": "$.s"}), {"s": given})
 

@@ -38,7 +38,10 @@ def value_of(field: str, expression: str, data: Data, chance: Chance) -> Json:
     if expression.startswith("States."):
         return call(expression, data, chance)
     try:
-        return jsonpath.find(expression, data)
+        path = jsonpath.parse(expression)
+        if path.root == "$" and data.input is None:
+            raise EvaluationError("Unable to apply Path transformation to null or empty input.")
+        return jsonpath.find(path, data)
     except MalformedError as error:
         raise _malformed(expression, error) from None
     except jsonpath.BeyondError:

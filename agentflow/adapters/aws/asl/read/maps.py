@@ -47,7 +47,7 @@ class MapParts(Parts):
             return None
         sizes = ("MaxItemsPerBatch", "MaxInputBytesPerBatch")
         paths = tuple(f"{size}Path" for size in sizes) if self.language == "JSONPath" else ()
-        self._known(node, "`ItemBatcher`", (*sizes, *paths, "BatchInput"))
+        self._known(node, "`ItemBatcher`", (*sizes, *paths, "BatchInput", "Comment"))
         given = self._optional(node, batch_input="BatchInput")
         return ItemBatcher(self._setting(node, sizes[0]), self._setting(node, sizes[1]), **given)
 
@@ -63,7 +63,7 @@ class MapParts(Parts):
         if not isinstance(node, Mapping):
             self.wrong(node, name, "an object")
             return None
-        self._known(node, f"`{name}`", (*allowed, self._arguments_name()))
+        self._known(node, f"`{name}`", (*allowed, self._arguments_name(), "Comment"))
         return node
 
     def _arguments_name(self) -> str:
@@ -94,7 +94,7 @@ class MapParts(Parts):
         if config is not None and not isinstance(config, Mapping):
             self.wrong(config, "ProcessorConfig", "an object")
         elif isinstance(config, Mapping):
-            self._known(config, "`ProcessorConfig`", ("Mode", "ExecutionType"))
+            self._known(config, "`ProcessorConfig`", ("Mode", "ExecutionType", "Comment"))
             if (mode := config.get("Mode")) is not None:
                 distributed = self.word(mode, "Mode", ("INLINE", "DISTRIBUTED")) == "DISTRIBUTED"
             if (kind := config.get("ExecutionType")) is not None:

@@ -126,7 +126,7 @@ class Parts(Values):
         elif operator.startswith(("Is", "Boolean")):
             self.boolean(node, operator)
         elif operator.startswith("Numeric"):
-            self._number(node, operator, -(10**18), None, whole=False)
+            self._number(node, operator, None, None, whole=False)
         elif operator.startswith("Timestamp"):
             self.timestamp(node, operator)
         else:

@@ -15,6 +15,7 @@ from agentflow.errors import Json
 
 MAX_SECONDS: Final = 99_999_999
 """That a time limit may have."""
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -71,8 +72,8 @@ def _number(
         return None
     if isinstance(setting, Reference):
         value = template.look(setting.path, visit.data(effective), visit.execution.chance)
-        number = _parsed(value)
-        if number is None or (expected == "integer" and not number.is_integer()):
+        number = (_digits if expected == "integer" else _parsed)(value)
+        if number is None:
             raise EvaluationError(
                 f'The {field}Path field refers to value "{shown(value)}" which is not a valid '
                 f"{'integer' if expected == 'integer' else 'float'}: {setting.path}"
@@ -99,6 +100,11 @@ def _parsed(value: Json) -> float | None:
         return float(value) if is_number(value) or written else None
     except OverflowError:
         return None
+
+
+def _digits(value: Json) -> float | None:
+    """A number, or a text that is one, if it is written with digits only: not 1.0."""
+    return _parsed(value) if _WHOLE.fullmatch(shown(value)) else None
 
 
 def tolerance(state: Map, visit: Visit, effective: Json) -> tuple[float | None, float | None]:
@@ -168,7 +174,7 @@ def _seconds(setting: Setting, visit: Visit, effective: Json) -> float:
         what, shown_value, name = "Seconds field", "", QUERY
         if expression_in(setting) is not None:
             expect(value, "number", setting, "Seconds")
-    number = _parsed(value)
+    number = (_digits if isinstance(setting, Reference) else _parsed)(value)
     if number is None or not number.is_integer():
         raise EvaluationError(
             f"The {what} cannot be parsed as a long value: {shown_value}{shown(value)}", name
