@@ -11,8 +11,8 @@ from uuid import uuid4
 from cyclopts import Parameter
 
 from agentflow.cli import exits, inputs, terminal, text
-from agentflow.cli.options import AsJson
-from agentflow.errors import Conflict, UsageError
+from agentflow.cli.options import AsJson, Symbol
+from agentflow.errors import Conflict, SpecError, UsageError
 
 if TYPE_CHECKING:
     from agentflow.adapters.aws.asl.simulate import HistoryEvent, Outcome, TaskHandler
@@ -38,6 +38,8 @@ class Manner:
     """A module whose functions do the work."""
     stubs: str | None = None
     """A file with answers."""
+    symbols: tuple[str, ...] = ()
+    """Values for symbols, each as `NAME=VALUE`."""
     real_time: bool = False
     as_json: bool = False
     quiet: bool = False
@@ -57,12 +59,15 @@ def check_language(name: str) -> None:
 def run(file: str, language: str, given: str | None, manner: Manner) -> int:
     """Run a definition as its cloud would, and report how it ended."""
     check_language(language)
-    from agentflow.adapters.aws.asl.read import load
+    from agentflow.adapters.aws.asl.read import load, unfilled
     from agentflow.adapters.aws.asl.simulate import simulate
     from agentflow.adapters.aws.tasks.siblings import Siblings, machine_name
     from agentflow.functions.capture import Redirection
+    from agentflow.spec.diagnostics import in_order
 
-    machine = load(file)
+    machine = load(file, symbols=_symbols(manner.symbols))
+    if needed := [each.diagnostic() for each in unfilled(machine)]:
+        raise SpecError(in_order(needed), source=Path(file).read_text(encoding="utf-8"))
     data = {} if given is None else inputs.read(given, of="--input")
     handler = _handler(file, manner)
     name, execution = machine_name(file), str(uuid4())
@@ -106,6 +111,7 @@ def import_(
             help="A module or file whose functions are called instead of Lambda functions.",
         ),
     ] = None,
+    symbol: Symbol = None,
     as_json: AsJson = False,
 ) -> int:
     """Read a definition of a cloud as a workflow, and write it as YAML.
@@ -120,7 +126,7 @@ def import_(
     from agentflow.spec.load import loads
     from agentflow.spec.write import to_yaml
 
-    machine = load(file)
+    machine = load(file, symbols=_symbols(tuple(symbol or ())))
     lookup = _lookup(functions, Path(file))
     source = Path(file).read_text(encoding="utf-8")
     imported = import_machine(machine, machine_name(file), functions=lookup, source=source)
@@ -142,6 +148,20 @@ def import_(
     elif out is None:
         terminal.result(written.rstrip("\n"))
     return exits.OK
+
+
+def _symbols(given: tuple[str, ...]) -> dict[str, str]:
+    """Values by the names of their symbols."""
+    found: dict[str, str] = {}
+    for each in given:
+        name, there, value = each.partition("=")
+        if not there or not name:
+            raise UsageError(
+                f"--symbol: `{each}` gives no symbol a value",
+                help="write --symbol NAME=VALUE for `${NAME}`",
+            )
+        found[name] = value
+    return found
 
 
 def _write(out: Path, written: str) -> None:

@@ -106,6 +106,16 @@ From = Annotated[
     ),
 ]
 
+Symbol = Annotated[
+    list[str] | None,
+    Parameter(
+        negative="",
+        metavar="NAME=VALUE",
+        show_default=False,
+        help="With --from: a value for `${NAME}` in the definition; may be given again.",
+    ),
+]
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
@@ -128,6 +138,7 @@ class Simulation:
             help="With --from: answers by state, function, ARN or service:action; YAML or JSON.",
         ),
     ] = None
+    symbol: Symbol = None
     real_time: Annotated[
         bool,
         Parameter(

@@ -80,12 +80,17 @@ def run(
         )
         chosen = simulation or Simulation()
         told = foreign.Manner(
-            chosen.functions, chosen.stubs, chosen.real_time, as_json=as_json, quiet=quiet
+            chosen.functions,
+            chosen.stubs,
+            tuple(chosen.symbol or ()),
+            chosen.real_time,
+            as_json=as_json,
+            quiet=quiet,
         )
         return foreign.run(spec, from_, input_, told)
     if simulation is not None:
         raise UsageError(
-            "--functions, --stubs and --real-time are for definitions of a cloud",
+            "--functions, --stubs, --symbol and --real-time are for definitions of a cloud",
             help="say which language the file is in: --from aws",
         )
     loaded = specs.named(spec)

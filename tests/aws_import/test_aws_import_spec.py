@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from agentflow.adapters.aws.asl.read import read
-from agentflow.adapters.aws.compile import definition
 from agentflow.adapters.aws.foreign import NATIVE
 from agentflow.adapters.aws.imports import Mapped, import_machine
 from agentflow.errors import Diagnostic, Json, SpecError
@@ -124,33 +122,6 @@ def test_a_function_gets_the_event_as_its_parameters_ask(
     assert arguments in imported(machine(A=task("x", **parameters, End=True)), x=mapped)
 
 
-ARN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:CheckStock"
-SYMBOLS = {
-    "of a function": ({"Resource": ARN}, "call: functions.check_stock"),
-    "of the function that is invoked": (
-        {
-            "Resource": "arn:${AWS::Partition}:states:::lambda:invoke",
-            "Parameters": {"FunctionName": ARN, "Payload.$": "$"},
-        },
-        "call: functions.check_stock",
-    ),
-    "of a queue that is waited for": (
-        {
-            "Resource": "arn:${AWS::Partition}:states:::sqs:sendMessage.waitForTaskToken",
-            "Parameters": {"MessageBody.$": "$$.Task.Token"},
-        },
-        "listen: task_token",
-    ),
-}
-
-
-@pytest.mark.parametrize(("fields", "written"), SYMBOLS.values(), ids=SYMBOLS.keys())
-def test_an_arn_that_a_deployment_completes_is_read_as_what_it_is(
-    fields: Json, written: str
-) -> None:
-    assert written in imported(machine(A={"Type": "Task", **fields, "End": True}))
-
-
 RULES = {
     "text": ({"StringEquals": "x"}, 'data.v == "x"'),
     "number": ({"NumericLessThan": 3}, 'type(data.v) == "number" and data.v < 3'),
@@ -242,46 +213,11 @@ def test_heartbeats_stay_where_aws_hears_them_and_a_note_says_what_holds_elsewhe
     assert written in to_yaml(made.workflow)
 
 
-def test_a_number_of_heartbeats_that_a_deployment_puts_in_stays_as_it_is() -> None:
-    state = task("x", HeartbeatSeconds="${Every}", End=True) | HEARTBEATS["of a job"][0]
-    there = definition(loads(imported(machine(A=state))))
-    assert '"HeartbeatSeconds": "${Every}"' in json.dumps(there)
-
-
 def test_elsewhere_a_task_with_heartbeats_ends_with_its_answer() -> None:
     state = task("x", HeartbeatSeconds=5, End=True) | INVOKE
     world = virtual.World(lambda *_: None, {"task_token": {"painted": True}}, EPOCH)
     ended = virtual.run(loads(imported(machine(A=state)), functions=False), {}, world)
     assert (ended.status, ended.output) == ("succeeded", {"painted": True})
-
-
-REFUSED = {
-    "a time limit that a deployment puts in": (
-        task("x", TimeoutSeconds="${Limit}", End=True),
-        "the time limit of `A` is `${Limit}`",
-    ),
-    "a key that a deployment puts in, where AWS alone evaluates": (
-        {
-            "Type": "Pass",
-            "Parameters": {"${Name}": 1, "n.$": "States.MathAdd($.n, 1)"},
-            "End": True,
-        },
-        "`A` has the key `${Name}` in what only AWS evaluates",
-    ),
-}
-
-
-@pytest.mark.parametrize(("state", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_has_no_place_is_refused_with_its_place_and_a_remedy(
-    state: Json, message: str
-) -> None:
-    with pytest.raises(SpecError) as caught:
-        imported(machine(A=state))
-    (diagnostic,) = caught.value.diagnostics
-    assert diagnostic.message == message
-    assert diagnostic.help
-    assert diagnostic.span.line == 1
-    assert diagnostic.span.column > 1
 
 
 @pytest.mark.parametrize("function", NATIVE)

@@ -173,6 +173,37 @@ def test_options_of_simulations_need_a_language(agentflow):
     assert "--from aws" in refused.err
 
 
+REMIND = {
+    "StartAt": "Pause",
+    "States": {
+        "Pause": {"Type": "Wait", "Seconds": "${Pause}", "Next": "Remind"},
+        "Remind": {"Type": "Pass", "Result": "${Topic}", "End": True},
+    },
+}
+
+
+def test_symbols_get_values_where_a_definition_runs_and_where_it_is_imported(agentflow):
+    Path("remind.asl.json").write_text(json.dumps(REMIND))
+    given = ("remind.asl.json", "--from", "aws", "--symbol", "Pause=60", "--symbol", "Topic=new s")
+    assert agentflow("run", *given, "--quiet").out == '"new s"\n'
+    assert "wait: 60\n" in agentflow("import", *given).out
+
+
+@pytest.mark.parametrize(
+    ("symbol", "code", "message"),
+    [
+        pytest.param((), 3, "give one: --symbol Pause=VALUE", id="none"),
+        pytest.param(("--symbol", "Pause"), 2, "write --symbol NAME=VALUE", id="no value"),
+        pytest.param(("--symbol", "Paus=1"), 3, "did you mean `Pause`?", id="of another name"),
+    ],
+)
+def test_a_symbol_without_a_value_is_told_before_anything_runs(agentflow, symbol, code, message):
+    Path("remind.asl.json").write_text(json.dumps(REMIND))
+    done = agentflow("run", "remind.asl.json", "--from", "aws", *symbol)
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+
+
 def test_mistakes_in_stubs_are_all_told_with_their_places(agentflow):
     Path("stubs.yaml").write_text("A: {retrun: 1, delay: x}\nB: []\nC: {error: {cause: y}}\n")
     told = agentflow(*RUN, "--stubs", "stubs.yaml", "--json")

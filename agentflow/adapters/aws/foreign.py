@@ -207,11 +207,13 @@ def task(
     arguments: Json = None,
     heartbeat: Json = None,  # noqa: ARG001 -- only the service hears them
     missed: Json = None,  # noqa: ARG001 -- as `heartbeat`
+    credentials: Json = None,  # noqa: ARG001 -- only the service has roles
 ) -> Json:
     """Work that only AWS does; here it fails, whatever the arguments.
 
     With `heartbeat`, the service ends it where nobody says for so many seconds that it goes on;
-    `missed` is the name of that error, where it is not that of other timeouts.
+    `missed` is the name of that error, where it is not that of other timeouts. `credentials` has
+    the role that the work is done with.
 
     Raises:
         Fault: `NotMapped`, always.

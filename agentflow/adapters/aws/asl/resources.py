@@ -6,12 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
+_SYMBOL = r"\$\{[^{}]*\}"
+"""What a deployment puts in: `${AWS::Region}`, `${Function.Arn}`."""
+_PART = rf"(?:{_SYMBOL}|[^:$]|\$(?!\{{))*"
+"""What stands between the colons of an ARN; those inside a symbol are its own."""
 _SERVICE = re.compile(
-    r"arn:[\w-]+:states:[\w-]*:\d*:(aws-sdk:)?([\w-]+):(\w+)(?:\.(sync|sync:2|waitForTaskToken))?"
+    rf"arn:{_PART}:states:{_PART}:{_PART}:"
+    r"(aws-sdk:)?([\w-]+):(\w+)(?:\.(sync|sync:2|waitForTaskToken))?"
 )
-_LAMBDA = re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:(.+)")
-_FUNCTION = re.compile(r"(?:^|:)function:([^:]+)")
-_ACTIVITY = re.compile(r"arn:[^:]*:states:[^:]*:[^:]*:activity:(.+)")
+_LAMBDA = re.compile(rf"arn:{_PART}:lambda:{_PART}:{_PART}:function:(.+)")
+_ACTIVITY = re.compile(rf"arn:{_PART}:states:{_PART}:{_PART}:activity:(.+)")
+_WHOLE_SYMBOL = re.compile(rf"{_SYMBOL}(:.*)?")
+_FIRST = re.compile(_PART)
 
 Pattern: TypeAlias = Literal["", "sync", "sync:2", "waitForTaskToken"]
 """How a task waits: for the answer, for the end of a job, for a token to come back."""
@@ -51,13 +57,27 @@ def parse(arn: str) -> Resource:
         )
     if found := _LAMBDA.fullmatch(arn):
         return Resource(arn, "function", found[1])
+    if _WHOLE_SYMBOL.fullmatch(arn):  # most of those that name their work so name a function
+        return Resource(arn, "function", arn)
     return Resource(arn, "service", arn)
 
 
 def function_name(text: str) -> str:
     """The name of a Lambda function, which may be given as an ARN or the end of one."""
-    found = _FUNCTION.search(text)
-    return found[1] if found else text.split(":", maxsplit=1)[0]
+    return _named(text, "function:")
+
+
+def machine_name(text: str) -> str:
+    """The name of a state machine, which may be given as an ARN with a version or an alias."""
+    return _named(text, "stateMachine:")
+
+
+def _named(text: str, kind: str) -> str:
+    """What follows the kind of an ARN, or the whole text, up to the next colon."""
+    before, _, after = text.rpartition(kind)
+    found = _FIRST.match(after if not before or before.endswith(":") else text)
+    assert found is not None, "it may be empty"
+    return found[0]
 
 
 def refused_by_express(arn: str) -> str:

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from agentflow.adapters.aws.asl.errors import (
     DATA_LIMIT,
+    QUERY,
     RUNTIME,
     TIMEOUT,
 )
@@ -45,12 +46,15 @@ Told: TypeAlias = Literal["message", "lambda", "value"]
 function's exception, or as the JSON of its value, as functions of ours do on AWS."""
 
 
-def error_output(bound: str, told: Told, late: tuple[str, ...] = (OURS,)) -> str:
+def error_output(
+    bound: str, told: Told, late: tuple[str, ...] = (OURS,), faulty: tuple[str, ...] = ()
+) -> str:
     """The source of `{Error, Cause}` for an error that a handler has bound.
 
-    `late` are the names of timeouts that it may have.
+    `late` are the names of timeouts that it may have, `faulty` those of failed expressions.
     """
-    theirs = json.dumps({**dict.fromkeys(late, TIMEOUT), _TOO_LARGE: DATA_LIMIT})
+    queries = dict.fromkeys(faulty, QUERY)
+    theirs = json.dumps({**dict.fromkeys(late, TIMEOUT), _TOO_LARGE: DATA_LIMIT, **queries})
     name = f"{theirs}.get({bound}.name, {bound}.name)"
     return f'{{"Error": {name}, "Cause": {cause(bound, told)}}}'
 

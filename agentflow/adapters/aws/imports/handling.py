@@ -149,7 +149,7 @@ def _handlers(w: Writing, work: Work, known: Kinds) -> list[Handler]:
     catchers = w.state.catch
     takers = [taken(each.error_equals, known) for each in catchers]
     found = [
-        _again(w, on) if place is None else _handler(w, work, catchers[place], on)
+        _again(w, on) if place is None else _handler(w, work, known, catchers[place], on)
         for on, place in in_turn(takers)
     ]
     if work.told == "lambda" and w.scope.reports and not any(each.is_all for each in takers):
@@ -175,11 +175,14 @@ def _reported(w: Writing) -> Handler:
     return Handler(("*",), bound, (raised,), None, w.span)
 
 
-def _handler(w: Writing, work: Work, catcher: Catcher, on: tuple[str, ...]) -> Handler:
+def _handler(
+    w: Writing, work: Work, known: Kinds, catcher: Catcher, on: tuple[str, ...]
+) -> Handler:
     own = Writing(w.book, w.scope, w.state)
     own.retries = w.retries
     bound = w.book.namer.fresh(f"{w.state.name} error")
-    error = own.expression(faults.error_output(bound, work.told, late(w.state)))
+    faulty = tuple(name for name in known.faulty if name != QUERY)
+    error = own.expression(faults.error_output(bound, work.told, late(w.state), faulty))
     if is_jsonata(w.state):
         sight = own.sight(w.scope.data, error=error.source)
         express(own, catcher.assign, catcher.output, error, sight)

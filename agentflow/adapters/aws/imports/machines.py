@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -17,6 +18,7 @@ from agentflow.adapters.aws.asl.model import (
     Task,
     Wait,
 )
+from agentflow.adapters.aws.asl.read import unfilled
 from agentflow.adapters.aws.imports.handling import counts_retries
 from agentflow.adapters.aws.imports.heartbeats import with_heartbeats
 from agentflow.adapters.aws.imports.lowered import Lowered, Steps
@@ -44,6 +46,8 @@ _CHANGED: Final = (
     "its Comment holds a workflow that compiles to another definition: it was changed since, so "
     "its states are read"
 )
+_KEPT: Final = re.compile("HeartbeatSeconds|Seconds|Tolerated.*|MaxItems|Numeric.*")
+"""Fields that a symbol may stay in: a deployment of the workflow puts the value in as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,9 @@ def import_machine(
     told, spec = split(machine.comment)
     if (own := recorded(machine)) is not None:
         return Imported(own, ())
+    needed = [each for each in unfilled(machine) if not _KEPT.fullmatch(each.field)]
+    if needed:
+        raise SpecError(in_order([each.diagnostic() for each in needed]), source=source)
     book = Book(distributes=distributes(machine))
     if spec is not None:
         book.notes.append(_CHANGED)

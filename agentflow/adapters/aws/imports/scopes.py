@@ -144,12 +144,16 @@ def lower_map(w: Writing, write: WriteMachine, fields: dict[str, Json]) -> Lower
     selected = _selected(own, state, sight, item)
     if batches is not None:
         items, selected = batches.items, {**batches.common, "Items": own.expression(item)}
+    elif state.distributed and not is_name(selected):  # it fails the map, and no child
+        selected = own.expression(own.bind("selected", selected))
+    chosen, own.steps = own.steps, []
     body = _body(own, write, selected, told=bool(allowed))
     counts = None if batches is None else Batches(f"len({item})", batches.total)
     if allowed:
         body = counted(own, body, counts)
     elif state.distributed:
         body = _child(own, body)
+    body = Block((*chosen, *body.steps))
     step = w.step(state.name, MapStep(items, body, item, index, concurrency=limit))
     if not allowed:
         return _settled(w, step, [*before, *read], step.id, sight)

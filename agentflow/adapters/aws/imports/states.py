@@ -15,6 +15,7 @@ from agentflow.adapters.aws.imports.lowered import Exit, Lowered
 from agentflow.adapters.aws.imports.terms import is_name, quoted, source_of
 from agentflow.adapters.aws.imports.writing import Writing
 from agentflow.spec.expressions.template import Expression, Template
+from agentflow.spec.expressions.tree import Literal
 from agentflow.spec.model import Raise, Step
 from agentflow.spec.model import Wait as WaitStep
 
@@ -164,8 +165,12 @@ def _said(w: Writing, setting: model.Setting, sight: Sight, wanted: str) -> Temp
     if isinstance(setting, Absent):
         return ""
     if isinstance(setting, Reference):
-        return w.path(setting.path, sight, wanted)
-    return w.setting(setting, sight, wanted)
+        found = w.path(setting.path, sight, wanted)
+    else:
+        found = w.setting(setting, sight, wanted)
+    if not isinstance(found, Expression) or isinstance(found.tree, Literal):
+        return found
+    return w.expression(f'{source_of(found)} + ""')  # which fails for what is no text
 
 
 def lower_wait(w: Writing) -> Lowered:

@@ -34,6 +34,8 @@ from agentflow.spec.model import State as SpecState
 
 MOST_STATES: Final = 12_500
 """A history has 25,000 events, and a state at least two of them."""
+_LONGEST: Final = 1_000
+"""An expression is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ class _Sequences:
                 return steps, True
             lowered = self._shape.lower(name)
             steps += lowered.before
-            join = self._joins[name] if len(targets(self._shape.machine.states[name])) > 1 else None
+            ahead = max(len(lowered.exits), len(targets(self._shape.machine.states[name])))
+            join = self._joins[name] if ahead > 1 else None
             if lowered.risky is not None:
                 leaves, name = self._risky(name, lowered, join, stop, steps)
             else:
@@ -111,6 +114,7 @@ class _Sequences:
         self, name: str, exits: list[Exit], join: str | None, stop: str | None, steps: Steps
     ) -> tuple[bool, str | None]:
         """Write where a state leads; whether all ways leave, and where to go on otherwise."""
+        exits = _merged(exits)
         span = self._shape.machine.states[name].span
         if len(exits) == 1 and exits[0].when is None:
             steps += exits[0].steps
@@ -213,6 +217,20 @@ class _Sequences:
 
     def _step(self, name: str, action: Action, span: Span) -> Step:
         return Step(self._shape.namer.fresh(name), action, span)
+
+
+def _merged(exits: list[Exit]) -> list[Exit]:
+    """Ways out of which those that follow each other to one state are one."""
+    found = exits[:1]
+    for each in exits[1:]:
+        last = found[-1]
+        either = f"({last.when}) or ({each.when})"
+        same = last.to == each.to and not (last.steps or each.steps or each.fails)
+        if same and None not in (last.when, each.when) and len(either) <= _LONGEST:
+            found[-1] = Exit(each.to, either)
+        else:
+            found.append(each)
+    return found
 
 
 def _without_empty(cases: list[Case], otherwise: Block | None, span: Span) -> Switch | None:

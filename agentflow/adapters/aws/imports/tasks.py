@@ -27,9 +27,8 @@ from agentflow.errors import Json
 from agentflow.spec.expressions.template import Expression, Template, parts
 from agentflow.spec.model import Call, Duration, Listen, Set, Step
 
-_SYMBOL: Final = re.compile(r"\$\{[^{}]+\}")
-_PSEUDO: Final = re.compile(r"\$\{AWS::(\w+)\}")
-"""What a deployment knows itself: `${AWS::Region}`."""
+_PSEUDO: Final = re.compile(r"\$\{AWS::\w+\}")
+"""What a deployment knows itself: `${AWS::StackName}`."""
 ANSWER: Final = "task_token"
 """The message that completes a task; its correlation is the token."""
 
@@ -52,15 +51,15 @@ def lower_task(w: Writing, lookup: Lookup) -> Lowered:
     """A Task state."""
     state = w.state
     assert isinstance(state, Task)
-    if not isinstance(state.credentials, Absent):
-        w.book.notes.append(f"`{state.name}` has Credentials, which only AWS knows: left out")
-    resource = _resource(state)
+    resource = parse(state.resource)
     if resource.kind == "activity":
         return _awaited(w, state, resource, lookup)
     if resource.pattern == "waitForTaskToken":
         return _awaited(w, state, resource, lookup)
     sight = effective(w)
+    role = _credentials(w, state, sight)
     request = _request(w, state, resource, sight, lookup)
+    request = replace(request, call=_with_role(w, request.call, role))
     call = expecting(w, request.call, heartbeat(w, state, sight), waits=False)
     before, w.steps = w.steps, []
     limit = _limit(w, state.timeout_seconds, sight)
@@ -84,16 +83,24 @@ def lower_task(w: Writing, lookup: Lookup) -> Lowered:
     )
 
 
-def _resource(state: Task) -> Resource:
-    """What the task names; a symbol that is put in by a deployment stands for a function."""
-    if _SYMBOL.fullmatch(state.resource):
-        return Resource(state.resource, "function", state.resource)
-    return replace(parse(_without_pseudo(state.resource)), arn=state.resource)
+def _credentials(w: Writing, state: Task, sight: Sight) -> Template:
+    """Whose role the work has; a mistake in it counts, whoever does the work. None if not said."""
+    if isinstance(state.credentials, Absent):
+        return None
+    write = w.resolved if is_jsonata(state) else w.payload
+    return write(state.credentials, sight, "credentials")
 
 
-def _without_pseudo(arn: str) -> str:
-    """An ARN in whose place for the account, the region and the like stand plain words."""
-    return _PSEUDO.sub(r"\1", arn)
+def _with_role(w: Writing, call: Call, role: Template) -> Call:
+    """A call with the role that it is made with, where only AWS makes it."""
+    if role is None:
+        return call
+    if call.function == f"{foreign.MODULE}.task":
+        return replace(call, arguments={**call.arguments, "credentials": role})
+    w.book.notes.append(f"`{w.state.name}` has Credentials, which only AWS knows: left out")
+    if any(parts(role)):
+        w.bind("credentials", role)
+    return call
 
 
 def _fatal(w: Writing, request: _Request) -> tuple[str, ...]:
@@ -116,14 +123,6 @@ def _limit(w: Writing, setting: Setting, sight: Sight) -> Duration | None:
     if isinstance(setting, Reference):
         found = w.path(setting.path, sight, "timeout")
         return found if isinstance(found, Expression) else None
-    if isinstance(setting, str) and expression_in(setting) is None:
-        w.book.refuse(
-            f"the time limit of `{w.state.name}` is `{setting}`",
-            w.span,
-            "a deployment puts the number in, and a workflow needs it before",
-            "put the number in, and import again",
-        )
-        return None
     if expression_in(setting) is None:
         return float(setting)
     found = w.resolved(setting, sight, "timeout")
@@ -185,7 +184,7 @@ def _invoked(state: Task) -> tuple[str, Json] | None:
     if given.get("InvocationType", "RequestResponse") != "RequestResponse":
         return None
     payload = {key: value for key, value in given.items() if key.startswith("Payload")}
-    return function_name(_without_pseudo(name)), payload or None
+    return function_name(name), payload or None
 
 
 def _event(w: Writing, state: Task, payload: dict[str, Json], sight: Sight) -> Template:
@@ -208,7 +207,8 @@ def _enveloped(w: Writing) -> Callable[[str], Sight]:
 
 
 def _invocation(w: Writing, name: str, event: Template, lookup: Lookup) -> Call:
-    mapped = lookup(name) or Mapped(f"functions.{identifier(' '.join(essence(name)))}")
+    own = _PSEUDO.sub("", name) or name
+    mapped = lookup(name) or Mapped(f"functions.{identifier(' '.join(essence(own)))}")
     return _call(w, mapped, event)
 
 
@@ -251,14 +251,19 @@ def _awaited(w: Writing, state: Task, resource: Resource, lookup: Lookup) -> Low
     w.add(f"{state.name} set token", Set({token: w.expression("uuid()")}))
     w.token = token
     sight = effective(w)
-    limit = _limit(w, state.timeout_seconds, sight)
+    limit: Duration | None
+    if isinstance(state.timeout_seconds, Reference):  # it is read before anything is asked for
+        limit = w.checked(state.timeout_seconds, sight, "whole", "timeout")
+    else:
+        limit = _limit(w, state.timeout_seconds, sight)
     every = heartbeat(w, state, sight)
+    role = _credentials(w, state, sight)
     if resource.kind == "service":
         call = _request(w, state, resource, sight, lookup).call
     else:
         given = {"resource": state.resource, "arguments": arguments(w, sight)}
         call = Call(f"{foreign.MODULE}.activity", given, w.span)
-    w.add(f"{state.name} request", expecting(w, call, every, waits=True))
+    w.add(f"{state.name} request", expecting(w, _with_role(w, call, role), every, waits=True))
     w.token = None
     before, w.steps = w.steps, []
     name = resource.name if resource.kind == "activity" else ANSWER

@@ -15,6 +15,7 @@ from agentflow.adapters.aws.imports.lowered import Steps
 from agentflow.adapters.aws.imports.naming import Namer
 from agentflow.adapters.aws.imports.terms import expression, is_name, source_of
 from agentflow.errors import Diagnostic, Json, Span
+from agentflow.spec.expressions.limits import MAX_SOURCE
 from agentflow.spec.expressions.template import Expression, Template
 from agentflow.spec.model import Action, Call, Set, Step
 
@@ -58,15 +59,11 @@ def _number(sight: Sight) -> Template:
     return 0 if sight.retries in (None, "0") else expression(str(sight.retries), sight.span)
 
 
-def _symbol_as_key(template: Template) -> str | None:
-    """A key that a deployment puts in, wherever it is in a template."""
+def _has_symbol_as_key(template: Template) -> bool:
+    """Whether a deployment puts a key in, wherever it is in a template."""
     if isinstance(template, dict):
-        found = (each if "${" in each else _symbol_as_key(template[each]) for each in template)
-    elif isinstance(template, list):
-        found = (_symbol_as_key(each) for each in template)
-    else:
-        return None
-    return next((each for each in found if each), None)
+        return any("${" in key or _has_symbol_as_key(each) for key, each in template.items())
+    return isinstance(template, list) and any(map(_has_symbol_as_key, template))
 
 
 class Writing:
@@ -113,15 +110,23 @@ class Writing:
     def call(self, wanted: str, function: str, arguments: dict[str, Template]) -> Expression:
         """The result of a function of `foreign`."""
         given = {key: each for key, each in arguments.items() if each is not None}
-        if symbol := _symbol_as_key(given):
-            self.book.refuse(
-                f"`{self.state.name}` has the key `{symbol}` in what only AWS evaluates",
-                self.span,
-                "a deployment puts the name in, and a spec has no keys that are computed",
-                "put the name in, and import again",
-            )
+        for key, each in given.items():
+            if _has_symbol_as_key(each):  # which a template cannot have, but an expression
+                given[key] = self._display(each)
         call = Call(f"{foreign.MODULE}.{function}", given, self.span)
         return self.expression(self.add(f"{self.state.name} {wanted}", call))
+
+    def _display(self, template: Template) -> Template:
+        source = source_of(template)
+        if len(source) <= MAX_SOURCE:
+            return self.expression(source)
+        self.book.refuse(
+            f"`{self.state.name}` has a key with a symbol in much that only AWS evaluates",
+            self.span,
+            f"a deployment puts the name in, and an expression has at most {MAX_SOURCE} characters",
+            "give the name: --symbol NAME=VALUE",
+        )
+        return None
 
     # --- values ----------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from agentflow.adapters.aws.native import paths, queries
 from agentflow.adapters.aws.native.context import in_states
 from agentflow.adapters.aws.native.inputs import catch, ending, give
 from agentflow.adapters.aws.native.languages import JSONPATH
-from agentflow.adapters.aws.native.terms import literal
+from agentflow.adapters.aws.native.terms import literal, plain
 from agentflow.adapters.aws.native.tokens import EVALUATED, TOKEN
 from agentflow.adapters.aws.templates import Templates, can_fail
 from agentflow.adapters.aws.variables import Names
@@ -32,6 +32,9 @@ HEARTBEAT: Final = "heartbeat"
 MISSED: Final = "missed"
 """The argument with the name of the error if it is silent for longer."""
 
+ROLE: Final = "credentials"
+"""The argument that has the role with which the work is done."""
+
 
 def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     """A Task with this Resource and these Arguments."""
@@ -41,6 +44,8 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     w.note(f"{resource} needs a permission in the role of the state machine that you add yourself")
     _refuse_where_express_does(w, step, resource)
     evaluated = step.action.arguments.get(EVALUATED)
+    if isinstance(evaluated, dict):
+        evaluated = {**evaluated, "template": plain(w, step, "template", evaluated["template"])}
     if isinstance(evaluated, dict) and evaluated["language"] == "jsonpath":
         _write_by_paths(w, step, names, after, evaluated)
         return
@@ -51,9 +56,10 @@ def write_task(w: Writer, step: Step, names: Names, after: After) -> None:
     with w.templates(step, names) as templates:
         arguments = _arguments(templates, given)
         limits = _limits(w, step, templates)
-    faulty = can_fail(arguments) or can_fail(limits)
+        role = _credentials(templates, step)
+    faulty = any(map(can_fail, (arguments, limits, role)))
     w.renames = w.renames or faulty or bool(limits)
-    state: State = {"Type": "Task", "Resource": resource, "Arguments": arguments, **limits}
+    state: State = {"Type": "Task", "Resource": resource, "Arguments": arguments, **limits, **role}
     retries = policies(w, step.retry, faulty=faulty)
     if retries:
         state["Retry"] = retries
@@ -102,9 +108,9 @@ def _write_by_paths(
     if give(w, step, names, given):
         template = paths.payload(template, keep=paths.TOKEN)
     with w.templates(step, names) as templates:
-        limits = _limits(w, step, templates)
+        limits = {**_limits(w, step, templates), **_credentials(templates, step)}
     if any(expression_in(limit) is not None for limit in limits.values()):
-        _refuse(w, step, "its time limit or its heartbeat is computed")
+        _refuse(w, step, "its time limit, its heartbeat or its role is computed")
     w.renames = w.renames or bool(limits)
     state: State = {
         "Type": "Task",
@@ -135,6 +141,13 @@ def _limits(w: Writer, step: Step, templates: Templates) -> State:
             "write fewer seconds, or leave it out",
         )
     return {**found, "HeartbeatSeconds": every}
+
+
+def _credentials(templates: Templates, step: Step) -> State:
+    """Whose role the work has."""
+    assert isinstance(step.action, Call)
+    role = step.action.arguments.get(ROLE)
+    return {} if role is None else {"Credentials": templates.value(role)}
 
 
 def _fits(every: Json, limit: Json) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from agentflow.adapters.aws.asl.model import Machine
 from agentflow.adapters.aws.asl.read.flow import check_flow
 from agentflow.adapters.aws.asl.read.machines import MachineReader
+from agentflow.adapters.aws.asl.read.symbols import names, put_in, quoted
 from agentflow.errors import Diagnostic, Json, Span, SpecError
-from agentflow.spec.diagnostics import in_order
+from agentflow.spec.diagnostics import did_you_mean, in_order
 from agentflow.spec.read import decode
 from agentflow.spec.read_json import read_json
 from agentflow.spec.read_yaml import read_yaml
-from agentflow.spec.source import Source
+from agentflow.spec.source import Node, Source
 from agentflow.spec.tree import Builder, Unreadable
 
 MAX_CHARACTERS: Final = 1_048_576
@@ -22,8 +25,12 @@ MAX_CHARACTERS: Final = 1_048_576
 _YAML: Final = (".yaml", ".yml")
 
 
-def load(file: str | Path, *, express: bool = False) -> Machine:
+def load(
+    file: str | Path, *, express: bool = False, symbols: Mapping[str, str] = MappingProxyType({})
+) -> Machine:
     """Read a definition from a file, as YAML if its name ends so and as JSON otherwise.
+
+    `symbols` are values for `${Symbol}` in it, as a deployment puts them in.
 
     Raises:
         SpecError: with every mistake.
@@ -33,22 +40,35 @@ def load(file: str | Path, *, express: bool = False) -> Machine:
         text = decode(path, str(file))
     except Unreadable as stop:
         raise SpecError([stop.diagnostic]) from None
-    return read(text, path=str(file), express=express)
+    return read(text, path=str(file), express=express, symbols=symbols)
 
 
 def read(
-    definition: str | dict[str, Json], *, path: str = "definition.asl.json", express: bool = False
+    definition: str | dict[str, Json],
+    *,
+    path: str = "definition.asl.json",
+    express: bool = False,
+    symbols: Mapping[str, str] = MappingProxyType({}),
 ) -> Machine:
     """Read and check a definition; `express` adds what Express workflows forbid.
+
+    `symbols` are values for `${Symbol}` in it, as a deployment puts them in.
 
     Raises:
         SpecError: with every mistake.
     """
     text = definition if isinstance(definition, str) else json.dumps(definition)
+    text = text.removeprefix("\ufeff")
+    if not path.endswith(_YAML):
+        text = quoted(text)
     diagnostics: list[Diagnostic] = []
     machine: Machine | None = None
     try:
-        machine = _read(text.removeprefix("\ufeff"), path, diagnostics, express=express)
+        root = _tree(Source(text, path), diagnostics)
+        reader = MachineReader(diagnostics, express=express)
+        root = _filled(root, symbols, path)
+        machine = reader.machine(root)
+        check_flow(reader, root)
     except Unreadable as stop:
         diagnostics.append(stop.diagnostic)
     if diagnostics or machine is None:
@@ -56,24 +76,36 @@ def read(
     return machine
 
 
-def _read(text: str, path: str, diagnostics: list[Diagnostic], *, express: bool) -> Machine | None:
-    if len(text) > MAX_CHARACTERS:
+def _tree(source: Source, diagnostics: list[Diagnostic]) -> Node:
+    if len(source.text) > MAX_CHARACTERS:
         raise _stop(
-            path,
+            source.path,
             "AF104",
-            f"a definition has at most {MAX_CHARACTERS:,} characters, this has {len(text):,}",
+            f"a definition has at most {MAX_CHARACTERS:,} characters, this has "
+            f"{len(source.text):,}",
             "move parts to state machines of their own and start them with "
             "`states:startExecution.sync`",
         )
-    source = Source(text, path)
     builder = Builder(source, diagnostics)
-    (read_yaml if path.endswith(_YAML) else read_json)(source, builder)
+    (read_yaml if source.path.endswith(_YAML) else read_json)(source, builder)
     if builder.root is None:
-        raise _stop(path, "AF112", "the file is empty", "a definition has StartAt and States")
-    reader = MachineReader(diagnostics, express=express)
-    machine = reader.machine(builder.root)
-    check_flow(reader, builder.root)
-    return machine
+        raise _stop(
+            source.path, "AF112", "the file is empty", "a definition has StartAt and States"
+        )
+    return builder.root
+
+
+def _filled(root: Node, symbols: Mapping[str, str], path: str) -> Node:
+    """The definition with values for its symbols; each of them has to be there."""
+    if not symbols:
+        return root
+    there = sorted({*names(root)})
+    for name in symbols:
+        if name not in there:
+            listed = ", ".join(there) or "none"
+            remedy = did_you_mean(name, there) or f"its symbols are: {listed}"
+            raise _stop(path, "AF126", f"there is no symbol `${{{name}}}`", remedy)
+    return put_in(root, symbols)
 
 
 def _stop(path: str, code: str, message: str, remedy: str) -> Unreadable:

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from agentflow.adapters.aws.asl import timestamps
 from agentflow.adapters.aws.asl.errors import TASK_FAILED
-from agentflow.adapters.aws.asl.resources import Resource
+from agentflow.adapters.aws.asl.resources import Resource, machine_name
 from agentflow.adapters.aws.asl.simulate.execution import Identity
 from agentflow.adapters.aws.asl.simulate.handlers import TaskError
 from agentflow.adapters.aws.asl.simulate.protocol import Outcome
@@ -26,8 +26,7 @@ def starts(resource: Resource) -> bool:
 def identity_of(arguments: Json) -> tuple[str, Identity]:
     """The machine that is named, by its ARN or name, and who its execution will be."""
     arn: str = arguments["StateMachineArn"]
-    machine = arn.rsplit("stateMachine:", 1)[-1].split(":", maxsplit=1)[0]
-    return arn, Identity(str(arguments.get("Name") or uuid4()), machine)
+    return arn, Identity(str(arguments.get("Name") or uuid4()), machine_name(arn))
 
 
 def input_of(arguments: Json) -> Json:

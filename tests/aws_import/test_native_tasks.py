@@ -1,240 +1,31 @@
-"""Calls of `foreign`, compiled: states of the service's own, with the same outcome."""
+"""Work that only AWS does, compiled: one Task again, with its token, heartbeats and role."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
-from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import TaskCall, simulate
 from agentflow.adapters.aws.causes import error_of
 from agentflow.adapters.aws.compile import TARGET, definition
-from agentflow.adapters.aws.imports import import_machine
 from agentflow.adapters.refusals import CannotExpress
 from agentflow.adapters.target import Options
 from agentflow.errors import Json
 from agentflow.runtime import virtual
-from agentflow.spec.load import Loaded, loads
-from agentflow.spec.write import to_yaml
+from agentflow.spec.load import loads
 from tests.aws_import.cases import EPOCH
 from tests.aws_import.machines import catch, machine
-
-QUEUE = "arn:aws:states:::sqs:sendMessage.waitForTaskToken"
-FOREIGN = "agentflow.adapters.aws.foreign"
-ACTIVITY = "arn:aws:states:us-east-1:123456789012:activity:paint"
-
-
-def passing(**fields: Json) -> Json:
-    return {"Type": "Pass", "End": True, **fields}
-
-
-def jsonata(**states: Json) -> Json:
-    return {"QueryLanguage": "JSONata", **machine(**states)}
-
-
-def imported(given: Json) -> Loaded:
-    return loads(to_yaml(import_machine(read(given), "made").workflow))
-
-
-def ending(given: Json, input: Json, handle: Any = None) -> Json:
-    done = simulate(given, input, handle, started_at=EPOCH, name="execution")
-    return [done.status, done.output, done.error]
-
-
-def states_of(given: Json) -> list[dict[str, Any]]:
-    """Every state of a definition, those inside others too."""
-    found: list[dict[str, Any]] = []
-    for state in given["States"].values():
-        found.append(state)
-        for inner in (*state.get("Branches", ()), state.get("ItemProcessor")):
-            found += [] if inner is None else states_of(inner)
-    return found
-
-
-SAME: dict[str, tuple[Json, Json]] = {
-    "JSONata over the input": (
-        jsonata(A=passing(Output={"sum": "{% $sum($states.input.xs) %}", "as": "it is"})),
-        {"xs": [1, 2, 3.5]},
-    ),
-    "JSONata with variables, one called as ours is": (
-        jsonata(
-            A={"Type": "Pass", "Assign": {"data": [3], "vars": 4, "count": 5}, "Next": "B"},
-            B=passing(Output="{% [$data[0] + $vars + $count, $count($states.input.xs)] %}"),
-        ),
-        {"xs": [1, 2]},
-    ),
-    "JSONata with variables that are called as functions of ours are": (
-        jsonata(
-            A={"Type": "Pass", "Assign": {"total": 3, "at": "x", "items": [1]}, "Next": "B"},
-            B={
-                "Type": "Choice",
-                "Choices": [{"Condition": "{% $total > 2 %}", "Next": "C"}],
-                "Default": "C",
-            },
-            C=passing(Output="{% [$total + $states.input.n, $at, $items] %}"),
-        ),
-        {"n": 1},
-    ),
-    "JSONata that binds names of its own": (
-        jsonata(
-            A=passing(Output="{% ($f := function($states) { $states.x + 1 }; $f($states.input)) %}")
-        ),
-        {"x": 1},
-    ),
-    "JSONata whose function has a parameter that is called as a variable": (
-        jsonata(
-            A={"Type": "Pass", "Assign": {"x": [1, 2], "y": 3}, "Next": "B"},
-            B=passing(
-                Output="{% ($f := function($x) { $x * $y }; $y := $y + 1; $append($map($x, $f), $y)) %}"
-            ),
-        ),
-        {},
-    ),
-    "JSONata that says `$states` in texts and comments": (
-        jsonata(A=passing(Output="{% '$states' /* $states */ & $states.input.x %}")),
-        {"x": "!"},
-    ),
-    "JSONata that fails": (
-        jsonata(A=passing(Output="{% $states.input.x + 1 %}")),
-        {"x": "text"},
-    ),
-    "JSONata that gives nothing": (jsonata(A=passing(Output="{% $states.input.y %}")), {}),
-    "conditions of JSONata": (
-        jsonata(
-            A={
-                "Type": "Choice",
-                "Choices": [
-                    {"Condition": "{% $states.input.x > 2 %}", "Next": "B"},
-                    {"Condition": "{% $states.input.x > 1 %}", "Next": "C"},
-                ],
-                "Default": "C",
-            },
-            B=passing(Output="b"),
-            C=passing(Output="c"),
-        ),
-        {"x": 3},
-    ),
-    "a condition that is no boolean": (
-        jsonata(
-            A={
-                "Type": "Choice",
-                "Choices": [{"Condition": "{% $states.input.x %}", "Next": "B"}],
-                "Default": "B",
-            },
-            B=passing(),
-        ),
-        {"x": 3},
-    ),
-    "an intrinsic function": (
-        machine(
-            A=passing(Parameters={"text.$": "States.Format('{} $.x of {}', $.x, $$.State.Name)"})
-        ),
-        {"x": 1},
-    ),
-    "paths with many results, of variables too": (
-        machine(
-            A={"Type": "Pass", "Assign": {"all.$": "$.xs"}, "Next": "B"},
-            B=passing(Parameters={"a.$": "$all[*].n", "b.$": "$.xs[?(@.n > $.least)].n"}),
-        ),
-        {"xs": [{"n": 1}, {"n": 2}], "least": 1},
-    ),
-    "a path that leads nowhere, inside a list": (
-        machine(A=passing(Parameters={"a.$": "States.ArrayLength($.nowhere)"})),
-        {},
-    ),
-    "a result put into a list": (
-        machine(A=passing(Result="new", ResultPath="$.xs[1].name")),
-        {"xs": [{}, {"name": "old", "kept": True}]},
-    ),
-    "rules that JSONPath alone decides": (
-        machine(
-            A={
-                "Type": "Choice",
-                "Choices": [
-                    {"Variable": "$.when", "TimestampLessThan": "2024-01-01T00:00:00Z", "Next": "B"}
-                ],
-                "Default": "C",
-            },
-            B=passing(Result="before"),
-            C=passing(Result="after"),
-        ),
-        {"when": "2023-05-05T00:00:00Z"},
-    ),
-    "two languages inside a map": (
-        machine(
-            A={
-                "Type": "Map",
-                "ItemProcessor": machine(
-                    I={"Type": "Pass", "Parameters": {"l.$": "States.ArrayLength($)"}, "Next": "J"},
-                    J={
-                        "Type": "Pass",
-                        "QueryLanguage": "JSONata",
-                        "Output": "{% $string($states.input.l) %}",
-                        "End": True,
-                    },
-                ),
-                "End": True,
-            }
-        ),
-        [[1, 2], []],
-    ),
-    "seconds and times from the data": (
-        machine(
-            A={"Type": "Wait", "SecondsPath": "$.s", "Next": "B"},
-            B={"Type": "Wait", "TimestampPath": "$.t", "End": True},
-        ),
-        {"s": 2, "t": "2024-02-29T12:30:00.123456+02:00"},
-    ),
-    "seconds that are none": (
-        machine(A={"Type": "Wait", "SecondsPath": "$.s", "End": True}),
-        {"s": 1.5},
-    ),
-    "a day that is none": (
-        machine(A={"Type": "Wait", "TimestampPath": "$.t", "End": True}),
-        {"t": "2023-02-30T12:30:00Z"},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", SAME)
-def test_a_foreign_expression_means_the_same_compiled(name: str) -> None:
-    given, data = SAME[name]
-    there = definition(imported(given))
-    assert "Task" not in {state["Type"] for state in states_of(there)}
-    assert ending(there, data) == ending(given, data)
-
-
-@pytest.mark.parametrize("name", SAME)
-def test_a_foreign_expression_comes_back_as_it_went(name: str) -> None:
-    first = imported(SAME[name][0])
-    there = definition(first)
-    second = imported(there)
-    assert second.text == first.text
-    assert definition(second) == there
-
-
-def test_a_failing_expression_is_caught_where_the_workflow_says_so() -> None:
-    spec = """
-workflow: caught
-do:
-  - id: sum
-    call: agentflow.adapters.aws.foreign.jsonata
-    with: {template: "{% $sum($states.input) %}", states: {input: "${ input }"}}
-    catch:
-      - on: States.QueryEvaluationError
-        do:
-          - id: none
-            return: nothing
-output: ${ sum }
-"""
-    there = definition(loads(spec))
-    assert ending(there, [1, 2])[:2] == ["SUCCEEDED", 3]
-    assert ending(there, ["a"])[:2] == ["SUCCEEDED", "nothing"]
-
-
-# --- tasks -----------------------------------------------------------------------------------------
+from tests.aws_import.native import (
+    ACTIVITY,
+    FOREIGN,
+    QUEUE,
+    ending,
+    imported,
+    jsonata,
+    passing,
+    states_of,
+)
 
 
 def test_work_of_another_service_is_written_as_it_was() -> None:
@@ -475,43 +266,18 @@ def test_express_workflows_wait_for_nobody() -> None:
     assert {each.code for each in caught.value.diagnostics} == {"AF604"}
 
 
-# --- read back -------------------------------------------------------------------------------------
-
-OWN = """
-workflow: own
-do:
-  - id: price
-    call: shop.price
-    with: {item: "${ input.item }", currency: EUR}
-    retry: {on: [Busy], max_attempts: 3}
-  - id: words
-    set: {sentence: "${ str(input.item) + \\" costs \\" + str(price) }"}
-  - id: answer
-    listen: answered
-    correlation: ${ input.item }
-output: {said: "${ sentence }", answer: "${ answer }"}
-targets: {aws: {keep_spec: %s}}
-"""
+ROLES = {
+    "at a path": ({"RoleArn.$": "$.role"}, "$at($data, 'role')"),
+    "written out": ({"RoleArn": "arn:aws:iam::1:role/r"}, '"arn:aws:iam::1:role/r"'),
+}
 
 
-def test_a_compiled_workflow_comes_back_as_it_was() -> None:
-    there = definition(loads(OWN % "true"))
-    assert imported(there).text == to_yaml(loads(OWN % "true").workflow)
-    deployed = json.loads(json.dumps(there).replace('"own-functions"', '"arn:of:a:version:7"'))
-    assert imported(deployed).text == to_yaml(loads(OWN % "true").workflow)
-
-
-def test_a_compiled_workflow_that_was_changed_is_read_by_its_states() -> None:
-    there = definition(loads(OWN % "true"))
-    there["TimeoutSeconds"] = 77
-    made = import_machine(read(there), "own")
-    assert "it was changed since" in made.notes[0]
-    text = to_yaml(made.workflow)
-    assert "timeout: 77s" in text or "timeout: 1m17s" in text
-    assert "call: shop.price" in text
-    assert "listen: answered" in text
-    assert "call: agentflow.adapters.aws.foreign.evaluate" in text
-
-
-def test_without_the_setting_a_definition_holds_no_spec() -> None:
-    assert definition(loads(OWN % "false"))["Comment"] == "own 1.0.0"
+@pytest.mark.parametrize(("role", "written"), ROLES.values(), ids=ROLES.keys())
+def test_the_role_that_work_is_done_with_stays(role: Json, written: str) -> None:
+    resource = "arn:aws:states:::aws-sdk:s3:listBuckets"
+    given = machine(A={"Type": "Task", "Resource": resource, "Credentials": role, "End": True})
+    there = definition(imported(given))
+    (found,) = (state for state in states_of(there) if state["Type"] == "Task")
+    assert written in json.dumps(found["Credentials"])
+    assert imported({**there, "Comment": "changed"}).text.count("credentials:") == 1
+    assert ending(there, {"role": "r"}, lambda _: "done")[:2] == ["SUCCEEDED", "done"]
