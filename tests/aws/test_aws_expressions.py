@@ -50,6 +50,7 @@ def cases() -> Iterator[Case]:
         values = test_operators.VALUES
         yield f"a {operator} b", {"a": values[left], "b": values[right]}
     yield from ((source, FAR) for source in BEYOND)
+    yield from ((source, ODD) for source in GENERATED)
     order: dict[str, Json] = {"order": test_evaluate.ORDER, "x": [7], "nowhere": 1}
     yield from rows(test_evaluate.test_an_expression_has_its_value, **order)
     yield from rows(test_evaluate.test_a_fault_names_the_part_the_reason_and_the_value, **order)
@@ -86,6 +87,63 @@ BEYOND = (
     "sha256(far[0])",
 )
 
+ODD: dict[str, Json] = {
+    "odd": {
+        "text": "x",
+        "null": None,
+        "tiny": 5e-324,
+        "huge": -1.7e308,
+        "rows": [{}],
+        "tick": {"`": 1},
+        "letters": "ΣΑΣ ßİǆ",
+        "xs": [1, 2],
+    }
+}
+GENERATED = (
+    # what fails first gives the name
+    "'k'.get(odd.text, sorted_by(odd.rows, 'k'))",
+    "'a'[9].join([odd.null])",
+    "odd.text.replace('', 'b'[9])",
+    "'a'[9] in 'b'[odd.text]",
+    "odd.nothing[1.5]",
+    "'a'[odd.text:1 // 0]",
+    "min(1 // 0, odd.text + 1)",
+    "[1 // 0 for x in [1, 'a'] if x > 0]",
+    "[[1 // 0 for y in [x]] for x in [1, 'a'] if x > 0 if x < 2]",
+    "[y for x in [[1], 'a'] if len(x) == 1 for y in [1 // 0]]",
+    "{'a'[odd.text]: [].index(1) for x in [1]}",
+    "intersection([], 5)",
+    "difference([], 'a'[9])",
+    # null is no bound, and no number beyond 2^53 an integer
+    "'a'[:odd.null]",
+    "odd.xs[odd.null:]",
+    "'P'[1:odd.huge]",
+    "odd.xs[odd.huge]",
+    # what is too large has a name wherever it comes from
+    "1 // odd.tiny",
+    "odd.huge // 0.5",
+    "odd.huge - 1.7e308",
+    "odd.huge / odd.tiny",
+    # limits have names
+    "'a'.rjust(9007199254740990)",
+    "'a'.zfill(1000001)",
+    "'a'.ljust(1000001, '')",
+    "range(9007199254740990)",
+    # what is surely no integer stays none
+    "odd.xs[2 / 2]",
+    "odd.xs[1.0 * 1]",
+    "range(sqrt(4))",
+    "'ab'.zfill(-(-8 / 2))",
+    "2 / 2 * 9007199254740991.0 + 1",
+    "-7 // 2 + 9007199254740991 // 7",
+    # names of comprehensions, and keys
+    "[intersection([1, 2], x) for x in [[1]]]",
+    "[difference([1, 2], x) for x in [[1]]]",
+    "odd.tick['`']",
+    # letters
+    "odd.letters.lower() + odd.letters.upper()",
+)
+"""What random expressions found, made small."""
 
 SKIPPED = {
     "now()": "gives the time",

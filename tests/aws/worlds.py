@@ -146,7 +146,13 @@ def _whole_remainders() -> None:
     jsonata.Jsonata.evaluate_numeric_expression = evaluate
 
 
+def _lower_case() -> None:
+    """jsonata-python 0.7.1 folds letters instead: `ß` becomes `ss`."""
+    jsonata.Jsonata.static_frame.lookup("lowercase").method = str.lower
+
+
 _whole_remainders()
+_lower_case()
 
 
 # --- our machine ----------------------------------------------------------------------------------

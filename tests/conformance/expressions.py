@@ -30,6 +30,7 @@ AREAS = {
     frozenset[str](): "functions and arithmetic",
     frozenset({"a", "b"}): "operators, every pair of types",
     frozenset({"far"}): "characters beyond U+FFFF",
+    frozenset({"odd"}): "found by random expressions",
     frozenset({"missing"}): "what is not needed is not evaluated",
     frozenset({"order", "x", "nowhere"}): "reading data, and its faults",
 }

@@ -38,6 +38,10 @@ class Reference:
     type: Type = ANY
     fields: Mapping[str, str] = field(default_factory=dict)
     """How fields of it are read, where there is a shorter way."""
+    variable: str = ""
+    """The variable that it is, if it is one."""
+    flag: str = ""
+    """The variable that says whether it has a value, if it may have none."""
 
 
 References: TypeAlias = Mapping[str, Reference]
@@ -51,6 +55,8 @@ class Code:
     type: Type = ANY
     atomic: bool = True
     """Whether it binds tighter than any operator."""
+    real: bool = False
+    """Whether it is sure to be no integer, although JSONata does not tell `1.0` from `1`."""
 
     @property
     def operand(self) -> str:
@@ -78,7 +84,6 @@ GUARDS: Mapping[Type, tuple[str, str]] = MappingProxyType(
 """The function that checks a type a parameter can have, and what else it is given."""
 
 _SCALARS = frozenset({NULL, BOOLEAN, INTEGER, NUMBER, STRING})
-_FLOAT = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _TEXT = re.compile(r"'[^'\\]*'")
 _PURE = Scope({})
 _NOWHERE = Span("", 1, 1, 1, 1)
@@ -109,11 +114,6 @@ def is_scalar(kind: Type) -> bool:
 def is_plain(kind: Type) -> bool:
     """Whether the service writes every value of a type as text as we do: no fractions."""
     return is_scalar(kind) and NUMBER not in members(kind)
-
-
-def is_float(text: str) -> bool:
-    """Whether a text is a number with a point: JSONata does not tell `1.0` from `1`."""
-    return _FLOAT.fullmatch(text) is not None and not text.lstrip("-").isdigit()
 
 
 def is_near(text: str) -> bool:

@@ -38,20 +38,27 @@ def _rounds(
     items = w.guard(w.write(generator.iterable, names), LIST)
     inner, lead = _loop_names(generator, items, names)
     parameter = inner[generator.names[0]].text if len(generator.names) == 1 else "$row_"
-    for condition in generator.conditions:
-        test = w.flag(w.write(condition, inner))
-        items = _filtered(items, f"function({parameter}) {{ {_body(lead, test.text)} }}")
+
+    def function(text: str) -> str:
+        return f"function({parameter}) {{ {f'({lead}{text})' if lead else text} }}"
+
+    value = _rounds(w, tuple(more), inner, element) if more else element(inner)
+    if generator.conditions:
+        flags = [w.flag(w.write(condition, inner)) for condition in generator.conditions]
+        test = w.joined("and", flags)
+        if jsonata.can_fail([test.text]) and jsonata.can_fail([value.text]):
+            # Round by round, so that what fails first is what fails first everywhere.
+            body = f"{test.operand} ? {{'v': {value.text}}}"
+            chosen = Code(f"$chosen({items.text}, {function(body)})")
+            return w.call("joined", chosen) if more else chosen
+        items = _filtered(items, function(test.text))
     if more:
-        nested = _rounds(w, tuple(more), inner, element)
-        body = f"function({parameter}) {{ {_body(lead, nested.text)} }}"
-        return w.call("joined", Code(f"$collect({items.text}, {body})"))
-    value = element(inner)
+        return w.call("joined", Code(f"$collect({items.text}, {function(value.text)})"))
     if value.text == parameter:
         return items
-    body = f"function({parameter}) {{ {_body(lead, value.text)} }}"
     if overlap(value.type, LIST):
-        return Code(f"$collect({items.text}, {body})")
-    return Code(f"$append([], $map({items.text}, {body}))")
+        return Code(f"$collect({items.text}, {function(value.text)})")
+    return Code(f"$append([], $map({items.text}, {function(value.text)}))")
 
 
 def _filtered(items: Code, test: str) -> Code:
@@ -70,15 +77,18 @@ def _loop_names(
     inner = dict(names)
     if len(generator.names) == 1:
         (name,) = generator.names
-        inner[name] = Reference(f"${jsonata.variable(name)}", item)
+        inner[name] = Reference(_free(name, names), item)
         return inner, ""
     count = len(generator.names)
     lead = f"$unpack($row_, {count}); "
     for place, name in enumerate(generator.names):
-        inner[name] = Reference(f"${jsonata.variable(name)}", item_of(item))
+        inner[name] = Reference(_free(name, names), item_of(item))
         lead += f"{inner[name].text} := $row_[{place}]; "
     return inner, lead
 
 
-def _body(lead: str, text: str) -> str:
-    return f"({lead}{text})" if lead else text
+def _free(name: str, names: References) -> str:
+    """A variable for a name that no name around it has: some have numbers behind them."""
+    taken = {names[each].text for each in names if each != name}
+    text = f"${jsonata.variable(name)}"
+    return text if text not in taken else f"{text}_in_"

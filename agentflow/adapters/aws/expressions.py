@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from agentflow.adapters.aws import jsonata, library
+from agentflow.adapters.aws import jsonata
+from agentflow.adapters.aws.arithmetic import ARITHMETIC, arithmetic
 from agentflow.adapters.aws.checks import (
     GUARDS,
     Code,
@@ -20,14 +21,16 @@ from agentflow.adapters.aws.checks import (
     always_there,
     constant,
     fits,
-    is_float,
     is_near,
     is_plain,
     is_scalar,
 )
 from agentflow.adapters.aws.comprehensions import write_comprehension
+from agentflow.adapters.aws.functions import NeedsHelper, write_call
+from agentflow.adapters.aws.jsonata import can_fail
+from agentflow.adapters.aws.library import TEXT
 from agentflow.adapters.aws.variables import Types
-from agentflow.spec.expressions import FUNCTIONS, METHODS, Function
+from agentflow.errors import Json
 from agentflow.spec.expressions.infer import infer
 from agentflow.spec.expressions.template import Expression
 from agentflow.spec.expressions.tree import (
@@ -60,14 +63,6 @@ from agentflow.spec.expressions.types import (
     Type,
     overlap,
 )
-
-
-class NeedsHelper(Exception):
-    """JSONata cannot compute a part of the expression."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 def write(expression: Expression, names: References) -> str:
@@ -104,13 +99,13 @@ class ExpressionWriter:
 
     def write(self, tree: Tree, names: References) -> Code:
         known = constant(tree)
-        code = self.part(tree, names) if known is None else Code(jsonata.literal(known[0]))
+        code = self.part(tree, names) if known is None else _literal(known[0])
         return replace(code, type=self.type(tree, names))
 
     def part(self, tree: Tree, names: References) -> Code:
         match tree:
             case Literal(value):
-                return Code(jsonata.literal(value))
+                return _literal(value)
             case Name(name):
                 return Code(names[name].text)
             case Attribute(value, key):
@@ -119,20 +114,15 @@ class ExpressionWriter:
                 return self.attribute(value, key, names)
             case Index(value, index):
                 place = self.write(index, names)
-                if is_float(place.text):
-                    return self.guard(place, INTEGER)
+                place = self.guard(place, INTEGER) if place.real else place
                 return self.call("item", self.write(value, names), place)
             case Slice(value, lower, upper):
-                bounds = (
-                    Code("null") if b is None else self.write(b, names) for b in (lower, upper)
-                )
-                first, last = bounds
-                first = Code("0") if lower is None else first
+                first = Code("0") if lower is None else self.bound(lower, names)
+                last = Code("null") if upper is None else self.bound(upper, names)
                 return self.call("slice", self.write(value, names), first, last)
             case Negate(operand):
-                return Code(
-                    f"-{self.guard(self.write(operand, names), NUMBER).operand}", atomic=False
-                )
+                inner = self.guard(self.write(operand, names), NUMBER)
+                return Code(f"-{inner.operand}", atomic=False, real=inner.real)
             case Not(operand):
                 inner = self.flag(self.write(operand, names))
                 return Code(f"{inner.operand} = false", atomic=False)
@@ -146,7 +136,8 @@ class ExpressionWriter:
                 condition = self.flag(self.write(test, names))
                 branches = (self.write(then, names), self.write(otherwise, names))
                 yes, no = (branch.operand for branch in branches)
-                return Code(f"{condition.operand} ? {yes} : {no}", atomic=False)
+                real = all(branch.real for branch in branches)
+                return Code(f"{condition.operand} ? {yes} : {no}", atomic=False, real=real)
             case Text(parts):
                 return self.text(parts, names)
             case ListDisplay(items):
@@ -155,12 +146,8 @@ class ExpressionWriter:
                 return self.object_display(tree, names)
             case Comprehension():
                 return write_comprehension(self, tree, names)
-            case Call():
-                function = FUNCTIONS[tree.function]
-                arguments = [self.write(each, names) for each in tree.arguments]
-                return self.function(function, arguments)
-            case MethodCall():
-                return self.method(tree, names)
+            case Call() | MethodCall():
+                return write_call(self, tree, names)
             case _:
                 assert_never(tree)
 
@@ -176,7 +163,7 @@ class ExpressionWriter:
         """The code, with a check where it is not known to have the wanted type."""
         if fits(code.type, wanted):
             return code
-        if wanted == INTEGER and is_float(code.text):
+        if wanted == INTEGER and code.real:
             return self.call("mismatch", Code("'an integer'"), code)
         name, extra = GUARDS[wanted]
         return replace(Code(f"${name}({code.text}{extra})"), type=wanted)
@@ -190,9 +177,10 @@ class ExpressionWriter:
             return code
         if is_plain(code.type):
             return replace(Code(f"$string({code.text})"), type=STRING)
-        reason = library.LIBRARY["str"]
-        assert isinstance(reason, library.Helper)
-        raise NeedsHelper(f"the text of a value that may be a number: {reason.reason}")
+        raise NeedsHelper(f"the text of a value that may be a number: {TEXT.reason}")
+
+    def bound(self, tree: Tree, names: References) -> Code:
+        return self.guard(self.write(tree, names), INTEGER)
 
     def is_object(self, tree: Tree, names: References) -> bool:
         return fits(self.type(tree, names), OBJECT)
@@ -203,7 +191,7 @@ class ExpressionWriter:
         if isinstance(value, Name) and key in (fields := names[value.name].fields):
             return Code(fields[key])
         code = self.write(value, names)
-        if always_there(code.type, key):
+        if always_there(code.type, key) and "`" not in key:
             return Code(f"{code.operand}.{_field(key)}")
         return self.call("at", code, Code(jsonata.quote(key)))
 
@@ -216,19 +204,24 @@ class ExpressionWriter:
                 return Code(f"{left.operand} & {right.operand}", atomic=False)
             if fits(left.type, LIST) and fits(right.type, LIST):
                 return self.call("append", left, right)
-        if fits(left.type, INTEGER) and fits(right.type, INTEGER) and tree.operator in "+-*":
-            return Code(f"$exact({left.operand} {tree.operator} {right.operand})")
-        return self.call(_ARITHMETIC[tree.operator], left, right)
+        if fits(left.type, NUMBER) and fits(right.type, NUMBER):
+            return arithmetic(tree.operator, left, right)
+        real = tree.operator == "/" or left.real or right.real
+        return replace(self.call(ARITHMETIC[tree.operator], left, right), real=real)
 
     def logic(self, tree: Logic, names: References) -> Code:
         codes = [self.flag(self.write(operand, names)) for operand in tree.operands]
-        if not jsonata.can_fail(code.text for code in codes[1:]):
-            joined = f" {tree.operator} ".join(code.operand for code in codes)
+        return self.joined(tree.operator, codes)
+
+    def joined(self, operator: str, codes: Sequence[Code]) -> Code:
+        """Conditions joined by `and` or `or`; no more of them is evaluated than needed."""
+        if not can_fail(code.text for code in codes[1:]):
+            joined = f" {operator} ".join(code.operand for code in codes)
             return Code(joined, atomic=False)
         *first, result = codes
         for code in reversed(first):
             then, otherwise = (
-                (result.operand, "false") if tree.operator == "and" else ("true", result.operand)
+                (result.operand, "false") if operator == "and" else ("true", result.operand)
             )
             result = Code(f"{code.operand} ? {then} : {otherwise}", atomic=False)
         return result
@@ -273,9 +266,11 @@ class ExpressionWriter:
         return Code(f"$equal({left.text}, {right.text}) = false", atomic=False)
 
     def membership(self, left: Code, right: Code) -> Code:
-        if fits(left.type, STRING) and fits(right.type, STRING):
+        if can_fail([right.text]) or not fits(left.type, STRING):
+            return self.call("contained", left, right)
+        if fits(right.type, STRING):
             return self.call("contains", right, left)
-        if fits(left.type, STRING) and fits(right.type, OBJECT):
+        if fits(right.type, OBJECT):
             return Code(f"$exists($lookup({right.text}, {left.text}))")
         return self.call("contained", left, right)
 
@@ -321,67 +316,13 @@ class ExpressionWriter:
         # A key that comes twice is an error in JSONata's own display; the last one wins here.
         return Code("$merge([" + ", ".join(f"{{{pair}}}" for pair in pairs) + "])")
 
-    # --- the library ----------------------------------------------------------------------------
 
-    def method(self, tree: MethodCall, names: References) -> Code:
-        receiver = self.write(tree.receiver, names)
-        arguments = [self.write(each, names) for each in tree.arguments]
-        overloads = METHODS[tree.method]
-        fitting = [f for f in overloads.values() if f.receiver and fits(receiver.type, f.receiver)]
-        if not fitting and len(overloads) > 1:
-            # `count` is a method of strings and of lists: what it is written as tells them apart.
-            function = next(iter(overloads.values()))
-            return self.written(function, [receiver, *arguments])
-        function = fitting[0] if fitting else next(iter(overloads.values()))
-        assert function.receiver is not None
-        return self.function(function, [self.guard(receiver, function.receiver), *arguments])
-
-    def function(self, function: Function, arguments: list[Code]) -> Code:
-        own = function.receiver is not None
-        checked = arguments[:own] + [
-            self.guard(argument, function.parameter(place).type)
-            for place, argument in enumerate(arguments[own:])
-        ]
-        return self.written(function, checked)
-
-    def written(self, function: Function, arguments: list[Code]) -> Code:
-        if function.name == "str":
-            return self.as_text(arguments[0])
-        if function.name == "coalesce" and len(arguments) > 1:
-            *first, last = arguments
-            for argument in reversed(first):
-                last = self.call("or_else", argument, last)
-            return last
-        if function.name == "len":
-            sizes = [size for kind, size in _SIZES if fits(arguments[0].type, kind)]
-            return self.call(sizes[0] if sizes else "size", arguments[0])
-        writing = library.LIBRARY[library.key(function)]
-        if isinstance(writing, library.Helper):
-            raise NeedsHelper(f"`{function.name}`: {writing.reason}")
-        if function.name == "round" and len(arguments) == 2:
-            raise NeedsHelper("`round` to digits: JSONata rounds the decimal text of a number")
-        count = len(arguments)
-        if library.gathers(function) and (count > 1 or function.name in ("zip", "merge")):
-            arguments = [self.display(arguments)]
-        text = writing.text(count)
-        for place in range(len(arguments)):
-            text = text.replace(f"{{{place}}}", f"\0{place}\0")
-        for place, argument in enumerate(arguments):
-            text = text.replace(f"\0{place}\0", argument.text)
-        return Code(text)
-
-
-_ARITHMETIC = {
-    "+": "add",
-    "-": "minus",
-    "*": "times",
-    "/": "over",
-    "//": "quotient",
-    "%": "remainder",
-}
-_SIZES = ((STRING, "length"), (LIST, "count"))
 _KEYWORDS = frozenset({"and", "or", "in", "true", "false", "null", "function"})
 
 
 def _field(key: str) -> str:
     return key if key.isascii() and key.isidentifier() and key not in _KEYWORDS else f"`{key}`"
+
+
+def _literal(value: Json) -> Code:
+    return Code(jsonata.literal(value), real=isinstance(value, float))

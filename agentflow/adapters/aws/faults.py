@@ -44,6 +44,9 @@ def service_names(on: tuple[str, ...]) -> list[str]:
     return [each for name in on for each in (name, *SERVICE_NAMES.get(name, ()))]
 
 
+LIMITS = r"/Expression evaluation (timeout|memory limit)|Stack overflow/"
+"""What the service says when an expression takes more time, memory or depth than it gives."""
+
 DECODE = (
     "$decode := function($e) { ("
     "$cause := $type($e.Cause) = 'string' ? $e.Cause : ''; "
@@ -59,6 +62,7 @@ DECODE = (
     "$error_('Timeout', 'the child took longer than its timeout')) : "
     f"$e.Error = '{QUERY}' ? ($exists($told) ? $error_($told[0].groups[0], $told[0].groups[1]) : "
     f"$contains($cause, 'out of range') ? $error_('NumberOutOfRange', $cause) : "
+    f"$contains($cause, {LIMITS}) ? $error_('LimitExceeded', $cause) : "
     "$error_($e.Error, $cause)) : "
     f"$error_($lookup($merge([{{$e.Error: $e.Error}}, {literal(dict(OUR_NAMES))}]), $e.Error), "
     "$said != '' ? $said : $cause)) }"

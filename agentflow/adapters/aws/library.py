@@ -45,7 +45,7 @@ def _native(text: str, **others: str) -> Native:
 
 _DIGITS = Helper("JSONata rounds the decimal text of a number, not the number itself")
 _POWERS = Helper("engines differ in the last digit of powers, and in what overflows")
-_TEXT = Helper("Step Functions writes numbers with at most 15 digits and leaves control characters")
+TEXT = Helper("Step Functions writes numbers with at most 15 digits and leaves control characters")
 _PARSING = Helper("$parse accepts text that is not JSON, and rounds numbers")
 _CALENDAR = Helper("$toMillis knows no microseconds and does not refuse dates that do not exist")
 
@@ -54,7 +54,7 @@ LIBRARY: MappingProxyType[str, Writing] = MappingProxyType(
         # any value
         "len": _native("$size({0})"),
         "type": _native("$kind({0})"),
-        "str": _TEXT,
+        "str": TEXT,
         "int": _native("$integer({0})"),
         "float": Helper("$number reads text that is no JSON number, and does not refuse 1e999"),
         "coalesce": _native("$or_else({0}, {1})", with_1="{0}"),
@@ -111,8 +111,8 @@ LIBRARY: MappingProxyType[str, Writing] = MappingProxyType(
         "enumerate": _native("$numbered({0}, {1})", with_1="$numbered({0}, 0)"),
         "any": _native("$some({0})"),
         "all": _native("$every({0})"),
-        "intersection": _native("$select({0}, function($x) { $holds({1}, $x) })"),
-        "difference": _native("$select({0}, function($x) { $holds({1}, $x) = false })"),
+        "intersection": _native("$shared({0}, {1}, true)"),
+        "difference": _native("$shared({0}, {1}, false)"),
         "list.index": _native("$position({0}, {1})"),
         "list.count": _native("$occurrences({0}, {1})"),
         # objects
@@ -132,7 +132,7 @@ LIBRARY: MappingProxyType[str, Writing] = MappingProxyType(
         "seconds_between": _CALENDAR,
         "duration": Helper("adding decimal fractions needs decimal arithmetic"),
         # JSON and encodings
-        "json_encode": _TEXT,
+        "json_encode": TEXT,
         "json_decode": _PARSING,
         "base64_encode": Helper("$base64encode is not defined beyond Latin-1"),
         "base64_decode": Helper("$base64decode accepts text without its padding"),
@@ -143,8 +143,9 @@ LIBRARY: MappingProxyType[str, Writing] = MappingProxyType(
 )
 """Writings by name; a method's begins with the type it is called on."""
 
-_FIRST_LIST = frozenset({"min", "max", "zip", "merge"})
-"""Functions that take any number of arguments, written as one list."""
+_ONE_LIST = frozenset({"zip", "merge"})
+_SEVERAL = frozenset({"min", "max"})
+"""Functions that take any number of arguments, written as one list: always, or from two on."""
 
 
 def key(function: Function) -> str:
@@ -152,6 +153,6 @@ def key(function: Function) -> str:
     return function.name if function.receiver is None else f"{function.receiver}.{function.name}"
 
 
-def gathers(function: Function) -> bool:
-    """Whether a function's arguments are written as one list."""
-    return function.name in _FIRST_LIST and function.receiver is None
+def gathers(function: Function, arguments: int) -> bool:
+    """Whether so many arguments of a function are written as one list."""
+    return function.name in _ONE_LIST or (function.name in _SEVERAL and arguments > 1)

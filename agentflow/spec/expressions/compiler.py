@@ -292,7 +292,8 @@ class Compiler:
             key = self.key(tree.key)
 
             def store(frame: Frame, result: dict[str, Json]) -> None:
-                result[key(frame)] = element(frame)
+                name = key(frame)  # before the element, as in Python
+                result[name] = element(frame)
                 check_items(len(result))
 
             loop = self.loops(tree.generators, store)

@@ -322,6 +322,7 @@ _CONSTANT: Final[dict[str, Any]] = {
         ("string", "<x-b?:s>", string),
         ("number", "<(nsb)-:n>", _number),
         ("substring", "<s-nn?:s>", _substring),
+        ("lowercase", "<s-:s>", lambda text: None if text is None else text.lower()),
         ("contains", "<s-(sf):b>", matching.contains),
         ("match", "<s-f<s:o>n?:a<o>>", matching.match),
         ("split", "<s-(sf)n?:a<s>>", matching.split),
