@@ -1,14 +1,18 @@
-"""An account for the tests of a module, and a name for each test's own workflow there."""
+"""What tests share: an account, a name for each test's own workflow there, a Lambda's handler."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from agentflow.adapters.aws.deploy.client import Cloud
+from agentflow.adapters.bundle.helper import Helper
+from agentflow.functions.hosts.aws_lambda import Handler
+from tests.aws_deploy.invocations import FUNCTIONS
 from tests.aws_deploy.moto_cloud import Account, account
-from tests.aws_deploy.projects import digest
+from tests.aws_deploy.projects import digest, project
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +33,20 @@ def name(request: pytest.FixtureRequest) -> str:
     """A name for the test's own workflow: all share one account."""
     plain = "".join(c if c.isalnum() else "_" for c in request.node.name)
     return f"{plain[5:32]}_{digest(request.node.name.encode())[:8]}"
+
+
+@pytest.fixture
+def log() -> list[str]:
+    """The lines that the handler writes."""
+    return []
+
+
+@pytest.fixture
+def handler(tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
+    """What Lambda calls, with the shop's functions."""
+    monkeypatch.setenv("AGENTFLOW_WORKFLOW", "shopping")
+    monkeypatch.setenv("AGENTFLOW_SECRETS", "TOKEN,OTHER")
+    monkeypatch.setenv("TOKEN", "s3cret")
+    made = Handler(FUNCTIONS, project(tmp_path), helper=Helper(), write=log.append)
+    yield made
+    made.host.close()

@@ -153,6 +153,26 @@ def test_an_express_machine_may_write_logs(tmp_path: Path) -> None:
     assert "logs:CreateLogDelivery" in json.dumps(policy)
 
 
+def test_a_state_machine_takes_its_role_for_its_own_account_only(everything: Package) -> None:
+    (statement,) = iam.machine_trust(ARNS)["Statement"]
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
+    assert statement["Condition"]["ArnLike"] == {
+        "aws:SourceArn": "arn:aws:states:eu-north-1:123456789012:stateMachine:*"
+    }
+    roles = written(everything)["resource"]["aws_iam_role"]
+    assert "${data.aws_caller_identity.current.account_id}" in json.dumps(
+        json.loads(roles["everything-states"]["assume_role_policy"])
+    )
+
+
+def test_a_name_with_a_dot_is_told_where_a_service_does_not_take_it(tmp_path: Path) -> None:
+    package = packed(tmp_path, "my.shop")
+    assert any("Terraform makes no state machine" in note for note in package.report.notes)
+    with pytest.raises(UsageError, match=r"cannot be named `my\.shop`") as refused:
+        packed(tmp_path, "my.shop", kind="express")
+    assert "give the workflow a name" in refused.value.help
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

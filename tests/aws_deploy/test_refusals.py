@@ -15,7 +15,7 @@ from agentflow.adapters.aws.deploy.executions import redrive
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from agentflow.errors import Conflict, NotAllowed, Unavailable
 from tests.aws_deploy.moto_cloud import Account, refusal
-from tests.aws_deploy.workflows import packed, put
+from tests.aws_deploy.workflows import LISTENING, packed, put
 
 pytestmark = [
     pytest.mark.slow,
@@ -63,6 +63,8 @@ def test_a_role_that_cannot_be_assumed_is_told_after_a_while(
         ("AccessDeniedException", NotAllowed, 6),
         ("ExpiredTokenException", NotAllowed, 6),
         ("UnrecognizedClientException", NotAllowed, 6),
+        ("ConflictException", Conflict, 5),
+        ("ServiceQuotaExceededException", Refused, 7),
         ("InternalFailure", Refused, 7),
     ],
 )
@@ -120,3 +122,36 @@ def test_a_retry_that_aws_cannot_make_is_told(aws: Account) -> None:
         with pytest.raises(Conflict, match="cannot continue execution e1") as refused:
             redrive(cloud, arn)
     assert "14 days" in refused.value.help
+
+
+def test_two_who_deploy_at_once_publish_no_mixture(cloud: Cloud, name: str, tmp_path: Path) -> None:
+    put(cloud, packed(tmp_path, name))
+    function, new = f"{name}-functions", packed(tmp_path, name, memory=256)
+
+    def interfere(**about: object) -> None:
+        cloud.functions.meta.events.unregister(after, interfere)
+        cloud.functions.update_function_configuration(FunctionName=function, MemorySize=1024)
+
+    after = "after-call.lambda.UpdateFunctionConfiguration"
+    cloud.functions.meta.events.register(after, interfere)
+    with pytest.raises(Conflict, match="changed by somebody else") as refused:
+        put(cloud, new)
+    assert refused.value.help == "deploy once more"
+    published = cloud.functions.list_versions_by_function(FunctionName=function)["Versions"]
+    assert [each["Version"] for each in published] == ["$LATEST", "1"]
+    put(cloud, new)
+    there = cloud.functions.get_function(FunctionName=function, Qualifier="2")
+    assert there["Configuration"]["MemorySize"] == 256
+
+
+def test_a_table_that_somebody_else_made_is_not_touched(
+    cloud: Cloud, name: str, tmp_path: Path
+) -> None:
+    cloud.tables.create_table(
+        TableName=f"{name}-functions-tokens",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    with pytest.raises(Conflict, match=f"a table `{name}-functions-tokens` that AgentFlow did not"):
+        put(cloud, packed(tmp_path, name, text=LISTENING.format(name=name)))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -77,7 +78,9 @@ class _Request(BaseHTTPRequestHandler):
         if self.headers.get_content_type() != "application/json":
             raise Fault("InvalidInput", "the request's content type is not application/json")
         try:
-            content = json.loads(data) if data else None
+            content = (
+                json.loads(data, parse_constant=_finite, parse_float=_finite) if data else None
+            )
         except (ValueError, RecursionError) as error:
             raise Fault("InvalidInput", f"the request is not JSON: {error}") from None
         function = unquote(urlsplit(self.path).path).strip("/")
@@ -100,6 +103,18 @@ class _Request(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: the host logs its calls."""
+
+
+def _read(data: bytes) -> Json:
+    """JSON as it is defined: Python's reader would take `NaN` and what is beyond all numbers."""
+    return json.loads(data, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 @contextmanager

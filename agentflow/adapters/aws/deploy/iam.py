@@ -107,10 +107,19 @@ def machine_logs(machine: Machine) -> str | None:
     return f"/aws/vendedlogs/states/{machine.name}" if machine.kind == "express" else None
 
 
-def trust(service: str) -> Json:
-    """Who may take a role: `lambda` or `states`."""
-    principal = {"Service": f"{service}.amazonaws.com"}
-    return _policy([{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}])
+def function_trust() -> Json:
+    """Who may take a Lambda's role."""
+    return _trust("lambda")
+
+
+def machine_trust(arns: Arns) -> Json:
+    """Who may take a state machine's role: Step Functions, and for this account only.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/procedure-create-iam-role.html
+    """
+    account = {"aws:SourceAccount": arns.account}
+    source = {"aws:SourceArn": arns.machine("*")}
+    return _trust("states", Condition={"StringEquals": account, "ArnLike": source})
 
 
 def function_policy(function: CloudFunction, arns: Arns) -> Json:
@@ -168,6 +177,12 @@ def _bus(name: str, arns: Arns) -> str:
 
 def _allow(actions: Sequence[str], *resources: str) -> Json:
     return {"Effect": "Allow", "Action": [*actions], "Resource": [*resources]}
+
+
+def _trust(service: str, **more: Json) -> Json:
+    principal = {"Service": f"{service}.amazonaws.com"}
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
+    return _policy([statement])
 
 
 def _policy(statements: Sequence[Json]) -> Json:

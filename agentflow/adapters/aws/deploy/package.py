@@ -143,6 +143,10 @@ def assemble(loaded: Loaded, compiled: Compiled, options: Options) -> Package:
         _machine(each, compiled.files[f"{each.name}.asl.json"], settings)
         for each in compiled.deployments
     ]
+    if any("." in each.name for each in made):
+        compiled.report.notes.append(
+            "Terraform makes no state machine with a dot in its name; `agentflow deploy` does"
+        )
     bundle = _bundle(loaded.root, made, settings)
     if bundle is not None:
         compiled.report.limits += _bundle_limits(bundle, settings)
@@ -174,6 +178,11 @@ def _machine(deployment: Deployment, text: str, settings: FunctionSettings) -> M
             text, lambda given: by_path.get(_called(given) or "", deployment.handler)
         )
     kind = str(deployment.settings.get("kind", "standard"))
+    if kind == "express" and "." in deployment.name:
+        raise UsageError(
+            f"a state machine that logs cannot be named `{deployment.name}`, and Express ones do",
+            help="give the workflow a name of letters, digits, hyphens and underscores",
+        )
     return Machine(deployment.name, kind, text, deployment, functions, own)
 
 

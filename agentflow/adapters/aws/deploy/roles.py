@@ -30,18 +30,18 @@ class Roles:
         """The ARN of a Lambda's role."""
         arns = self._cloud.arns
         name, policy = iam.function_role(function, arns), iam.function_policy(function, arns)
-        return self._role(name, function.workflow, "lambda", policy)
+        return self._role(name, function.workflow, iam.function_trust(), policy)
 
     def of_machine(self, machine: Machine) -> str:
         """The ARN of a state machine's role."""
         arns = self._cloud.arns
         name, policy = iam.machine_role(machine, arns), iam.machine_policy(machine, arns)
-        return self._role(name, machine.name, "states", policy)
+        return self._role(name, machine.name, iam.machine_trust(arns), policy)
 
-    def _role(self, name: str, owner: str, service: str, policy: Json) -> str:
+    def _role(self, name: str, owner: str, trust: Json, policy: Json) -> str:
         if self._given is not None:
             return self._given
-        arn = _put_role(self._cloud, self._ledger, name, owner, iam.trust(service))
+        arn = _put_role(self._cloud, self._ledger, name, owner, trust)
         with told(f"permissions of role {name}"):
             before = _allowed(self._cloud, name)
             more = before["Statement"] if before is not None else []

@@ -85,7 +85,7 @@ def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, 
     role = settings.role
     if role is None:
         title, policy = iam.function_role(function, _ARNS), iam.function_policy(function, _ARNS)
-        yield from _role(f"{name}-lambda", title, iam.trust("lambda"), policy, tags)
+        yield from _role(f"{name}-lambda", title, iam.function_trust(), policy, tags)
         role = f"${{aws_iam_role.{name}-lambda.arn}}"
     for each in function.tables:
         yield "aws_dynamodb_table", label(each.name), _table(each, tags)
@@ -143,7 +143,7 @@ def _machine(machine: Machine, package: Package) -> Iterator[tuple[str, str, Jso
         body["logging_configuration"] = {"level": "ERROR", "log_destination": destination}
     if role is None:
         title, policy = iam.machine_role(machine, _ARNS), iam.machine_policy(machine, _ARNS)
-        yield from _role(f"{name}-states", title, iam.trust("states"), policy, tags)
+        yield from _role(f"{name}-states", title, iam.machine_trust(_ARNS), policy, tags)
         role = f"${{aws_iam_role.{name}-states.arn}}"
         if policy["Statement"]:
             body["depends_on"] = [f"aws_iam_role_policy.{name}-states"]
