@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def _checks() -> Iterator[Check]:
     yield _settings()
     if util.find_spec("sqlalchemy") is not None:
         yield from _store(root)
+    yield from _leftovers()
 
 
 def _python() -> Check:
@@ -197,6 +199,16 @@ def _new_store(path: Path) -> Check:
     if not os.access(folder, os.W_OK):
         return Check("store", "fail", f"{folder} cannot be written", f"chmod u+w {folder}")
     return Check("store", "ok", f"{path} will be made by the first run")
+
+
+def _leftovers() -> Iterator[Check]:
+    """Folders that nobody will remove before something of their kind runs here again."""
+    from agentflow.runtime.executors.leftovers import left_behind
+
+    if found := left_behind():
+        folders = text.counted(len(found), "folder")
+        remedy = f"rm -r {shlex.join(map(str, found))}"
+        yield Check("leftovers", "warn", f"killed processes left {folders} behind", remedy)
 
 
 def _start_ray() -> Iterator[Check]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 
 import pytest
 
@@ -101,8 +103,20 @@ def test_doctor_finds_nothing_wrong_here(agentflow, project):
     assert told.code == 0
     checks = {check["name"]: check["status"] for check in told.json["checks"]}
     assert {"python", "journal", "ray", "project", "functions", "store"} <= checks.keys()
+    checks.pop("leftovers", None)  # of tests that kill what they started
     assert set(checks.values()) == {"ok"}
     assert not (project / ".agentflow").exists(), "looking changes nothing"
+
+
+def test_doctor_tells_what_killed_processes_left(agentflow, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "agentflow-items-9999999-x").mkdir()
+    (tmp_path / f"agentflow-ray-{os.getpid()}-x").mkdir()
+    done = agentflow("doctor")
+    assert done.code == 0
+    assert "warn  leftovers" in done.out
+    assert f"{tmp_path}/agentflow-items-9999999-x" in done.out
+    assert f"{tmp_path}/agentflow-ray-" not in done.out
 
 
 def test_doctor_names_what_to_type(agentflow, project, monkeypatch):

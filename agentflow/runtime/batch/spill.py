@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from agentflow.errors import Unavailable
+from agentflow.runtime.executors.leftovers import ITEMS, own_folder
 from agentflow.runtime.executors.memory import roomy_place
 
 LEAST_BYTES = 64 * 1024
 """Fewer bytes travel with the task."""
-_PREFIX = "agentflow-items-"
 
 
 class Spill:
@@ -30,7 +28,7 @@ class Spill:
         """
         try:
             if self._folder is None:
-                self._folder = _folder()
+                self._folder = own_folder(ITEMS, roomy_place())
             file = self._folder / key
             file.write_bytes(content)
         except OSError as error:
@@ -50,12 +48,3 @@ class Spill:
         """Remove everything."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _folder() -> Path:
-    """A new folder; those of processes that were killed are removed."""
-    place = roomy_place()
-    for left in place.glob(f"{_PREFIX}*-*"):
-        if not Path("/proc", left.name.removeprefix(_PREFIX).split("-")[0]).exists():
-            shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))

@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 _ROOM = 1 << 30
-_MEMORY = Path("/dev/shm")  # noqa: S108  # folders of our own are made in it
+MEMORY = Path("/dev/shm")  # noqa: S108  # folders of our own are made in it
+"""Where a file is in memory, if the system has such a place."""
 
 
 def roomy_place() -> Path:
     """Memory, if there is plenty of it; containers often have next to none."""
     with suppress(OSError):
-        room = os.statvfs(_MEMORY)
+        room = os.statvfs(MEMORY)
         if room.f_bavail * room.f_frsize > _ROOM:
-            return _MEMORY
+            return MEMORY
     return Path(tempfile.gettempdir())

@@ -24,9 +24,9 @@ from agentflow.errors import Fault, Json
 from agentflow.functions.encoding import decode, dump
 from agentflow.functions.packs import Buffer
 from agentflow.functions.parcels import DOOR, OWNER, mapped, shelf_name
+from agentflow.runtime.executors.leftovers import PARTS, namespace, sweep
 from agentflow.runtime.executors.memory import roomy_place
 
-_PREFIX = "agentflow-parts-"
 _NAME = re.compile(r"[0-9a-f]{32}")
 _SECONDS = 60.0
 """How long a part may take from one node to another."""
@@ -37,12 +37,12 @@ class Shelf:
 
     def __init__(self, name: str) -> None:
         self._folder = roomy_place() / shelf_name(name)
-        self._id = f"{secrets.token_hex(8)}-{_namespace()}-{os.getpid()}"
+        self._id = f"{secrets.token_hex(8)}-{namespace()}-{os.getpid()}"
         self._others: Mapping[str, Any] = {}
 
     async def open(self) -> str:
         """Make the folder and open the door; gives the shelf's id."""
-        _sweep(self._folder.parent)
+        sweep(self._folder.parent)
         self._folder.mkdir(mode=0o700)
         self._server = await asyncio.start_unix_server(self._serve, self._folder / DOOR)
         self._write(OWNER, self._id.encode())  # from now on workers use it
@@ -103,7 +103,7 @@ class Shelves:
     """
 
     def __init__(self) -> None:
-        self.name = f"{_PREFIX}{secrets.token_hex(8)}"
+        self.name = f"{PARTS}{secrets.token_hex(8)}"
         self._actors: dict[str, Any] = {}
         self._turn = count()
 
@@ -183,17 +183,3 @@ def _known(actor: Any) -> Any:
     if actor is None:
         raise LookupError("it is on no shelf that is known")
     return actor
-
-
-def _namespace() -> str:
-    """Names the process ids that mean something here."""
-    return str(Path("/proc/self/ns/pid").stat().st_ino)
-
-
-def _sweep(place: Path) -> None:
-    """Remove the shelves of processes that were killed."""
-    for left in place.glob(f"{_PREFIX}*/{OWNER}"):
-        with suppress(OSError, ValueError):
-            _, namespace, pid = left.read_text().split("-")
-            if namespace == _namespace() and not Path("/proc", pid).exists():
-                shutil.rmtree(left.parent, ignore_errors=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agentflow.errors import AgentFlowError, Unavailable
+from agentflow.runtime.executors.leftovers import RAY, own_folder
 from agentflow.runtime.executors.ray_attach import QUIET, attach, found, said_by_ray
 from agentflow.runtime.executors.ray_probe import not_installed
 
@@ -160,10 +161,7 @@ def _private_folder() -> Path:
     """A folder that only this user can enter, with a short path."""
     usual = tempfile.gettempdir()
     place = usual if len(usual) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108  # made safely below
-    for left in Path(place).glob("agentflow-ray-*-*"):
-        if not Path("/proc", left.name.split("-")[2]).exists():  # its process was killed
-            shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"agentflow-ray-{os.getpid()}-", dir=place))
+    return own_folder(RAY, Path(place))
 
 
 @contextmanager
