@@ -10,13 +10,50 @@ import pytest
 
 from agentflow.adapters.aws.asl.simulate import simulate
 from agentflow.adapters.aws.asl.simulate.handlers import by_name
-from tests.asl.machines import distributed, machine, passing
+from tests.asl.machines import distributed, jsonata, machine, passing
 
 
 def test_a_distributed_map_takes_the_entries_of_an_object() -> None:
     outcome = simulate(machine(distributed(passing({}), ItemsPath="$.o")), {"o": {"a": 1}})
 
     assert outcome.output == [{"Key": "a", "Value": 1}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "selected"),
+    [
+        pytest.param(
+            {"ItemsPath": "$.o", "ItemSelector": {"i.$": "$$.Map.Item"}},
+            {"i": {"Index": 0, "Key": "a", "Value": 1}},
+            id="an entry",
+        ),
+        pytest.param(
+            {"ItemsPath": "$.l", "ItemSelector": {"i.$": "$$.Map.Item"}},
+            {"i": {"Index": 0, "Value": {"Key": "a", "Value": 1}}},
+            id="an object that looks like one",
+        ),
+    ],
+)
+def test_a_selector_sees_the_key_and_the_value_of_an_entry(fields: Any, selected: Any) -> None:
+    given = {"o": {"a": 1}, "l": [{"Key": "a", "Value": 1}]}
+
+    assert simulate(machine(distributed(passing({}), **fields)), given).output == [selected]
+
+
+def test_entries_of_an_object_are_put_in_no_batches_with_jsonata() -> None:
+    state = distributed(
+        passing({}), Items="{% $states.input %}", ItemBatcher={"MaxItemsPerBatch": 2}
+    )
+
+    assert simulate(jsonata(state), {"a": 1}).error == "States.QueryEvaluationError"
+
+
+def test_a_child_has_the_state_machine_of_its_map_run() -> None:
+    state = distributed(passing({"InputPath": "$$.StateMachine.Id"}), Label="run")
+
+    outcome = simulate(machine(state), [1], machine_name="m")
+
+    assert outcome.output == ["arn:aws:states:us-east-1:123456789012:stateMachine:m/run"]
 
 
 ODD = {
@@ -41,6 +78,14 @@ FAILED = {"Status": "FAILED", "Error": "Big", "Cause": "too big"}
         pytest.param({"ToleratedFailurePercentage": 34}, [1, FAILED, 0], id="a percentage"),
         pytest.param({"ToleratedFailurePercentage": 33}, None, id="too small a percentage"),
         pytest.param({"ToleratedFailureCount": 0}, None, id="zero counts as unset"),
+        pytest.param(
+            {"ToleratedFailureCount": 0, "ToleratedFailurePercentage": 50},
+            [1, FAILED, 0],
+            id="zero beside a percentage",
+        ),
+        pytest.param(
+            {"ToleratedFailureCount": 1, "ToleratedFailurePercentage": 33}, None, id="one of two"
+        ),
         pytest.param({}, None, id="nothing is tolerated"),
     ],
 )

@@ -98,6 +98,9 @@ def test_jsonata_choices_assign_and_give_outputs_of_their_own() -> None:
             {"TimestampPath": "$.t"}, {"t": "1970-01-01T01:00:00+00:30"}, 1800, id="offset"
         ),
         pytest.param({"Timestamp": "1960-01-01T00:00:00Z"}, None, 0, id="the past"),
+        pytest.param(
+            {"TimestampPath": "$.t"}, {"t": "1970-01-01t00:01:00z"}, 60, id="small letters"
+        ),
     ],
 )
 def test_a_wait_ends_at_its_time(state: Any, given: Any, until: float) -> None:

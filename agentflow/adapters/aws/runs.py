@@ -23,10 +23,17 @@ from agentflow.adapters.aws.asl.errors import (
     StateError,
 )
 from agentflow.adapters.aws.asl.intrinsics import Chance
-from agentflow.adapters.aws.asl.items import UnreadableError, pairs
+from agentflow.adapters.aws.asl.items import UnreadableError, around, pairs
 from agentflow.adapters.aws.asl.jsonata import Scope
 from agentflow.adapters.aws.asl.jsonpath import Data
-from agentflow.adapters.aws.asl.runs import Ended, Written, grouped, succeeded, written
+from agentflow.adapters.aws.asl.runs import (
+    Ended,
+    Written,
+    grouped,
+    is_tolerated,
+    succeeded,
+    written,
+)
 from agentflow.adapters.aws.asl.simulate.execution import Identity
 from agentflow.adapters.aws.asl.values import kind, text
 from agentflow.adapters.aws.foreign import EVALUATING
@@ -165,8 +172,7 @@ def _tolerated(fields: Fields, seen: Sight) -> list[Json]:
 def _selected(fields: Fields, seen: Sight, place: int, item: Json) -> Json:
     if "ItemSelector" not in fields:
         return item
-    around = {"Item": {"Index": place, "Value": item}}
-    return seen.value(fields["ItemSelector"], "ItemSelector", around)
+    return seen.value(fields["ItemSelector"], "ItemSelector", around(place, item))
 
 
 def _batches(batcher: Fields, seen: Sight, inputs: list[Json]) -> tuple[list[Json], list[Json]]:
@@ -197,7 +203,8 @@ def ended(
     failed = sum(
         size for size, child in zip(sizes, children, strict=True) if child.get("failed") is not None
     )
-    if failed and not _is_tolerated(after["tolerated"], failed, sum(sizes)):
+    count, share = after["tolerated"]
+    if not is_tolerated((count, share), failed, sum(sizes)):
         raise StateError(TOLERANCE, TOO_MANY)
     writer = after.get("writer")
     if writer is None:
@@ -206,12 +213,6 @@ def ended(
     if writer["resource"] is None:
         return succeeded(told, writer["form"])
     return _stored(written(told, writer["place"], writer["form"], run_arn))
-
-
-def _is_tolerated(allowed: Sequence[float | None], failed: int, total: int) -> bool:
-    count, share = allowed
-    within_count = count is not None and failed <= count
-    return within_count or (share is not None and failed * 100 <= share * total)
 
 
 def _told(
@@ -224,8 +225,7 @@ def _told(
         return f"{chance.getrandbits(128):032x}"
 
     machine = context.workflow or "workflow"
-    run = Identity("", machine).machine_id.replace("stateMachine", "mapRun")
-    run_arn = f"{run}/{after['label']}:{drawn()}"
+    run_arn = Identity("", machine).run_id(after["label"], drawn())
     told: list[Ended] = []
     for given, child in zip(inputs, children, strict=True):
         who = Identity(drawn(), machine, f"/{after['label']}")

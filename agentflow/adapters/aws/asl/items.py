@@ -57,9 +57,19 @@ def _rows(content: bytes) -> list[Json]:
     return found
 
 
+class Entry(dict[str, Json]):
+    """An item that is an entry of an object: its `Key` and its `Value`."""
+
+
 def pairs(found: dict[str, Json]) -> list[Json]:
     """The items of an object."""
-    return [{"Key": key, "Value": value} for key, value in found.items()]
+    return [Entry(Key=key, Value=value) for key, value in found.items()]
+
+
+def around(index: int, item: Json) -> dict[str, Json]:
+    """What the context object has of an item, as `Map`."""
+    told = item if isinstance(item, Entry) else {"Value": item}
+    return {"Item": {"Index": index, **told}}
 
 
 @dataclass(frozen=True, slots=True)

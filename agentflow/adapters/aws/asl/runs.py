@@ -7,13 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from agentflow.adapters.aws.asl.values import MAX_BYTES, size, text
 from agentflow.errors import Json
 
 _AS_TOLD: Final = "NONE"
 _FLAT: Final = "FLATTEN"
+
+
+Allowed: TypeAlias = tuple[float | None, float | None]
+"""A count and a percentage of items that may fail; what is not set is None."""
+
+
+def is_tolerated(allowed: Allowed, failed: int, total: int) -> bool:
+    """Whether so many failed items are within every limit that is set, of which there is one."""
+    count, share = allowed
+    if count is None and share is None:
+        return failed == 0
+    within_share = share is None or failed * 100 <= share * total
+    return within_share and (count is None or failed <= count)
 
 
 def grouped(

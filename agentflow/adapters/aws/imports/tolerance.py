@@ -43,8 +43,10 @@ def _is_none(setting: Setting) -> bool:
 def tolerated(w: Writing, state: Map, sight: Sight) -> list[str]:
     """Sources with places for `failed` and `total`, of which one has to hold for both.
 
-    A map that is not distributed checks the values and tolerates nothing.
+    A limit of 0 is none, and where there are two, both have to hold. A map that is not distributed
+    checks the values and tolerates nothing.
     """
+    limits: list[str] = []
     tests: list[str] = []
     for setting, check, wanted, test in (
         (state.tolerated_count, "whole", "tolerated count", "{{failed}} <= {0}"),
@@ -57,8 +59,14 @@ def tolerated(w: Writing, state: Map, sight: Sight) -> list[str]:
     ):
         if not _is_none(setting):
             most = w.checked(setting, sight, check, wanted).source
-            tests.append(f"{most} > 0 and {test.format(most)}")
-    return tests if state.distributed else []
+            limits.append(f"{most} > 0")
+            tests.append(test.format(most))
+    if not state.distributed:
+        return []
+    if len(limits) < 2:
+        return [f"{limit} and {test}" for limit, test in zip(limits, tests, strict=True)]
+    within = [f"(not {limit} or {test})" for limit, test in zip(limits, tests, strict=True)]
+    return [f"({' or '.join(limits)}) and {' and '.join(within)}"]
 
 
 @dataclass(frozen=True, slots=True)

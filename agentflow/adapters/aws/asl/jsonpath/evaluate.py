@@ -54,7 +54,7 @@ class Data:
         clients write JSON, and what the service wrote itself has none.
         """
         if root == "$$":
-            return spaced(self.context)
+            return text(self.context)
         return spaced(self.input) if self.input is self.given else text(self.input)
 
     def root(self, name: str) -> Json:

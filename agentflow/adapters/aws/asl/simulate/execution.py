@@ -50,7 +50,11 @@ class Identity:
 
     @property
     def machine_id(self) -> str:
-        return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{self.machine}"
+        return f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{self.machine}{self.parent}"
+
+    def run_id(self, label: str, number: str) -> str:
+        """The ARN of a map run."""
+        return f"arn:aws:states:{REGION}:{ACCOUNT}:mapRun:{self.machine}/{label}:{number}"
 
 
 @dataclass(slots=True, eq=False)

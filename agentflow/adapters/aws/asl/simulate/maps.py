@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
 
 from agentflow.adapters.aws.asl import template
 from agentflow.adapters.aws.asl.errors import QUERY, TOLERANCE, EvaluationError, StateError
-from agentflow.adapters.aws.asl.items import pairs
+from agentflow.adapters.aws.asl.items import around, pairs
 from agentflow.adapters.aws.asl.jsonata import expression_in
 from agentflow.adapters.aws.asl.model import Machine, Map, Parallel
+from agentflow.adapters.aws.asl.runs import Allowed, is_tolerated
 from agentflow.adapters.aws.asl.simulate import batches, settings
 from agentflow.adapters.aws.asl.simulate.execution import Execution, Identity, Place, Visit
 from agentflow.adapters.aws.asl.simulate.states import (
@@ -28,8 +28,6 @@ from agentflow.errors import Json
 INLINE_LIMIT = 40
 """Iterations that an inline map runs at once at most."""
 DISTRIBUTED_LIMIT = 10_000
-_Allowed: TypeAlias = tuple[float | None, float | None]
-"""A count and a percentage of items that may fail."""
 
 
 def run_parallel(state: Parallel, visit: Visit) -> Leaving:
@@ -94,7 +92,7 @@ def _expressed(state: Map, visit: Visit) -> list[Json]:
             )
         return visit.input
     found = template.resolve(state.items, visit.scope(), "Items")
-    if state.distributed and isinstance(found, dict):
+    if state.distributed and state.batcher is None and isinstance(found, dict):
         return pairs(found)
     if not isinstance(found, list) and expression_in(state.items) is None:
         raise EvaluationError(f"Map state input must be an array but was: {text(found)}", QUERY)
@@ -106,15 +104,11 @@ def _selected(state: Map, visit: Visit, effective: Json, index: int, item: Json)
     """The input of an iteration."""
     if isinstance(state.item_selector, Absent):
         return item
-    around = _around(index, item)
+    seen = around(index, item)
     if state.query_language == "JSONata":
-        return template.resolve(state.item_selector, visit.scope(item=around), "ItemSelector")
-    data = visit.data(effective, item=around)
+        return template.resolve(state.item_selector, visit.scope(item=seen), "ItemSelector")
+    data = visit.data(effective, item=seen)
     return template.payload(state.item_selector, data, visit.execution.chance)
-
-
-def _around(index: int, item: Json) -> Json:
-    return {"Item": {"Index": index, "Value": item}}
 
 
 # --- inline ------------------------------------------------------------------------------------
@@ -126,7 +120,7 @@ def _iteration(state: Map, visit: Visit, effective: Json, index: int, item: Json
     try:
         given = _selected(state, visit, effective, index, item)
         trail = f"{state.name}[{index}]~{visit.retries}"
-        place = visit.place.inner(trail, _around(index, item))
+        place = visit.place.inner(trail, around(index, item))
         result = yield from run_machine(state.processor, given, place)
     except GeneratorExit:
         execution.record("MapIterationAborted", name=state.name, index=index)
@@ -147,8 +141,8 @@ def _iteration(state: Map, visit: Visit, effective: Json, index: int, item: Json
 class _Failures:
     """Counts failed items against what is tolerated."""
 
-    def __init__(self, total: int, allowed: _Allowed) -> None:
-        self._count, self._share = allowed
+    def __init__(self, total: int, allowed: Allowed) -> None:
+        self._allowed = allowed
         self._total = total
         self._failed = 0
 
@@ -159,20 +153,17 @@ class _Failures:
             StateError: they are more than is tolerated.
         """
         self._failed += items
-        within_count = self._count is not None and self._failed <= self._count
-        within_share = self._share is not None and self._failed * 100 <= self._share * self._total
-        if not (within_count or within_share):
+        if not is_tolerated(self._allowed, self._failed, self._total):
             raise StateError(TOLERANCE, "The specified tolerated failure threshold was exceeded")
 
 
 def _distributed(
-    state: Map, visit: Visit, effective: Json, found: list[Json], *, limit: int, allowed: _Allowed
+    state: Map, visit: Visit, effective: Json, found: list[Json], *, limit: int, allowed: Allowed
 ) -> Work:
     execution = visit.execution
     label = state.label or state.name
     number = f"{execution.chance.getrandbits(128):032x}"
-    run_arn = execution.identity.machine_id.replace("stateMachine", "mapRun")
-    run_arn = f"{run_arn}/{label}:{number}"
+    run_arn = execution.identity.run_id(label, number)
     execution.record("MapRunStarted", mapRunArn=run_arn)
     try:
         if state.reader is not None:

@@ -150,7 +150,8 @@ def wake(state: Wait, visit: Visit, effective: Json) -> float:
             f"format string: {shown(value)}"
         )
         name = QUERY
-    moment = timestamps.parse(value)
+    # A wait takes the letters of a time in either case.
+    moment = timestamps.parse(value.upper() if isinstance(value, str) else value)
     if moment is None:
         raise EvaluationError(wrong, name)
     return moment
