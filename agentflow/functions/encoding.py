@@ -33,6 +33,7 @@ MAX_DEPTH = 64
 """How deep lists and objects may nest."""
 
 _EASY = frozenset({str, int, float, bool, NoneType})
+_HARMLESS = _EASY - {int}
 
 
 def encode(value: Any, *, path: str = "result", limit: int = MAX_BYTES) -> bytes:
@@ -53,6 +54,21 @@ def encode(value: Any, *, path: str = "result", limit: int = MAX_BYTES) -> bytes
     if len(text) > limit:
         raise _too_large(path, _size(len(text)), limit)
     return text
+
+
+def as_doubles(value: Json) -> Json:
+    """The value with floats where a cloud wrote whole floats as integers beyond ±(2^53-1)."""
+    kind = type(value)
+    if kind is int and not -MAX_INTEGER <= value <= MAX_INTEGER:
+        try:
+            return float(value)
+        except OverflowError:  # no float either: whoever reads it refuses it
+            return value
+    if kind is list and not _HARMLESS.issuperset(map(type, value)):
+        return [as_doubles(each) for each in value]
+    if kind is dict and not _HARMLESS.issuperset(map(type, value.values())):
+        return {key: as_doubles(each) for key, each in value.items()}
+    return value
 
 
 def decode(text: bytes) -> Json:

@@ -93,6 +93,7 @@ ODD: dict[str, Json] = {
         "null": None,
         "tiny": 5e-324,
         "huge": -1.7e308,
+        "big": 1e16,
         "rows": [{}],
         "tick": {"`": 1},
         "letters": "ΣΑΣ ßİǆ",
@@ -124,6 +125,7 @@ GENERATED = (
     "odd.huge // 0.5",
     "odd.huge - 1.7e308",
     "odd.huge / odd.tiny",
+    "'<<Fault>> x'[odd.null]",
     # limits have names
     "'a'.rjust(9007199254740990)",
     "'a'.zfill(1000001)",
@@ -136,6 +138,10 @@ GENERATED = (
     "'ab'.zfill(-(-8 / 2))",
     "2 / 2 * 9007199254740991.0 + 1",
     "-7 // 2 + 9007199254740991 // 7",
+    # whole floats on their way to the helper and back
+    "str(odd.big + 1)",
+    "json_encode([odd.huge, odd.big, odd.tiny])",
+    "[fixed(n * 2, 1) for n in [odd.big, 0.5]]",
     # names of comprehensions, and keys
     "[intersection([1, 2], x) for x in [[1]]]",
     "[difference([1, 2], x) for x in [[1]]]",

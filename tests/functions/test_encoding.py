@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from agentflow.errors import MAX_INTEGER, Fault
 from agentflow.functions import encoding
-from agentflow.functions.encoding import MAX_DEPTH, decode, encode
+from agentflow.functions.encoding import MAX_DEPTH, as_doubles, decode, encode
 
 
 class Color(Enum):
@@ -222,3 +222,18 @@ def test_without_orjson_the_same_comes_back(value: Any) -> None:
         assert decode(encode(value)) == value
         with pytest.raises(Fault, match="Unicode"):
             encode(["\ud800"])
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('{"a":[10000000000000000,"x"],"b":1}', {"a": [1e16, "x"], "b": 1}),
+        ("[[-9007199254740992]]", [[-(2.0**53)]]),
+        ("9007199254740991", MAX_INTEGER),
+        ('[true,null,1.5,{"c":{}}]', [True, None, 1.5, {"c": {}}]),
+        ("1" * 400, int("1" * 400)),
+    ],
+)
+def test_integers_that_no_engine_keeps_were_floats(written: str, meant: Any) -> None:
+    found = as_doubles(json.loads(written))
+    assert json.dumps(found) == json.dumps(meant)

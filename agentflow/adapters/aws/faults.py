@@ -53,7 +53,9 @@ DECODE = (
     "$json := $substring($cause, 0, 1) = '{' ? $parse($cause) : {}; "
     "$said := $type($json.errorMessage) = 'string' ? $json.errorMessage : ''; "
     "$own := $substring($said, 0, 8) = '{\"name\":' ? $parse($said) : $json; "
-    '$told := $match($cause, /<<([A-Za-z.]+)>> ([^<>"]*)/); '
+    # The service quotes the expression first, which may have such texts of its own.
+    "$told := $match($substringAfter($cause, 'threw an error during evaluation'), "
+    '/<<([A-Za-z.]+)>> ([^<>"]*)/); '
     "$error_ := function($n, $m) { {'name': $n, 'message': $m, 'data': null, 'cause': null} }; "
     "$type($own.name) = 'string' and $exists($own.data) ? $own : "
     "$exists($json.ExecutionArn) ? ($type($json.Error) = 'string' ? "

@@ -24,7 +24,7 @@ from agentflow.errors import Fault, Json
 from agentflow.functions.agents import PREFIX
 from agentflow.functions.capture import Redirection
 from agentflow.functions.context import Context
-from agentflow.functions.encoding import decode
+from agentflow.functions.encoding import as_doubles, decode
 from agentflow.functions.hosts import many
 from agentflow.functions.invoke import Outcome, Stream, invoke, prepare
 from agentflow.functions.suggestions import did_you_mean
@@ -118,6 +118,7 @@ class Host:
         Raises:
             Fault: the call failed, by a named error.
         """
+        payload = as_doubles(payload)
         context = self._context(payload, deadline)
         if "function" not in payload:
             return self._helping("names no function").answer(payload, context)
