@@ -28,6 +28,7 @@ from tests.asl.machines import LAMBDA, machine
             id="the result is put into the whole input",
         ),
         pytest.param({"Result": {"x.$": "$"}}, {}, {"x.$": "$"}, id="Result is literal"),
+        pytest.param({"OutputPath": "$.a[3]"}, {"a": [1]}, None, id="beyond a list is null"),
         pytest.param(
             {"Parameters": {"v": [{"w.$": "$.a"}], "x": "$.a"}},
             {"a": 1},
@@ -114,20 +115,20 @@ def test_branches_read_outer_variables_and_write_their_own() -> None:
     branch = {
         "StartAt": "A",
         "States": {
-            "A": {"Type": "Pass", "Assign": {"x": 9}, "Next": "B"},
-            "B": {"Type": "Pass", "Parameters": {"x.$": "$x", "y.$": "$y"}, "End": True},
+            "A": {"Type": "Pass", "Assign": {"z": 9}, "Next": "B"},
+            "B": {"Type": "Pass", "Parameters": {"x.$": "$x", "z.$": "$z"}, "End": True},
         },
     }
     outcome = simulate(
         machine(
-            {"Type": "Pass", "Assign": {"x": 1, "y": 2}, "Next": "S1"},
+            {"Type": "Pass", "Assign": {"x": 1}, "Next": "S1"},
             {"Type": "Parallel", "Branches": [branch], "ResultPath": "$.r", "Next": "S2"},
             {"Type": "Pass", "Parameters": {"x.$": "$x", "r.$": "$.r"}},
         ),
         {},
     )
 
-    assert outcome.output == {"x": 1, "r": [{"x": 9, "y": 2}]}
+    assert outcome.output == {"x": 1, "r": [{"x": 1, "z": 9}]}
 
 
 KIB = 1024

@@ -78,6 +78,8 @@ def look(path: str, data: Data, chance: Chance) -> Json:
         return jsonpath.find(path, data)
     except MalformedError as error:
         raise _malformed(path, error) from None
+    except jsonpath.BeyondError:
+        return None
     except jsonpath.InapplicableError as error:
         raise EvaluationError(f"Invalid path '{path}' : {error}") from None
 

@@ -34,7 +34,7 @@ class MissingError(InapplicableError):
 
 
 class BeyondError(MissingError):
-    """The index at the end of a path is beyond its list; payload templates get null there."""
+    """The index at the end of a path is beyond its list; what takes any value gets null there."""
 
 
 @dataclass(frozen=True, slots=True)
