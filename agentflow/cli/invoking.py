@@ -13,6 +13,7 @@ from cyclopts import Parameter
 from agentflow.cli import deploying, exits, inputs, specs, stores, terminal
 from agentflow.cli.options import AsJson, Endpoint, Region
 from agentflow.errors import Conflict, Fault, NotFound, UsageError
+from agentflow.functions.agents import PREFIX
 
 if TYPE_CHECKING:
     from agentflow.adapters.aws.deploy.client import Cloud
@@ -23,7 +24,11 @@ _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 def invoke(
     name: Annotated[
-        str, Parameter(name="NAME", help="A function's import path; in a cloud, also a workflow.")
+        str,
+        Parameter(
+            name="NAME",
+            help="A function's import path, or `agent:NAME.METHOD`; in a cloud, also a workflow.",
+        ),
     ],
     /,
     *,
@@ -43,6 +48,12 @@ def invoke(
     target: Annotated[
         str | None,
         Parameter(metavar="aws", show_default=False, help="Invoke what is deployed there."),
+    ] = None,
+    key: Annotated[
+        str | None,
+        Parameter(
+            metavar="TEXT", show_default=False, help="Which instance of an agent, in a cloud."
+        ),
     ] = None,
     secret: Annotated[
         Sequence[str],
@@ -86,6 +97,7 @@ def invoke(
         )
     is_function = local or _is_function(name)
     _check(
+        ("--key", key, is_function and not local, "it is for an agent in a cloud"),
         ("--secret", secret, local, "what is deployed has its own secrets"),
         ("--handler", handler, is_function and not local, "it is for a function in a cloud"),
         ("--alias", alias, not is_function, "it is for a workflow in a cloud"),
@@ -99,7 +111,10 @@ def invoke(
     deploying.check_target(target)
     if is_function:
         cloud = deploying.account(region, endpoint_url)
-        return _called(cloud, name, content, handler, as_json=as_json)
+        payload = {"function": name, "arguments": {} if content is None else content}
+        if name.startswith(PREFIX):
+            payload |= {"key": _key(key)}
+        return _called(cloud, payload, handler, as_json=as_json)
     workflow, home, content = _workflow(name, content)
     cloud = deploying.account(region or home, endpoint_url)
     return _started(cloud, workflow, alias, id_, content, as_json=as_json)
@@ -107,7 +122,16 @@ def invoke(
 
 def _is_function(name: str) -> bool:
     """Whether a name in a cloud is a function's; a workflow is named by its file, or has no dot."""
+    if name.startswith(PREFIX):
+        return True
     return _FUNCTION.fullmatch(name) is not None and not specs.names_file(name)
+
+
+def _key(given: str | None) -> str:
+    """The instance of an agent in a cloud, where no execution has one of its own."""
+    if given is None:
+        raise UsageError("which instance of the agent?", help="name it: --key KEY")
+    return given
 
 
 def _check(*options: tuple[str, object, bool, str]) -> None:
@@ -118,17 +142,20 @@ def _check(*options: tuple[str, object, bool, str]) -> None:
 
 
 def _here(function: str, arguments: Json, secrets: tuple[str, ...], *, as_json: bool) -> int:
+    from agentflow.functions.hosts.agents import Agents
     from agentflow.functions.hosts.calls import Host, Setting, lines_to
+    from agentflow.spec.agents import Agents as Project
 
-    write = lines_to(sys.stderr)
-    setting = Setting((function,), str(stores.project_root()), secrets=secrets)
+    write, root = lines_to(sys.stderr), stores.project_root()
+    setting = Setting((function,), str(root), secrets=secrets)
 
     def tell(line: str) -> None:
         text = _readable(json.loads(line))
         if text is not None:
             write(text)
 
-    host = Host(setting, write=tell)
+    agents = Agents(Project(root).path, str(root))
+    host = Host(setting, agents=agents, write=tell)
     try:
         value = host.answer({"function": function, "arguments": arguments})
     except Fault as fault:
@@ -152,11 +179,10 @@ def _readable(told: dict[str, Json]) -> str | None:
     return "\n".join([f"{told['function']} failed:", *frames]) if frames else None
 
 
-def _called(
-    cloud: Cloud, function: str, arguments: Json, handler: str | None, *, as_json: bool
-) -> int:
+def _called(cloud: Cloud, payload: dict[str, Json], handler: str | None, *, as_json: bool) -> int:
     from agentflow.adapters.aws.deploy.executions import call, handlers
 
+    function = str(payload["function"])
     if handler is None:
         found = handlers(cloud, function)
         if not found:
@@ -167,7 +193,6 @@ def _called(
                 help="choose one with --handler",
             )
         (handler,) = found
-    payload = {"function": function, "arguments": {} if arguments is None else arguments}
     try:
         value = call(cloud, handler, payload)
     except Fault as fault:

@@ -28,7 +28,6 @@ from agentflow.runtime import virtual
 from agentflow.runtime.ids import new_id
 from agentflow.spec.agents import Agents as Project
 from agentflow.spec.inputs import check_input
-from agentflow.spec.signatures import Missing
 
 if TYPE_CHECKING:
     from agentflow.errors import Json
@@ -119,8 +118,7 @@ class Side:
 
     def agent_caller(self, root: Path) -> virtual.CallAgent:
         """Calls the project's agents, whose instances are this side's own, and counts."""
-        project = Project(root)
-        agents = Agents(lambda function: _method(project, function), str(root), InProcess())
+        agents = Agents(Project(root).path, str(root), InProcess())
 
         def call(function: str, key: Json, arguments: Json, context: Context) -> Json:
             self._count(function, arguments)
@@ -213,19 +211,6 @@ def _called(function: str, root: str, arguments: Json, context: Context) -> Json
     while (outcome := stream.next()) is not None:
         values.append(_value(outcome))
     return values
-
-
-def _method(project: Project, function: str) -> str:
-    """The import path of the method that a call of an agent names.
-
-    Raises:
-        Fault: `FunctionNotFound`.
-    """
-    found = project.resolve(function)
-    if isinstance(found, Missing):
-        raise Fault("FunctionNotFound", found.message)
-    agent, method = found
-    return f"{agent.reference}.{method}"
 
 
 def _value(outcome: Called) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agentflow.errors import Fault
 from agentflow.functions.agents import PREFIX, is_call
 from agentflow.spec.agent_source import AgentClass, agents_of
 from agentflow.spec.diagnostics import did_you_mean
@@ -45,6 +46,27 @@ class Agents:
         if agent.mistake:
             return Missing("AF409", agent.mistake, place=agent.span)
         return self._method(agent, method)
+
+    def require(self, reference: str) -> tuple[AgentClass, str]:
+        """Like `resolve`, where a call is about to be made.
+
+        Raises:
+            Fault: `FunctionNotFound`, saying what is missing.
+        """
+        found = self.resolve(reference)
+        if isinstance(found, Missing):
+            said = f"{found.message}; {found.help}" if found.help else found.message
+            raise Fault("FunctionNotFound", said, data={"function": reference})
+        return found
+
+    def path(self, reference: str) -> str:
+        """The import path of the method that a call reaches.
+
+        Raises:
+            Fault: `FunctionNotFound`.
+        """
+        agent, method = self.require(reference)
+        return f"{agent.reference}.{method}"
 
     def _method(self, agent: AgentClass, method: str) -> tuple[AgentClass, str] | Missing:
         listed = ", ".join(f"`{each}`" for each in agent.methods)

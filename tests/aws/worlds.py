@@ -38,7 +38,6 @@ from agentflow.runtime.machine import protocol as p
 from agentflow.spec.agents import Agents
 from agentflow.spec.expressions import Scope, compile_template, parse_string
 from agentflow.spec.load import Loaded
-from agentflow.spec.signatures import Missing
 
 Functions = Mapping[str, Callable[..., Any]]
 EPOCH = 1_700_000_000.0
@@ -55,9 +54,7 @@ class Project(dict[str, Callable[..., Any]]):
 
     def call_agent(self, name: str, key: Json, arguments: Json, context: Context) -> Json:
         """Call an agent, whose instances are this project's own."""
-        found = self._agents.resolve(name)
-        assert not isinstance(found, Missing)
-        host = Host(lambda _: f"{found[0].reference}.{found[1]}", self._root, self._instances)
+        host = Host(self._agents.path, self._root, self._instances)
         return _value(host.call(name, key, arguments, context, printed=lambda line: None))
 
     def __missing__(self, name: str) -> Callable[..., Any]:

@@ -258,3 +258,7 @@ def test_executions_of_a_deployed_workflow_share_what_has_a_key(
         outputs = [line("invoke", "specs/visits.yaml", "--data", given)["output"] for _ in range(2)]
         assert outputs == [[1, 1], [2, 1]]
         assert not line("deploy", "specs/visits.yaml", *option)["changed"]
+        called = line("invoke", "agent:clerk.see", "--key", "north", "--data", '{"name": "Bob"}')
+        assert called["output"] == 3
+        called = line("invoke", "agent:clerk.see", "--key", "north", "--data", '{"name": "Bob"}')
+        assert called["output"] == 4

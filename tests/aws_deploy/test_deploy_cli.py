@@ -219,6 +219,7 @@ def test_a_step_that_waits_in_the_cloud_is_answered(line: Line, aws: Account, sh
             for words in (
                 ("shop.orders.total", "--local", "--alias", "live"),
                 ("shop.orders.total", "--local", "--handler", "x"),
+                ("agent:clerk.see", "--local", "--key", "x"),
                 ("shop.orders.total", *AWS, "--id", "x"),
                 (SPEC, *AWS, "--handler", "x"),
                 (SPEC, *AWS, "--secret", "TOKEN"),

@@ -25,6 +25,8 @@ BUSY = "AgentBusy"
 """What a call fails with that found no turn in its instance; nothing has run."""
 LONGEST = 900.0
 """Seconds that a call holds an instance, where nothing bounds it."""
+_SKEW = 2.0
+"""Seconds by which clocks may differ."""
 _PATIENCE = 2.0
 """Seconds that a call waits for its turn here, where waiting costs as much as working."""
 _PAUSES = (0.02, 0.4)
@@ -56,9 +58,14 @@ class Instances(Protocol):
 
 
 class Agents:
-    """The agents that a host calls: `find` gives the import path of the method a call names."""
+    """The agents that a host calls: `find` gives the import path of the method a call names.
 
-    def __init__(self, find: Callable[[str], str], root: str, instances: Instances) -> None:
+    Without `instances` nothing is kept, and each call has an object of its own.
+    """
+
+    def __init__(
+        self, find: Callable[[str], str], root: str, instances: Instances | None = None
+    ) -> None:
         self._find = find
         self._root = root
         self._instances = instances
@@ -79,21 +86,24 @@ class Agents:
                 instance by now, and this one's state is not kept.
         """
         agent = function.removeprefix(PREFIX).partition(".")[0]
-        instance = _place(agent, key, context)
-        holder = uuid.uuid4().hex
+        place = _place(agent, key, context)
         reference, _, method = self._find(function).rpartition(".")
-        self._check(agent, reference)
-        taken = self._take(instance, holder, context)
-        if taken.call == context.idempotency_key and taken.answer is not None:
-            self._instances.give_back(instance, holder, taken)
-            return Outcome(taken.answer)
         made = Instance(agent, reference, self._root)
+        if self._instances is None:
+            return made.run(method, arguments, context, None, printed=printed)
+        self._check(agent, reference)
+        holder = uuid.uuid4().hex
+        taken = _take(self._instances, place, holder, context)
+        is_again = bool(context.step) and taken.call == context.idempotency_key
+        if is_again and taken.answer is not None:
+            self._instances.give_back(place, holder, taken)
+            return Outcome(taken.answer)
         outcome = made.run(method, arguments, context, taken.state, printed=printed)
         outcome, state = made.ended(outcome, printed=printed)
         after = taken if state is None else replace(taken, state=state)
         if outcome.error is None:
             after = replace(after, call=context.idempotency_key, answer=outcome.value)
-        if not self._instances.give_back(instance, holder, after):
+        if not self._instances.give_back(place, holder, after):
             raise Fault("WorkerLost", f"agent {agent} took too long, and its instance went on")
         return outcome
 
@@ -107,16 +117,17 @@ class Agents:
                 f"agent {agent} has no `{missing[0]}`, and nothing else keeps its state here",
             )
 
-    def _take(self, instance: str, holder: str, context: Context) -> Taken:
-        until = time.time() + LONGEST if context.deadline is None else context.deadline
-        pause, longest = _PAUSES
-        tired = time.monotonic() + _PATIENCE
-        while (taken := self._instances.take(instance, holder, until)) is None:
-            if time.monotonic() > tired:
-                raise Fault(BUSY, f"{instance} is busy with another call")
-            time.sleep(pause)
-            pause = min(2 * pause, longest)
-        return taken
+
+def _take(instances: Instances, place: str, holder: str, context: Context) -> Taken:
+    until = time.time() + LONGEST if context.deadline is None else context.deadline
+    pause, longest = _PAUSES
+    tired = time.monotonic() + _PATIENCE
+    while (taken := instances.take(place, holder, until + _SKEW)) is None:
+        if time.monotonic() > tired:
+            raise Fault(BUSY, f"{place} is busy with another call")
+        time.sleep(pause)
+        pause = min(2 * pause, longest)
+    return taken
 
 
 def _place(agent: str, key: Json, context: Context) -> str:

@@ -16,7 +16,6 @@ from agentflow.functions.agents import PREFIX, AgentOptions
 from agentflow.functions.instances import AgentState
 from agentflow.runtime.executors.protocol import KeptState, Task
 from agentflow.spec.agents import Agents
-from agentflow.spec.signatures import Missing
 
 Place: TypeAlias = tuple[str, str, str]
 """What names an instance: the project's root, the agent, the key."""
@@ -54,12 +53,11 @@ class Directory:
             raise Fault("FunctionNotFound", f"{task.function}: an agent takes single calls only")
         if task.root not in self._projects:
             self._projects[task.root] = Agents(Path(task.root))
-        found = self._projects[task.root].resolve(task.function)
-        if isinstance(found, Missing):
+        try:
+            agent, method = self._projects[task.root].require(task.function)
+        except Fault:
             del self._projects[task.root]  # it may be there the next time
-            said = f"{found.message}; {found.help}" if found.help else found.message
-            raise Fault("FunctionNotFound", said, data={"function": task.function})
-        agent, method = found
+            raise
         key = task.execution if task.agent_key is None else task.agent_key
         place = (task.root, agent.name, key)
         return Reached(place, agent.options, agent.reference, method, agent.keeps_state)
