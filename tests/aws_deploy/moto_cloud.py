@@ -84,7 +84,7 @@ def dying_at(cloud: Cloud, operation: str) -> Iterator[None]:
     def die(**about: object) -> None:
         raise Killed
 
-    clients = (cloud.functions, cloud.machines, cloud.iam, cloud.logs, cloud.tables)
+    clients = (cloud.functions, cloud.machines, cloud.iam, cloud.logs, cloud.tables, cloud.objects)
     for each in clients:
         each.meta.events.register(f"before-call.*.{operation}", die)
     try:
@@ -95,14 +95,14 @@ def dying_at(cloud: Cloud, operation: str) -> Iterator[None]:
 
 
 @contextmanager
-def requests(cloud: Cloud) -> Iterator[list[str]]:
-    """The operations that the clients ask for meanwhile."""
-    asked: list[str] = []
+def requests(cloud: Cloud) -> Iterator[list[tuple[str, str]]]:
+    """The operations that the clients ask for meanwhile, each with its service."""
+    asked: list[tuple[str, str]] = []
 
     def note(model: Any, **about: object) -> None:
-        asked.append(model.name)
+        asked.append((model.service_model.signing_name, model.name))
 
-    clients = (cloud.functions, cloud.machines, cloud.iam, cloud.logs, cloud.tables)
+    clients = (cloud.functions, cloud.machines, cloud.iam, cloud.logs, cloud.tables, cloud.objects)
     for each in clients:
         each.meta.events.register("before-call", note)
     try:

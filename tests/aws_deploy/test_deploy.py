@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentflow.adapters.aws.deploy.client import Cloud, connect
+from agentflow.adapters.aws.deploy.client import Cloud, Refused, connect
 from agentflow.adapters.aws.deploy.deployment import deploy
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from tests.aws_deploy.moto_cloud import Account
@@ -144,6 +144,20 @@ def test_a_parent_names_the_version_of_its_child(cloud: Cloud, tmp_path: Path) -
     assert f'"StateMachineArn":"{cloud.arns.machine("child")}:1"' in there["definition"]
     _, changes = put(cloud, packed(tmp_path, "parent", text=text))
     assert changes == []
+
+
+def test_a_bundle_goes_through_a_bucket_by_option(cloud: Cloud, name: str, tmp_path: Path) -> None:
+    package = packed(tmp_path, name, bundles="lake/code")
+    with pytest.raises(Refused, match=r"PutObject .*does not exist"):
+        put(cloud, package)
+    cloud.objects.create_bucket(Bucket="lake")
+    planned = put(cloud, package, plan=True)[1]
+    assert planned[0] == ("create", "object")
+    assert put(cloud, package)[1] == planned
+    assert put(cloud, package)[1] == []
+    bucket, key = package.stored or ("", "")
+    cloud.objects.delete_object(Bucket=bucket, Key=key)  # as its lifecycle may say
+    assert put(cloud, package)[1] == []
 
 
 def test_an_express_machine_has_a_log(cloud: Cloud, name: str, tmp_path: Path) -> None:

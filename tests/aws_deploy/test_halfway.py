@@ -11,7 +11,7 @@ from agentflow.adapters.aws.deploy.client import Cloud, Refused
 from agentflow.adapters.aws.deploy.functions import put_function
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from tests.aws_deploy.moto_cloud import Account, Killed, dying_at, refusal, requests
-from tests.aws_deploy.workflows import LISTENING, LIVE, packed, put, shares
+from tests.aws_deploy.workflows import BOTH, LARGE, LISTENING, LIVE, TOTAL, packed, put, shares
 
 pytestmark = [
     pytest.mark.slow,
@@ -93,17 +93,6 @@ def test_a_table_whose_making_was_cut_short_is_completed(
     assert put(cloud, package)[1] == []
 
 
-BOTH = """\
-workflow: {name}
-do:
-  - id: answer
-    listen: go
-  - {{id: sum, call: shop.orders.{called}}}
-"""
-TOTAL = "total, with: {items: []}"
-LARGE = "large, with: {size: 1}"
-
-
 @pytest.mark.parametrize(
     "operation",
     [
@@ -132,7 +121,7 @@ def test_a_first_deployment_that_was_killed_is_completed_by_the_next(
     assert there["retentionInDays"] == 30
     with requests(cloud) as asked:
         assert put(cloud, package, LIVE)[1] == []
-    assert all(each.startswith(("Get", "Describe", "List")) for each in asked)
+    assert all(operation.startswith(("Get", "Describe", "List")) for _, operation in asked)
 
 
 @pytest.mark.parametrize(

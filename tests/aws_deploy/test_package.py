@@ -7,14 +7,16 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agentflow.adapters.aws.deploy import iam
 from agentflow.adapters.aws.deploy.definition import payloads
-from agentflow.adapters.aws.deploy.package import Package, outputs
+from agentflow.adapters.aws.deploy.package import LIMITS, Package, outputs
 from agentflow.adapters.aws.deploy.settings import function_settings
+from agentflow.adapters.bundle.mistakes import CannotBundle
 from agentflow.errors import Json, UsageError
 from tests.aws_deploy.projects import write
 from tests.aws_deploy.workflows import EVERYTHING, packed
@@ -165,6 +167,18 @@ def test_a_state_machine_takes_its_role_for_its_own_account_only(everything: Pac
     )
 
 
+def test_a_bundle_that_is_too_large_for_a_request_may_go_through_a_bucket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentflow.adapters.aws.deploy.package.LIMITS", replace(LIMITS, packed=9))
+    with pytest.raises(CannotBundle, match="as a zip, Lambda takes 0") as refused:
+        packed(tmp_path)
+    assert "`bundles: BUCKET`" in refused.value.help
+    package = packed(tmp_path, bundles="lake")
+    limits = {each.name: each.allowed for each in package.report.limits}
+    assert limits["bundle, bytes of the zip"] == LIMITS.unpacked
+
+
 def test_a_name_with_a_dot_is_told_where_a_service_does_not_take_it(tmp_path: Path) -> None:
     package = packed(tmp_path, "my.shop")
     assert any("Terraform makes no state machine" in note for note in package.report.notes)
@@ -183,6 +197,7 @@ def test_a_name_with_a_dot_is_told_where_a_service_does_not_take_it(tmp_path: Pa
         ({"architecture": "mips"}, "x86-64 or arm64"),
         ({"per_function": "yes"}, "true or false"),
         ({"role": "admin"}, "the ARN of a role"),
+        ({"bundles": "My Bucket"}, "`bundles` is BUCKET or BUCKET/PREFIX"),
     ],
     ids=str,
 )
@@ -289,6 +304,16 @@ def test_terraform_replaces_names_that_stand_in_the_definitions(everything: Pack
     for literal in replaced:
         plain = json.loads(literal).replace("$${", "${")
         assert plain in files["everything.asl.json"].decode()
+
+
+def test_terraform_puts_a_bundle_into_a_bucket_by_option(tmp_path: Path) -> None:
+    resources = written(packed(tmp_path, bundles="lake/code"))["resource"]
+    (function,) = resources["aws_lambda_function"].values()
+    assert (function["s3_bucket"], "filename" in function) == ("lake", False)
+    assert function["s3_key"] == "${aws_s3_object.bundle.key}"
+    stored = resources["aws_s3_object"]["bundle"]
+    assert (stored["bucket"], stored["source"]) == ("lake", "${path.module}/functions.zip")
+    assert re.fullmatch(r"code/[0-9a-f]{64}\.zip", stored["key"])
 
 
 def test_terraform_takes_the_secrets_as_variables(everything: Package) -> None:

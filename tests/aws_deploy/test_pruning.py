@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from agentflow.adapters.aws.deploy.deployment import Alias, deploy
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from agentflow.adapters.aws.deploy.machines import number, roll_back, versions
 from agentflow.errors import Json
+from tests.aws_deploy.moto_cloud import requests
 from tests.aws_deploy.projects import write
-from tests.aws_deploy.workflows import LIVE, SHOPPING, packed, put, shares
+from tests.aws_deploy.workflows import BOTH, LARGE, LIVE, SHOPPING, TOTAL, packed, put, shares
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "deploy-to-aws.md"
 
 
 def pruned(
@@ -68,6 +73,22 @@ def test_versions_that_no_alias_leads_to_are_deleted(
     roll_back(cloud, Ledger(), name, "live")
     assert shares(cloud, name) == {3: 100}
     assert cloud.functions.get_function(FunctionName=function, Qualifier="3")
+
+
+def test_what_deployments_ask_for_is_documented(cloud: Cloud, name: str, tmp_path: Path) -> None:
+    cloud.objects.create_bucket(Bucket=name.replace("_", "-"))
+    settings: dict[str, Json] = {"bundles": name.replace("_", "-")}
+    with requests(cloud) as asked:
+        for count in (1, 2, 3):
+            memory = 128 * count
+            text = BOTH.format(name=name, called=LARGE if count == 1 else TOTAL)
+            ledger = Ledger()
+            package = packed(tmp_path, name, text=text, memory=memory, **settings)
+            deploy(package, cloud, ledger, LIVE, prunes=True)
+    rows = re.findall(r"^\| `(\w+)`.*\|(.*)\|$", PAGE.read_text(), re.MULTILINE)
+    documented = {(service, each) for service, cell in rows for each in re.findall(r"\w+", cell)}
+    instead = {("s3", "HeadObject"): ("s3", "GetObject")}
+    assert {instead.get(each, each) for each in asked} <= documented
 
 
 def test_a_version_that_a_workflow_runs_as_a_child_stays(

@@ -58,6 +58,15 @@ def packed(
     return assemble(loaded, find("aws").compile(loaded, options), options)
 
 
+BOTH = """\
+workflow: {name}
+do:
+  - id: answer
+    listen: go
+  - {{id: sum, call: shop.orders.{called}}}
+"""
+TOTAL = "total, with: {items: []}"
+LARGE = "large, with: {size: 1}"
 LIVE = Alias("live")
 LISTENING = "workflow: {name}\ndo:\n  - {{id: answer, listen: go}}\n"
 

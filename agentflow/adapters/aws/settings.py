@@ -42,7 +42,17 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/choosing-workflow-t
 
 
 _OTHERS: Final = frozenset(
-    ["agents", "architecture", "memory", "per_function", "python", "region", "role", "timeout"]
+    [
+        "agents",
+        "architecture",
+        "bundles",
+        "memory",
+        "per_function",
+        "python",
+        "region",
+        "role",
+        "timeout",
+    ]
 )
 """What belongs to the functions, not to the state machine: see `deploy.settings`."""
 
@@ -68,7 +78,7 @@ def settings(workflow: str, given: Mapping[str, Json]) -> Settings:
     if not isinstance(chosen.get("distributed", False), bool):
         raise UsageError(f"`distributed` is true or false, got `{chosen['distributed']}`")
     if "results" in chosen:
-        chosen["results"] = _bucket(chosen["results"])
+        chosen["results"] = bucket("results", chosen["results"])
         if not chosen.setdefault("distributed", True):
             raise UsageError("`results` is for distributed maps, which `distributed` turns off")
     handler = f"{workflow.replace('.', '-')}-functions"  # Lambda takes no dots
@@ -79,8 +89,13 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.*'()/-]+)?
 """Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
 
 
-def _bucket(given: Json) -> str:
+def bucket(name: str, given: Json) -> str:
+    """The value of a setting that is a bucket in S3, or a bucket with a prefix.
+
+    Raises:
+        UsageError: it is no such thing.
+    """
     plain = str(given).removeprefix("s3://").rstrip("/")
     if _BUCKET.fullmatch(plain) is None:
-        raise UsageError(f"`results` is BUCKET or BUCKET/PREFIX, got `{given}`")
+        raise UsageError(f"`{name}` is BUCKET or BUCKET/PREFIX, got `{given}`")
     return plain

@@ -27,6 +27,8 @@ class Limits:
     """Bytes of the files."""
     source: str
     """Who says so: `Lambda`."""
+    larger: str = ""
+    """How a larger zip gets there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +115,16 @@ def _check(order: Order, code: sources.Sources, origin: str, installed: Path | N
 
 
 def _measure(bundle: Bundle, sizes: Mapping[str, int], limits: Limits) -> None:
-    for size, limit, what in (
-        (bundle.unpacked, limits.unpacked, "unpacked"),
-        (len(bundle.data), limits.packed, "as a zip"),
+    less = "leave out what the functions do not need, or move data out of the packages"
+    for size, limit, what, remedy in (
+        (bundle.unpacked, limits.unpacked, "unpacked", less),
+        (len(bundle.data), limits.packed, "as a zip", limits.larger or less),
     ):
         if size > limit:
             raise CannotBundle(
                 f"the bundle has {_megabytes(size)} {what}, {limits.source} takes "
                 f"{_megabytes(limit)}; most of it: {_largest(sizes)}",
-                help="leave out what the functions do not need, or move data out of the packages",
+                help=remedy,
             )
 
 

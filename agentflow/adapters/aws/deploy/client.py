@@ -25,7 +25,7 @@ LONGEST_CALL = 920
 PATIENCE = 60.0
 """Seconds in which a new role becomes known everywhere."""
 
-_FORBIDDEN = ("AccessDenied", "UnauthorizedOperation", "Forbidden", "NotAuthorized")
+_FORBIDDEN = ("403", "AccessDenied", "UnauthorizedOperation", "Forbidden", "NotAuthorized")
 _BAD_CREDENTIALS = (
     "UnrecognizedClient",
     "InvalidClientTokenId",
@@ -71,6 +71,7 @@ class Cloud:
     iam: Any
     logs: Any
     tables: Any
+    objects: Any
     arns: Arns
     patient: Callable[[str], Any]
     """Makes a client of a service for what takes long and is not to be done twice."""
@@ -118,6 +119,7 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
                 retries={"mode": "standard", "total_max_attempts": attempts},
                 tcp_keepalive=True,
                 inject_host_prefix=endpoint_url is None,  # else `sync-` before the endpoint's name
+                s3={"addressing_style": "auto" if endpoint_url is None else "path"},  # likewise
             )
             return session.client(service, endpoint_url=endpoint_url, config=config)
 
@@ -129,6 +131,7 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
             iam=client("iam"),
             logs=client("logs"),
             tables=client("dynamodb"),
+            objects=client("s3"),
             arns=arns,
             patient=lambda service: client(service, attempts=1, seconds=LONGEST_CALL),
         )

@@ -126,12 +126,12 @@ def _create(
     cloud: Cloud, ledger: Ledger, function: CloudFunction, package: Package, role: str
 ) -> str:
     arn = cloud.arns.function(function.name)
+    code = _code(cloud, ledger, package)
     if not ledger.may("create", "Lambda function", function.name):
         return f"{arn}:1"
-    assert package.bundle is not None
     arguments = {
         **_configuration(function, package, role, {}),
-        "Code": {"ZipFile": package.bundle.data},
+        "Code": code,
         "Architectures": [_architecture(package)],
         "Tags": {TAG: function.workflow},
         "Publish": True,
@@ -139,6 +139,20 @@ def _create(
     made = with_new_role(cloud, lambda: cloud.functions.create_function(**arguments))
     _wait(cloud, "function_active_v2", function.name)
     return f"{arn}:{made['Version']}"
+
+
+def _code(cloud: Cloud, ledger: Ledger, package: Package) -> dict[str, Any]:
+    """Where Lambda takes the bundle from: the request itself, or an object in S3."""
+    assert package.bundle is not None
+    if package.stored is None:
+        return {"ZipFile": package.bundle.data}
+    bucket, key = package.stored
+    place = f"{bucket}/{key}"
+    with told(f"object {place}"):
+        there = found(lambda: cloud.objects.head_object(Bucket=bucket, Key=key), "404")
+        if there is None and ledger.may("create", "object", place):
+            cloud.objects.put_object(Bucket=bucket, Key=key, Body=package.bundle.data)
+    return {"S3Bucket": bucket, "S3Key": key}
 
 
 def _renew(
@@ -151,9 +165,10 @@ def _renew(
     is_other = [_architecture(package)] != now.get("Architectures", ["x86_64"])
     if now["CodeSha256"] != bundle.digest or is_other:
         is_new = True
+        code = _code(cloud, ledger, package)
         if ledger.may("update", "Lambda function", name, "its code"):
             cloud.functions.update_function_code(
-                FunctionName=name, ZipFile=bundle.data, Architectures=[_architecture(package)]
+                FunctionName=name, Architectures=[_architecture(package)], **code
             )
             _wait(cloud, "function_updated_v2", name)
     changed = _differences(now, wanted)

@@ -19,8 +19,18 @@ from agentflow.spec.load import Loaded
 ENTRY = "agentflow_handler"
 """The module that Lambda imports; its `handle` is called."""
 BUNDLE = "functions.zip"
-LIMITS = Limits(packed=50 << 20, unpacked=250 << 20, source="Lambda")
-"""Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+LIMITS = Limits(
+    packed=50 << 20,
+    unpacked=250 << 20,
+    source="Lambda",
+    larger="with the setting `bundles: BUCKET` a larger zip goes through S3",
+)
+"""Of what is sent with a request.
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+"""
+STORED = Limits(packed=LIMITS.unpacked, unpacked=LIMITS.unpacked, source="Lambda")
+"""Of what goes through S3."""
 PROVIDED = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
 """What Lambda's Python has."""
 
@@ -112,6 +122,15 @@ class Package:
     settings: FunctionSettings
     report: Report
     """Of the compile, with the limits of the bundle."""
+
+    @property
+    def stored(self) -> tuple[str, str] | None:
+        """The bucket and key in S3 that Lambda takes the bundle from; `None` if it is sent."""
+        if self.bundle is None or self.settings.bundles is None:
+            return None
+        bucket, _, prefix = self.settings.bundles.partition("/")
+        name = f"{hashlib.sha256(self.bundle.data).hexdigest()}.zip"
+        return bucket, f"{prefix}/{name}" if prefix else name
 
     @property
     def machine(self) -> Machine:
@@ -261,7 +280,7 @@ def _bundle(root: Path, machines: list[Machine], settings: FunctionSettings) -> 
             functions=tuple(agents.get(each, each) for each in functions),
             root=root,
             platform=settings.platform,
-            limits=LIMITS,
+            limits=_limits(settings),
             entry={f"{ENTRY}.py": _entry(functions, agents, plugs if needs_helper else None)},
             modules=(*[_HELPER] * needs_helper, *plugs, *[_AGENTS] * bool(agents)),
             requirements=("jsonschema>=4.23,<5",) * needs_schemas,
@@ -270,10 +289,15 @@ def _bundle(root: Path, machines: list[Machine], settings: FunctionSettings) -> 
     )
 
 
+def _limits(settings: FunctionSettings) -> Limits:
+    return LIMITS if settings.bundles is None else STORED
+
+
 def _bundle_limits(bundle: Bundle, settings: FunctionSettings) -> list[Limit]:
+    most = _limits(settings)
     return [
-        Limit("bundle, bytes unpacked", bundle.unpacked, LIMITS.unpacked, str(settings.platform)),
-        Limit("bundle, bytes of the zip", len(bundle.data), LIMITS.packed),
+        Limit("bundle, bytes unpacked", bundle.unpacked, most.unpacked, str(settings.platform)),
+        Limit("bundle, bytes of the zip", len(bundle.data), most.packed),
     ]
 
 

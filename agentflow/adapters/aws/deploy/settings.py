@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agentflow.adapters.aws.settings import bucket
 from agentflow.adapters.bundle.platforms import Platform, platform
 from agentflow.errors import Json, UsageError
 
@@ -33,6 +34,9 @@ class FunctionSettings:
     region: str | None = None
     agents: str | None = None
     """The table that keeps the instances of agents; by default the workflow has one of its own."""
+    bundles: str | None = None
+    """The bucket, or bucket and prefix, that Lambda takes the bundle from; by default it is sent
+    with the request."""
 
 
 def function_settings(given: Mapping[str, Json]) -> FunctionSettings:
@@ -51,6 +55,7 @@ def function_settings(given: Mapping[str, Json]) -> FunctionSettings:
     table = given.get("agents")
     if table is not None and _TABLE.fullmatch(str(table)) is None:
         raise UsageError(f"`agents` is the name of a table, got `{table}`")
+    bundles = given.get("bundles")
     return FunctionSettings(
         platform(given.get("architecture"), given.get("python")),
         _whole("memory", given.get("memory", 512), 128, 10_240, "MiB"),
@@ -59,6 +64,7 @@ def function_settings(given: Mapping[str, Json]) -> FunctionSettings:
         None if role is None else str(role),
         None if region is None else str(region),
         None if table is None else str(table),
+        None if bundles is None else bucket("bundles", bundles),
     )
 
 

@@ -27,6 +27,8 @@ from agentflow.errors import Json
 
 PROVIDER = ">= 5.40"
 RETENTION_DAYS = 30
+_FILE = f"${{path.module}}/{BUNDLE}"
+_BUNDLE = "bundle"
 
 _ARNS = iam.Arns(
     "${data.aws_partition.current.partition}",
@@ -73,6 +75,9 @@ def label(name: str) -> str:
 
 def _resources(package: Package) -> Iterator[tuple[str, str, Json]]:
     """Resources by kind and label."""
+    if package.stored is not None:
+        bucket, key = package.stored
+        yield "aws_s3_object", _BUNDLE, {"bucket": bucket, "key": key, "source": _FILE}
     for function in package.functions:
         yield from _function(function, package)
     for machine in package.machines:
@@ -104,8 +109,8 @@ def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, 
             "runtime": f"python{settings.platform.python}",
             "architectures": [architecture],
             "handler": f"{ENTRY}.handle",
-            "filename": f"${{path.module}}/{BUNDLE}",
-            "source_code_hash": f'${{filebase64sha256("${{path.module}}/{BUNDLE}")}}',
+            **_code(package),
+            "source_code_hash": f'${{filebase64sha256("{_FILE}")}}',
             "memory_size": settings.memory,
             "timeout": settings.timeout,
             "publish": True,
@@ -114,6 +119,14 @@ def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, 
             "depends_on": [f"aws_cloudwatch_log_group.{name}"],
         },
     )
+
+
+def _code(package: Package) -> Json:
+    """Where Lambda takes the bundle from."""
+    if package.stored is None:
+        return {"filename": _FILE}
+    bucket, _ = package.stored
+    return {"s3_bucket": bucket, "s3_key": f"${{aws_s3_object.{_BUNDLE}.key}}"}
 
 
 def _table(table: Table, tags: Json) -> Json:
