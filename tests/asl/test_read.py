@@ -149,6 +149,18 @@ def distributed(**config: Any) -> dict[str, Any]:
         ),
         pytest.param(one(InputPath="$.a["), "AF200", "`InputPath`: an index or", id="bad path"),
         pytest.param(one(InputPath="a"), "AF200", "a path begins with `$`", id="no path"),
+        pytest.param(
+            machine(
+                S={
+                    "Type": "Choice",
+                    "Choices": [{"Variable": "States.UUID()", "IsString": True, "Next": "T"}],
+                },
+                T={"Type": "Succeed"},
+            ),
+            "AF200",
+            "`Variable`: a path begins with `$`",
+            id="a call compared",
+        ),
         pytest.param(one(ResultPath="$.a[*]"), "AF200", "has to name one place", id="no reference"),
         pytest.param(
             one(Parameters={"x.$": "text"}),

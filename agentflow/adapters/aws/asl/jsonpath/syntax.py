@@ -25,7 +25,7 @@ _ROOT = re.compile(r"\$(\$|[^\W\d]\w*)?")
 _SYMBOL = r"\$\{[^{}]*\}"
 _NAME = re.compile(rf"(?:{_SYMBOL}|[^.\[\s])+")
 """A name after a dot; `${Symbol}` in it is put in when the definition is deployed."""
-_NAME_AMONG_ARGUMENTS = re.compile(rf"(?:{_SYMBOL}|[^.\[\]()\s'\",?*$@&|=<>!~])+(?:\(\s*\))?")
+_NAME_AMONG_ARGUMENTS = re.compile(rf"(?:{_SYMBOL}|[^.\[\](),\s'\"])+(?:\(\s*\))?")
 _ANY = re.compile(r"\*(?=[.\[\s,)]|$)")
 _INDEXES = re.compile(r"\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*")
 _SLICE = re.compile(r"\s*(?:(-?\d+)\s*:\s*(-?\d+)?|:\s*(-?\d+))\s*(?::\s*-?\d*\s*)?")

@@ -108,7 +108,7 @@ class Parts(Values):
         if "Variable" not in names:
             self.error("AF121", "a comparison has no `Variable`", node)
         else:
-            self.path(node.entries["Variable"].value, "Variable")
+            self.place(node.entries["Variable"].value, "Variable")
         operators = [name for name in names if name != "Variable"]
         for name in operators:
             if name not in choice.OPERATORS:
@@ -122,7 +122,7 @@ class Parts(Values):
 
     def _operand(self, operator: str, node: Node) -> None:
         if operator.endswith("Path"):
-            self.path(node, operator)
+            self.place(node, operator)
         elif operator.startswith(("Is", "Boolean")):
             self.boolean(node, operator)
         elif operator.startswith("Numeric"):

@@ -197,6 +197,14 @@ class Values:
             self.error("AF200", f"`{name}` is empty; a path begins with `$`", node)
         return value or "$"
 
+    def place(self, node: Node, name: str) -> str:
+        """A JSONPath where no call of an intrinsic function may stand."""
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, str) and value.startswith("States."):
+            self.error("AF200", f"`{name}`: a path begins with `$`", node)
+            return "$"
+        return self.path(node, name)
+
     def path_or_null(self, node: Node, name: str) -> str | None:
         """A path, or null for nothing."""
         if isinstance(node, Scalar) and node.value is None:
