@@ -299,7 +299,8 @@ class Host:
             live = self.orchestrator.live(id)
             is_nobodys = live is None and stored.status not in ENDED
             if is_nobodys and not await self._custody.runs_elsewhere(stored):
-                live = await self._take_over_to_cancel(id)
+                with suppress(Conflict):  # another process was faster, and finds the request
+                    live = await self._take_over_to_cancel(id)
         self.orchestrator.deliver(request)
         return Held(stored, live)
 

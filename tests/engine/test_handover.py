@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentflow import Conflict, Engine, Unavailable
+from agentflow.runtime.blocking import InThreads
 from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.inline import InlineExecutor
 from agentflow.runtime.executors.protocol import Report
 from agentflow.runtime.host import Host
-from agentflow.runtime.journal.protocol import Change, Message, Record
+from agentflow.runtime.journal.protocol import CANCEL, Change, Message, Record
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
 from agentflow.spec.load import Loaded
@@ -59,6 +61,25 @@ async def test_resuming_twice_at_once_takes_over_once(project: Path, spec: Spec)
         held = await asyncio.gather(*(host.resume("e1") for _ in range(3)))
         assert len({id(h.live) for h in held}) == 1
         assert journal.execution("e1").epoch == created.stored.epoch + 1
+
+
+class Overtaken(InThreads):
+    """Lets another engine take an execution over just before this one does."""
+
+    async def write(self, work: Any, *args: Any, **kwargs: Any) -> Any:
+        if work.__name__ == "claim":
+            await super().write(work, args[0], ELSEWHERE)
+        return await super().write(work, *args, **kwargs)
+
+
+async def test_whoever_is_faster_to_take_over_is_asked_to_cancel(project: Path, spec: Spec) -> None:
+    async with serving(project, blocking=Overtaken()) as (host, journal):
+        await host.create(spec("  - {id: l, listen: never}"), None, "e1")
+        held = await host.cancel("e1", "no longer needed")
+        assert held.live is None
+        assert [request.data for request in journal.messages_for("e1", CANCEL)] == [
+            "no longer needed"
+        ]
 
 
 @pytest.mark.parametrize("name", ["claim", "_past"])
