@@ -143,6 +143,16 @@ def test_a_path_that_cannot_be_applied_says_where(path: str, message: str) -> No
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.parametrize("path", ["$..b", "$" + 5_000 * ".a"])
+def test_data_that_is_nested_too_deeply_is_no_crash(path: str) -> None:
+    deep: Any = {}
+    for _ in range(5_000):
+        deep = {"a": deep}
+
+    with pytest.raises(jsonpath.InapplicableError, match="nested too deeply"):
+        jsonpath.find(path, Data(deep))
+
+
 @pytest.mark.parametrize("path", ["$.a[3]", "$.a[-1]", "$.e[0]", "$.a[(@.length-4)]"])
 def test_an_index_beyond_its_list_is_told_apart(path: str) -> None:
     with pytest.raises(jsonpath.BeyondError):

@@ -81,7 +81,10 @@ def find(path: str | Path, data: Data) -> Json:
     """
     parsed = parse(path) if isinstance(path, str) else path
     walk = _Walk(data, parsed, data.root(parsed.root))
-    found = list(walk.along(walk.root, 0, "$"))
+    try:
+        found = list(walk.along(walk.root, 0, "$"))
+    except RecursionError:
+        raise InapplicableError("The data is nested too deeply") from None
     if not parsed.definite:
         return found
     if found[0] is None and walk.ends_beyond():
