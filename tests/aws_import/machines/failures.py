@@ -214,4 +214,19 @@ FAILURES: dict[str, tuple[Json, Json]] = {
         ),
         {"fail": True},
     ),
+    "a state is entered once, however often it is retried": (
+        machine(
+            A=task(
+                "moody",
+                Parameters={"moods.$": "$.moods", "at.$": "$$.State.EnteredTime"},
+                Retry=[
+                    {"ErrorEquals": ["Busy"], "IntervalSeconds": 60},
+                    {"ErrorEquals": ["OutOfStock"], "MaxDelaySeconds": 5},
+                ],
+                ResultSelector={"n.$": "$", "at.$": "$$.State.EnteredTime"},
+                End=True,
+            )
+        ),
+        {"moods": ["Busy", "OutOfStock", "Busy"]},
+    ),
 }

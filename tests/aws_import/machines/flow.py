@@ -132,4 +132,22 @@ FLOW: dict[str, tuple[Json, Json]] = {
         ),
         {"a b": {"x": None}, "from": 'q"\\'},
     ),
+    "a choice that leads to one state is made": (
+        machine(
+            A={
+                "Type": "Choice",
+                "Choices": [{"Variable": "$.nowhere", "StringEquals": "x", "Next": "B"}],
+                "Default": "B",
+            },
+            B=task("count", End=True),
+        ),
+        {},
+    ),
+    "a result that goes nowhere is selected": (
+        machine(
+            A=task("count", ResultSelector={"x.$": "$.nowhere"}, ResultPath=None, Next="B"),
+            B=task("check", End=True),
+        ),
+        {},
+    ),
 }

@@ -148,4 +148,14 @@ MAPS: dict[str, tuple[Json, Json]] = {
         ),
         {"xs": [1, 2]},
     ),
+    "a selector sees the key and the value of an entry apart": (
+        machine(
+            M=each_child(
+                ECHO,
+                ItemsPath="$.o",
+                ItemSelector={"k.$": "$$.Map.Item.Key", "v.$": "$$.Map.Item.Value.n"},
+            )
+        ),
+        {"o": {"a": {"n": 1}, "b": {"n": 2}}},
+    ),
 }

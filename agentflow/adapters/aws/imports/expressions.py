@@ -54,6 +54,10 @@ class Sight:
     """Its name."""
     retries: str | None = None
     """How often the state was retried."""
+    entered: str | None = None
+    """When the state was entered, where that is read."""
+    key: str | None = None
+    """The key of the iteration, where it is over an object."""
 
 
 def path(text: str, sight: Sight) -> str | None:
@@ -151,6 +155,10 @@ def _context(steps: list[str | int], sight: Sight) -> str:
             return quoted(sight.state)
         case ["State", "RetryCount"] if sight.retries is not None:
             return sight.retries
+        case ["State", "EnteredTime"] if sight.entered is not None:
+            return sight.entered
+        case ["Map", "Item", "Key"] if sight.key is not None:
+            return sight.key
         case ["Map", "Item", "Index"] if sight.item is not None:
             return sight.item[0]
         case ["Map", "Item", "Value", *rest] if sight.item is not None:
@@ -223,7 +231,9 @@ _WHOLE: Final = frozenset(
         "Execution.StartTime",
         "State.Name",
         "State.RetryCount",
+        "State.EnteredTime",
         "Map.Item.Index",
+        "Map.Item.Key",
         "Map.Item.Value",
         "Task.Token",
     }

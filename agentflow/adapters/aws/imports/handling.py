@@ -52,8 +52,18 @@ class Work:
 
 def counts_retries(state: State) -> bool:
     """Whether a state that may be retried reads how often it was."""
+    return bool(state.retry) and "RetryCount" in _own_words(state)
+
+
+def tells_entry(state: State) -> bool:
+    """Whether a state reads when it was entered."""
+    return "EnteredTime" in _own_words(state)
+
+
+def _own_words(state: State) -> str:
+    """What a state says itself, without the machines inside it."""
     own = (each.name for each in fields(state) if each.name not in ("processor", "branches"))
-    return bool(state.retry) and any("RetryCount" in repr(getattr(state, name)) for name in own)
+    return " ".join(repr(getattr(state, name)) for name in own)
 
 
 def guarded(w: Writing, work: Work) -> Lowered:
@@ -178,8 +188,7 @@ def _reported(w: Writing) -> Handler:
 def _handler(
     w: Writing, work: Work, known: Kinds, catcher: Catcher, on: tuple[str, ...]
 ) -> Handler:
-    own = Writing(w.book, w.scope, w.state)
-    own.retries = w.retries
+    own = w.beside()
     bound = w.book.namer.fresh(f"{w.state.name} error")
     faulty = tuple(name for name in known.faulty if name != QUERY)
     error = own.expression(faults.error_output(bound, work.told, late(w.state), faulty))

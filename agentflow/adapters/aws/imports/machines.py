@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -19,12 +19,18 @@ from agentflow.adapters.aws.asl.model import (
     Wait,
 )
 from agentflow.adapters.aws.asl.read import unfilled
-from agentflow.adapters.aws.imports.handling import counts_retries
+from agentflow.adapters.aws.imports.handling import counts_retries, tells_entry
 from agentflow.adapters.aws.imports.heartbeats import with_heartbeats
 from agentflow.adapters.aws.imports.lowered import Lowered, Steps
 from agentflow.adapters.aws.imports.naming import workflow_name
 from agentflow.adapters.aws.imports.records import recorded
-from agentflow.adapters.aws.imports.scopes import assigns, distributes, lower_map, lower_parallel
+from agentflow.adapters.aws.imports.scopes import (
+    WriteMachine,
+    assigns,
+    distributes,
+    lower_map,
+    lower_parallel,
+)
 from agentflow.adapters.aws.imports.states import (
     lower_choice,
     lower_fail,
@@ -37,7 +43,7 @@ from agentflow.adapters.aws.imports.tasks import Lookup, lower_task
 from agentflow.adapters.aws.imports.terms import expression
 from agentflow.adapters.aws.imports.writing import Book, Scope, Writing
 from agentflow.adapters.aws.record import split
-from agentflow.errors import Span, SpecError
+from agentflow.errors import Json, Span, SpecError
 from agentflow.spec.diagnostics import in_order
 from agentflow.spec.expressions.template import Template
 from agentflow.spec.model import Block, Set, Step, Workflow
@@ -47,7 +53,7 @@ _CHANGED: Final = (
     "its states are read"
 )
 _KEPT: Final = re.compile("HeartbeatSeconds|Seconds|Tolerated.*|MaxItems|Numeric.*")
-"""Fields that a symbol may stay in: a deployment of the workflow puts the value in as well."""
+"""Fields that a symbol may stay in: whoever deploys the compiled workflow puts the value in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +116,36 @@ def _machine(machine: Machine, scope: Scope, *, book: Book, lookup: Lookup) -> S
         w = Writing(book, scope, with_heartbeats(machine.states[name]))
         if counts_retries(w.state):
             w.retries = book.namer.fresh(f"{name} retries")
-        match w.state:
-            case Pass():
-                return lower_pass(w)
-            case Task():
-                return lower_task(w, lookup)
-            case Choice():
-                return lower_choice(w)
-            case Wait():
-                return lower_wait(w)
-            case Succeed():
-                return lower_succeed(w)
-            case Fail():
-                return lower_fail(w)
-            case Parallel():
-                return lower_parallel(w, write)
-            case Map():
-                return lower_map(w, write, machine.definition["States"][name])
+        if not tells_entry(w.state):
+            return _lowered(w, write, lookup, machine.definition["States"][name])
+        w.entered = book.namer.fresh(f"{name} entered")
+        begin = w.step(f"{name} set entered", Set({w.entered: w.expression("now()")}))
+        lowered = _lowered(w, write, lookup, machine.definition["States"][name])
+        return replace(lowered, before=[begin, *lowered.before])
 
     def result(span: Span) -> Template:
         return expression(scope.data, span)
 
     span = machine.states[machine.start_at].span
     return structured(Shape(machine, lower, result, book.namer), span)
+
+
+def _lowered(w: Writing, write: WriteMachine, lookup: Lookup, fields: dict[str, Json]) -> Lowered:
+    """A state as steps; `fields` are its own."""
+    match w.state:
+        case Pass():
+            return lower_pass(w)
+        case Task():
+            return lower_task(w, lookup)
+        case Choice():
+            return lower_choice(w)
+        case Wait():
+            return lower_wait(w)
+        case Succeed():
+            return lower_succeed(w)
+        case Fail():
+            return lower_fail(w)
+        case Parallel():
+            return lower_parallel(w, write)
+        case Map():
+            return lower_map(w, write, fields)

@@ -96,7 +96,7 @@ def lower_parallel(w: Writing, write: WriteMachine) -> Lowered:
     before = w.steps
     branches: dict[str, Block] = {}
     for branch in state.branches:
-        own = Writing(w.book, w.scope, state)
+        own = w.beside()
         scope = inner(own, branch, shared)
         name = w.book.namer.fresh(branch.start_at)
         branches[name] = Block((*own.steps, *write(branch, scope)))
@@ -129,7 +129,7 @@ def lower_map(w: Writing, write: WriteMachine, fields: dict[str, Json]) -> Lower
     if runs.is_needed(state):
         return _run(w, write, fields)
     sight = effective(w)
-    items = None if state.reader is not None else _items(w, state, sight)
+    items, entries = (None, None) if state.reader is not None else _items(w, state, sight)
     batches = _batches(w, state, sight, items)
     limit = _concurrency(w, state, sight)
     allowed = tolerated(w, state, sight)
@@ -139,9 +139,8 @@ def lower_map(w: Writing, write: WriteMachine, fields: dict[str, Json]) -> Lower
         items = _read(w, state.reader, sight)
         read.append(before.pop())
     item, index = _named(w)
-    own = Writing(w.book, replace(w.scope, item=(index, item)), state)
-    own.retries = w.retries
-    selected = _selected(own, state, sight, item)
+    own = w.beside(replace(w.scope, item=(index, item)))
+    selected = _selected(own, state, sight, entries)
     if batches is not None:
         items, selected = batches.items, {**batches.common, "Items": own.expression(item)}
     elif state.distributed and not is_name(selected):  # it fails the map, and no child
@@ -191,7 +190,7 @@ def _run(w: Writing, write: WriteMachine, fields: dict[str, Json]) -> Lowered:
     run = runs.opened(w, state, fields, sight)
     (opening,) = w.steps
     item, index = _named(w)
-    own = Writing(w.book, w.scope, state)
+    own = w.beside()
     body = _body(own, write, own.expression(item), told=True)
     body = counted(own, body, strict=unlimited(state))
     items = w.expression(f"{run}.inputs")
@@ -226,7 +225,8 @@ def _child(w: Writing, body: Block) -> Block:
     return Block((w.step(f"{w.state.name} child", Try(body, (caught,))),))
 
 
-def _items(w: Writing, state: Map, sight: Sight) -> Template:
+def _items(w: Writing, state: Map, sight: Sight) -> tuple[Template, str | None]:
+    """The items, and the source of whether they are the entries of an object, where they may be."""
     if is_jsonata(state):
         if isinstance(state.items, Absent):
             found: Template = w.expression(sight.data)
@@ -239,8 +239,9 @@ def _items(w: Writing, state: Map, sight: Sight) -> Template:
     if state.distributed and not isinstance(found, list):
         source = w.bind("items", found)
         pairs = f'[{{"Key": key, "Value": value}} for key, value in {source}.items()]'
-        return w.expression(f'{pairs} if type({source}) == "object" else {source}')
-    return found
+        entries = f'type({source}) == "object"'
+        return w.expression(f"{pairs} if {entries} else {source}"), entries
+    return found, None
 
 
 def _read(w: Writing, reader: ItemReader, sight: Sight) -> Template:
@@ -297,11 +298,16 @@ def _batches(w: Writing, state: Map, sight: Sight, items: Template) -> _Batched 
     return _Batched(w.expression(f"chunked({source}, {size})"), common, f"len({source})")
 
 
-def _selected(w: Writing, state: Map, sight: Sight, item: str) -> Template:
-    """The input of an iteration."""
+def _selected(w: Writing, state: Map, sight: Sight, entries: str | None) -> Template:
+    """The input of an iteration; `entries` tells whether items are those of an object."""
+    assert w.scope.item is not None
+    index, item = w.scope.item
     within = replace(sight, item=w.scope.item)
     if isinstance(state.item_selector, Absent):
         return w.expression(item)
+    if entries is not None:  # a selector sees the key and the value apart
+        value = f"({item}.Value if {entries} else {item})"
+        within = replace(within, item=(index, value), key=f"{item}.Key")
     if is_jsonata(state):
         return w.resolved(state.item_selector, within, "selector")
     return w.payload(state.item_selector, within, "selector")

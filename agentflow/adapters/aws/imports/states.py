@@ -14,7 +14,7 @@ from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.lowered import Exit, Lowered
 from agentflow.adapters.aws.imports.terms import is_name, quoted, source_of
 from agentflow.adapters.aws.imports.writing import Writing
-from agentflow.spec.expressions.template import Expression, Template
+from agentflow.spec.expressions.template import Expression, Template, parts
 from agentflow.spec.expressions.tree import Literal
 from agentflow.spec.model import Raise, Step
 from agentflow.spec.model import Wait as WaitStep
@@ -61,7 +61,14 @@ def settle(w: Writing, result: Template, sight: Sight) -> None:
     assigned = assign(w, w.state.assign, sight)
     if not isinstance(w.state.result_selector, Absent):
         result = w.payload(w.state.result_selector, sight, "result")
+        _evaluated(w, result)
     w.hand_on(_placed(w, result), assigned)
+
+
+def _evaluated(w: Writing, result: Template) -> None:
+    """See to it that a result that goes nowhere is evaluated, for it may fail."""
+    if w.state.result_path is None and any(not is_name(each) for each in parts(result)):
+        w.bind("result", result)
 
 
 def _placed(w: Writing, result: Template) -> Template:
@@ -137,6 +144,7 @@ def lower_pass(w: Writing) -> Lowered:
     result: Template = state.result
     if isinstance(state.result, Absent):
         result = arguments(w, sight)
+        _evaluated(w, result)
     needs_name = not isinstance(state.assign, Absent)
     known = w.sight(w.bind("result", result)) if needs_name else sight
     settle(w, w.expression(known.data) if needs_name else result, known)
@@ -248,7 +256,7 @@ def _conditions(w: Writing, state: Choice, sight: Sight) -> list[str]:
 
 def _chosen(w: Writing, state: Choice, sight: Sight, rule: model.Rule) -> tuple[Step, ...]:
     """What a way does before it leads on."""
-    own = Writing(w.book, w.scope, state)
+    own = w.beside()
     if is_jsonata(state):
         express(own, rule.assign, rule.output, own.expression(w.scope.data), sight)
     else:
@@ -258,7 +266,7 @@ def _chosen(w: Writing, state: Choice, sight: Sight, rule: model.Rule) -> tuple[
 
 
 def _default(w: Writing, state: Choice, sight: Sight) -> Exit:
-    own = Writing(w.book, w.scope, state)
+    own = w.beside()
     if state.default is None:
         told = f"no choice of `{state.name}` applies, and it has no default"
         own.add(f"{state.name} unmatched", Raise({"name": RUNTIME, "message": told}))

@@ -137,7 +137,7 @@ class _Sequences:
         flat = all_leave and not rest[1]
         if rest[0] and not flat:
             otherwise = Block(tuple(rest[0]))
-        switch = _without_empty(cases, otherwise, span)
+        switch = _without_empty(cases, otherwise, lambda: self._nothing(name, "chosen", span), span)
         if switch is not None:
             steps.append(self._step(f"{name} choice", switch, span))
         if flat:
@@ -190,7 +190,10 @@ class _Sequences:
         span = self._shape.machine.states[name].span
         if not success[0]:
             catches = tuple(
-                _catch(handler, inner if inner or handler.steps else [self._nothing(name, span)])
+                _catch(
+                    handler,
+                    inner if inner or handler.steps else [self._nothing(name, "caught", span)],
+                )
                 for handler, (inner, _) in zip(lowered.handlers, ways, strict=True)
             )
             return [lowered.risky(catches)]
@@ -204,11 +207,10 @@ class _Sequences:
         rest = self._step(f"{name} rest", Switch((Case(test, Block(tuple(success[0]))),)), span)
         return [before, lowered.risky(catches), rest]
 
-    def _nothing(self, name: str, span: Span) -> Step:
-        """What a handler does that only goes on: a block has a step."""
-        return self._step(
-            f"{name} mark", Set({self._shape.namer.fresh(f"{name} caught"): True}), span
-        )
+    def _nothing(self, name: str, why: str, span: Span) -> Step:
+        """What a way does that only goes on: a block has a step."""
+        mark = Set({self._shape.namer.fresh(f"{name} {why}"): True})
+        return self._step(f"{name} mark", mark, span)
 
     def _end(self, each: Exit, span: Span) -> Steps:
         if each.fails:
@@ -233,8 +235,13 @@ def _merged(exits: list[Exit]) -> list[Exit]:
     return found
 
 
-def _without_empty(cases: list[Case], otherwise: Block | None, span: Span) -> Switch | None:
-    """A switch whose cases all do something; the others keep those after them from applying."""
+def _without_empty(
+    cases: list[Case], otherwise: Block | None, nothing: Callable[[], Step], span: Span
+) -> Switch | None:
+    """A switch whose cases all do something; the others keep those after them from applying.
+
+    The last ones are looked at for what they may fail with, and then there is `nothing` to do.
+    """
     kept: list[Case] = []
     passed: list[str] = []
     for case in cases:
@@ -248,6 +255,8 @@ def _without_empty(cases: list[Case], otherwise: Block | None, span: Span) -> Sw
     if otherwise is not None and passed:
         kept.append(Case(expression(" and ".join(passed), span), otherwise))
         otherwise = None
+    elif cases and not cases[-1].do.steps:
+        kept.append(Case(expression(" and ".join(passed), span), Block((nothing(),))))
     return Switch(tuple(kept), otherwise) if kept else None
 
 

@@ -252,10 +252,12 @@ def _awaited(w: Writing, state: Task, resource: Resource, lookup: Lookup) -> Low
     w.token = token
     sight = effective(w)
     limit: Duration | None
-    if isinstance(state.timeout_seconds, Reference):  # it is read before anything is asked for
-        limit = w.checked(state.timeout_seconds, sight, "whole", "timeout")
+    setting = state.timeout_seconds
+    if isinstance(setting, Reference) or expression_in(setting) is not None:
+        # It is looked at before anything is asked for.
+        limit = w.checked(setting, sight, "whole", "timeout")
     else:
-        limit = _limit(w, state.timeout_seconds, sight)
+        limit = _limit(w, setting, sight)
     every = heartbeat(w, state, sight)
     role = _credentials(w, state, sight)
     if resource.kind == "service":

@@ -59,6 +59,13 @@ def _number(sight: Sight) -> Template:
     return 0 if sight.retries in (None, "0") else expression(str(sight.retries), sight.span)
 
 
+def _key(written: str, sight: Sight) -> dict[str, Template]:
+    """The key of an iteration over an object; one over a list has none."""
+    if sight.key is None or "Map.Item.Key" not in written:
+        return {}
+    return {"Key": expression(sight.key, sight.span)}
+
+
 def _has_symbol_as_key(template: Template) -> bool:
     """Whether a deployment puts a key in, wherever it is in a template."""
     if isinstance(template, dict):
@@ -78,10 +85,18 @@ class Writing:
         """The source of the task's token."""
         self.retries = "0" if isinstance(state, Task | Map | Parallel) else None
         """The source of how often the state was retried."""
+        self.entered: str | None = None
+        """The name of the time at which the state was entered, where that is read."""
 
     @property
     def span(self) -> Span:
         return self.state.span
+
+    def beside(self, scope: Scope | None = None) -> Writing:
+        """Writes other steps of the same state, which has been entered and retried as here."""
+        own = Writing(self.book, scope or self.scope, self.state)
+        own.retries, own.entered = self.retries, self.entered
+        return own
 
     # --- steps -----------------------------------------------------------------------------
 
@@ -142,6 +157,7 @@ class Writing:
             given=self.scope.given,
             execution=self.scope.execution,
             retries=self.retries,
+            entered=self.entered,
         )
         return replace(seen, **known)  # type: ignore[arg-type]  # as Sight has them
 
@@ -219,7 +235,7 @@ class Writing:
             },
             "State": {
                 "Name": self.state.name,
-                "EnteredTime": self.expression("now()"),
+                "EnteredTime": self.expression(sight.entered or "now()"),
                 **({} if sight.retries is None else {"RetryCount": _number(sight)}),
             },
             **(
@@ -230,6 +246,7 @@ class Writing:
                         "Item": {
                             "Index": self.expression(item[0]),
                             "Value": self.expression(item[1]),
+                            **_key(written, sight),
                         }
                     }
                 }
