@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from agentflow.adapters.aws import faults, instances, jsonata
 from agentflow.adapters.aws.checks import Reference
-from agentflow.adapters.aws.flow import After
+from agentflow.adapters.aws.flow import After, Kept
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.templates import Templates, can_fail, query
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import LAMBDA, Writer, transient
 from agentflow.errors import Json
 from agentflow.spec.expressions import FUNCTIONS
-from agentflow.spec.expressions.template import Expression, Template, parts
+from agentflow.spec.expressions.template import Expression, Template, parts, walk_names
 from agentflow.spec.expressions.tree import Call as FunctionCall
 from agentflow.spec.expressions.tree import Tree, children
 from agentflow.spec.model import Call, Compensation, Duration, Reduce, Retry, Step
@@ -166,22 +167,57 @@ def _keeping_undo(w: Writer, step: Step, undo: Compensation, names: Names, endin
     inner.own[step.id] = Reference(RESULT)
     instance = ""
     with w.templates(step, inner) as templates:
-        arguments = templates.text(undo.arguments)
+        early = _early(undo, templates)
         if undo.key is not None:
             instance = f", 'key': {instances.key(undo, templates)}"
-        if templates.hop.templates:
-            templates.hop.templates.clear()
-            w.refusals.refuse(
-                "AF602",
-                f"the arguments of `{undo.function}` need the helper function",
-                undo.span,
-                "; ".join(templates.hop.reasons),
-                "compute them with `set` before the call, or in the function",
-            )
+    kept, read = _kept(w, undo, frozenset(undo.arguments) - early.keys(), inner)
     key = w.path.plain
-    w.undo.calls[key] = undo
-    entry = f"{{'call': {jsonata.quote(key)}, 'with': {arguments}{instance}}}"
+    w.undo.calls[key] = kept
+    entry = f"{{'call': {jsonata.quote(key)}, 'with': {_display(early)}{instance}"
+    if kept.late:
+        entry += f", 'names': {_display({name: inner[name].text for name in read})}"
+    if kept.is_placed:
+        entry += f", 'step': {w.path.text()}"
     log = w.undo.variable
-    value = query(f"$append([{entry}], ${log})")
+    value = query(f"$append([{entry}}}], ${log})")
     w.renames = w.renames or can_fail(value)
     return {**ending, "Assign": {**ending.get("Assign", {}), log: value}}
+
+
+def _display(values: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{jsonata.quote(name)}: {text}" for name, text in values.items()) + "}"
+
+
+def _early(undo: Compensation, templates: Templates) -> dict[str, str]:
+    """The arguments that are evaluated when the call completes, which cannot fail."""
+    early: dict[str, str] = {}
+    for name, template in undo.arguments.items():
+        text = templates.text(template)
+        if not templates.hop.templates and not can_fail(query(text)):
+            early[name] = text
+        templates.hop.templates.clear()
+    return early
+
+
+def _kept(
+    w: Writer, undo: Compensation, late: frozenset[str], names: Names
+) -> tuple[Kept, list[str]]:
+    """How to undo a call, and the names whose values have to be kept for that.
+
+    Arguments that fail must not fail the call, and nothing but a task can catch that. So they are
+    evaluated when the call is undone, where it counts, of names as they are now.
+    """
+    templates = [undo.arguments[name] for name in undo.arguments if name in late]
+    if is_recorded(templates):
+        w.refusals.refuse(
+            "AF602",
+            f"an argument of `{undo.function}` that may fail reads the time or chance",
+            undo.span,
+            "it is evaluated when the call is undone, and reads them when the call completes",
+            "read them in an argument of its own",
+        )
+    read = dict.fromkeys(name for name, _ in walk_names(templates))
+    fixed = {name: names[name] for name in read if name in ("input", "execution")}
+    changing = [name for name in read if name not in fixed]
+    entry = {name: Reference(f"names.{name}", names[name].type) for name in changing}
+    return Kept(undo, late, fixed | entry, w.path.is_computed), changing

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentflow.adapters.aws import library
+from agentflow.adapters.aws.assignments import write_set
 from agentflow.adapters.aws.control import (
     write_loop,
     write_raise,
     write_return,
-    write_set,
     write_states,
     write_switch,
 )
@@ -21,6 +21,7 @@ from agentflow.adapters.aws.native import write_call
 from agentflow.adapters.aws.results import StoredMap
 from agentflow.adapters.aws.waits import write_emit, write_listen, write_run, write_wait
 from agentflow.adapters.aws.writer import WriteStep
+from agentflow.adapters.lowering.steps import Attempts
 from agentflow.adapters.target import Capabilities, Capability, Support
 from agentflow.spec import model
 
@@ -32,6 +33,7 @@ WRITERS: Mapping[type[Any], WriteStep] = {
     model.Map: write_map,
     StoredMap: write_map,
     model.Loop: write_loop,
+    Attempts: write_loop,
     model.Try: write_try,
     model.Saga: write_saga,
     model.States: write_states,

@@ -1,39 +1,20 @@
-"""Steps that choose, repeat and end: set, switch, loop, states, raise, return."""
+"""Steps that choose, repeat and end: switch, loop, states, raise, return."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from agentflow.adapters.aws import faults
+from agentflow.adapters.aws.assignments import declare
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.templates import can_fail, query
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer, is_same
-from agentflow.errors import Json
+from agentflow.adapters.lowering.steps import Attempts
 from agentflow.spec.expressions.template import Expression
 from agentflow.spec.expressions.types import INTEGER
-from agentflow.spec.model import Loop, Raise, Return, Set, States, Step, Switch
-
-
-def write_set(w: Writer, step: Step, names: Names, after: After) -> None:
-    """Names and their values: one Assign."""
-    assert isinstance(step.action, Set)
-    w.report.add(w.path.plain, "native", "Pass, Assign", step.span)
-    with w.templates(step, names) as templates:
-        values = {name: templates.value(value) for name, value in step.action.names.items()}
-    types = {n: w.variable_type(n, value, names) for n, value in step.action.names.items()}
-    assign: dict[str, Json] = {}
-    for name, value in values.items():
-        block = names.assigned(name)
-        if block is None:
-            names.bind(name, w.variables.take(name, w.depth), types[name])
-        assign[names[name].text.removeprefix("$")] = value
-    label = after.label or Label()
-    w.assign({**assign, **dict.fromkeys(after.sinks)}, label)
-    if after.label is None:
-        w.scope.place(label)
-        w.done(None, After(None), "end")
+from agentflow.spec.model import Loop, Raise, Return, States, Step, Switch
 
 
 def choose(
@@ -87,6 +68,7 @@ def choice(rules: list[State], default: Label) -> State:
 def write_switch(w: Writer, step: Step, names: Names, after: After) -> None:
     """The first case that holds."""
     assert isinstance(step.action, Switch)
+    declare(w, step, names)
     if not _wraps(step):
         w.report.add(w.path.plain, "native", "Choice", step.span)
     cases = [(case, Label()) for case in step.action.cases]
@@ -139,7 +121,9 @@ def _for(w: Writer, step: Step, loop: Loop, names: Names, after: After) -> None:
 
 
 def _round(w: Writer, loop: Loop, names: Names, after: After, *, count: str) -> None:
-    outer, w.path = w.path, w.path.round(count)
+    outer = w.path
+    is_again = isinstance(loop, Attempts)
+    w.path = outer.outside().attempt(count) if is_again else outer.round(count)
     w.block(loop.do, names, after)
     w.path = outer
 
@@ -188,10 +172,15 @@ def write_states(w: Writer, step: Step, names: Names, after: After) -> None:
         count, over = w.variable(f"{step.id}_entered"), Label()
         w.assign({count: 0, **dict.fromkeys(following.sinks)}, entries[action.start])
         path = w.path
-        used = False
+        entered = {each.to for state in action.states.values() for each in state.next}
         for name, state in action.states.items():
             w.scope.place(entries[name])
             w.path = path.round(count).step(name)
+            if counted and name in entered:
+                go = Label()
+                full = {"Condition": f"{{% ${count} >= {action.max} %}}", "Next": over}
+                w.add(w.name("limit"), choice([full], go))
+                w.scope.place(go)
             inner = names.inner()
             leave = Label() if state.next else following.label
             if state.do.steps:
@@ -202,12 +191,6 @@ def write_states(w: Writer, step: Step, names: Names, after: After) -> None:
             if not state.next:
                 continue
             w.scope.place(leave)
-            if counted:
-                used = True
-                go = Label()
-                full = {"Condition": f"{{% ${count} + 1 >= {action.max} %}}", "Next": over}
-                w.add(w.name("limit"), choice([full], go))
-                w.scope.place(go)
             targets = {each.to: Label() for each in state.next}
             *conditional, last = state.next
             if conditional:
@@ -218,7 +201,7 @@ def write_states(w: Writer, step: Step, names: Names, after: After) -> None:
                     w.scope.place(label)
                     w.assign({count: f"{{% ${count} + 1 %}}"}, entries[to], f"to.{to}")
         w.path = path
-        if used:
+        if counted and entered:
             w.scope.place(over)
             w.fail("LoopLimit", f"more than `max: {action.max}` states were entered", "over")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agentflow.adapters.aws.checks import Reference
 from agentflow.adapters.aws.graph import Label
 from agentflow.spec.model import Compensation
 
@@ -43,10 +45,26 @@ class Exit:
     is_used: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a completed call is undone, and what of its arguments is known only then."""
+
+    undo: Compensation
+    late: frozenset[str] = frozenset()
+    """The arguments that are evaluated when it is undone, of names as they were."""
+    names: Mapping[str, Reference] = field(default_factory=dict)
+    """What these read: as it is in the entry of the log, or where it never changes."""
+    is_placed: bool = False
+    """Whether the entry says which step it was, because there may be several."""
+
+
 @dataclass(slots=True)
 class UndoLog:
-    """What a saga keeps of its completed calls in a variable: `[{call, with}]`, latest first."""
+    """What a saga keeps of its completed calls in a variable, latest first.
+
+    Each is `{call, with}`, with `names` if it has late arguments, and `step` if it is placed.
+    """
 
     variable: str
-    calls: dict[str, Compensation] = field(default_factory=dict)
+    calls: dict[str, Kept] = field(default_factory=dict)
     """How each call is undone, by a name that is unique in the saga."""

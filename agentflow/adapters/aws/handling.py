@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentflow.adapters.aws import faults, jsonata
+from agentflow.adapters.aws.assignments import declare
 from agentflow.adapters.aws.calls import invocation
 from agentflow.adapters.aws.control import choice
-from agentflow.adapters.aws.flow import After, Exit, Region, UndoLog
+from agentflow.adapters.aws.flow import After, Exit, Kept, Region, UndoLog
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.paths import Path
-from agentflow.adapters.aws.templates import query
+from agentflow.adapters.aws.templates import Templates, query
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer
 from agentflow.errors import Json
-from agentflow.spec.model import Catch, Compensation, Saga, Step, Try
+from agentflow.spec.model import Catch, Saga, Step, Try
 
 
 def write_try(w: Writer, step: Step, names: Names, after: After) -> None:
     """A body, handlers for its errors, and steps that run whatever happened."""
     action = step.action
     assert isinstance(action, Try)
+    declare(w, step, names)
     if not action.catch and action.final is None:
         w.block(action.do, names.inner(), after)
         return
@@ -158,7 +160,7 @@ def _undo(w: Writer, step: Step, log: UndoLog, region: Region, failures: str) ->
         w.rethrow(region.error)
         return
     check, conclude = Label(), Label()
-    calls = {key: (undo, Label()) for key, undo in log.calls.items()}
+    calls = {key: (kept, Label()) for key, kept in log.calls.items()}
     rules: list[State] = [
         {
             "Condition": query(f"$count(${log.variable}) = 0"),
@@ -171,9 +173,9 @@ def _undo(w: Writer, step: Step, log: UndoLog, region: Region, failures: str) ->
     ]
     w.scope.place(check)
     w.add(w.name("undo"), choice(rules, conclude))
-    for key, (undo, label) in calls.items():
+    for key, (kept, label) in calls.items():
         w.scope.place(label)
-        _compensation(w, step, key, Undoing(undo, log.variable, failures, check))
+        _compensation(w, step, key, Undoing(kept, log.variable, failures, check))
     w.scope.place(conclude)
     clean, whole = Label(), Label()
     none = {"Condition": query(f"$count(${failures}) = 0"), "Next": clean}
@@ -196,7 +198,7 @@ def _undo(w: Writer, step: Step, log: UndoLog, region: Region, failures: str) ->
 class Undoing:
     """One compensation, and the saga's variables and the state that it goes back to."""
 
-    undo: Compensation
+    kept: Kept
     log: str
     failures: str
     check: Label
@@ -204,26 +206,49 @@ class Undoing:
 
 def _compensation(w: Writer, step: Step, key: str, one: Undoing) -> None:
     rest = f"{{% $append([], $filter(${one.log}, function($u, $i) {{ $i > 0 }})) %}}"
+    first, undo = f"{one.log}[0]", one.kept.undo
     outer, w.path = w.path, Path((key, ".compensate"))
-    arguments: Json = f"{{% ${one.log}[0].with %}}"
+    if one.kept.is_placed:
+        w.path = replace(w.path, begun=f"{first}.step", given=1)
     region = Region(w.variable(f"{step.id}_problem"))
     with w.handled(region, None):
-        with w.templates(step, Names()) as templates:
-            undo = one.undo
+        with w.templates(step, _names_in(first, one.kept)) as templates:
             state = invocation(
                 w,
                 undo,
                 templates,
                 retry=undo.retry,
                 timeout=undo.timeout,
-                arguments=arguments,
-                key=f"{{% ${one.log}[0].key %}}",
+                arguments=_arguments(first, one.kept, templates),
+                key=f"{{% ${first}.key %}}",
             )
         w.add(w.name(), {**state, "Assign": {one.log: rest}, "Next": one.check, **w.catch()})
     w.receive(region)
     noted = (
-        f"{{% $append(${one.failures}, [{{'step': {jsonata.quote(key + '.compensate')}, "
-        f"'error': ${region.error}}}]) %}}"
+        f"{{% $append(${one.failures}, [{{'step': {w.path.text()}, 'error': ${region.error}}}]) %}}"
     )
     w.assign({one.failures: noted, one.log: rest}, one.check, "failed")
     w.path = outer
+
+
+def _names_in(entry: str, kept: Kept) -> Names:
+    """What the late arguments read: names as they were, in the entry of the log."""
+    names = Names()
+    for name, reference in kept.names.items():
+        is_fixed = reference.text.startswith(("$", "{"))
+        text = reference.text if is_fixed else f"${entry}.{reference.text}"
+        names.own[name] = replace(reference, text=text)
+    return names
+
+
+def _arguments(entry: str, kept: Kept, templates: Templates) -> Json:
+    if not kept.late:
+        return f"{{% ${entry}.with %}}"
+    return {
+        name: templates.value(template) if name in kept.late else _early(entry, name)
+        for name, template in kept.undo.arguments.items()
+    }
+
+
+def _early(entry: str, name: str) -> str:
+    return f"{{% $lookup(${entry}.with, {jsonata.quote(name)}) %}}"

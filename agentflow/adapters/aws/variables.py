@@ -52,7 +52,7 @@ class Names(Mapping[str, Reference]):
 
     def bind(self, name: str, variable: str, type: Type = ANY) -> None:
         """Bind a name in this block."""
-        self.own[name] = Reference(f"${variable}", type)
+        self.own[name] = Reference(f"${variable}", type, variable=variable)
 
     def assigned(self, name: str) -> Names | None:
         """The block whose name a `set` changes; `None` if it binds a new one."""

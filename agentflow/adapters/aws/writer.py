@@ -21,9 +21,10 @@ from agentflow.adapters.aws.paths import Path
 from agentflow.adapters.aws.results import result_type
 from agentflow.adapters.aws.settings import Settings
 from agentflow.adapters.aws.templates import Hop, Templates, can_fail
+from agentflow.adapters.aws.timeouts import check_timeout
 from agentflow.adapters.aws.variables import Names, Types, Variables
-from agentflow.adapters.lowering.limits import is_timed
 from agentflow.adapters.lowering.rewriting import expressions
+from agentflow.adapters.lowering.steps import Attempts
 from agentflow.adapters.refusals import Refusals
 from agentflow.adapters.report import Report
 from agentflow.adapters.target import Resource
@@ -110,22 +111,11 @@ class Writer:
         if not is_part and step.id in self.read and after.label is not None:
             own = (self.variables.take(step.id, self.depth),)
         self.within = step
-        self._check(step)
+        check_timeout(step, self.workflow, self.refusals)
         self.table[type(step.action)](self, step, names, After(after.label, own + after.sinks))
         if own:
             names.bind(step.id, own[0], result_type(step))
         self.path, self.within = outer
-
-    def _check(self, step: Step) -> None:
-        """Refuse what only some steps can have."""
-        if step.timeout is not None and not is_timed(step):
-            self.refusals.refuse(
-                "AF602",
-                f"`{step.id}` has a time limit for a block that cannot run on its own",
-                step.span,
-                "it sets names outside, returns from the workflow, or reads `execution`",
-                "put the limit on the calls inside, or let the block give back a result",
-            )
 
     # --- states ---------------------------------------------------------------------------------
 
@@ -376,10 +366,15 @@ def is_same(outer: Step, inner: Step) -> bool:
 
 
 def _is_body(outer: Step, inner: Step) -> bool:
-    """Whether a pass put a map among steps that combine its results: items keep their places."""
-    return (
-        isinstance(outer.action, Try) and isinstance(inner.action, Map) and outer.span == inner.span
-    )
+    """Whether a pass put a step among others that are not the author's: it keeps its place.
+
+    That is a map among steps that combine its results, or one of the attempts of a step.
+    """
+    if outer.span != inner.span:
+        return False
+    if isinstance(outer.action, Attempts):
+        return isinstance(inner.action, Try)
+    return isinstance(outer.action, Try) and isinstance(inner.action, Map)
 
 
 def transient(names: tuple[str, ...] = faults.TRANSIENT) -> State:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agentflow.adapters.lowering.rewriting import Fresh, change_steps, expression, wrapped
 from agentflow.spec.model import (
@@ -21,6 +21,11 @@ from agentflow.spec.model import (
     Wait,
     Workflow,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts(Loop):
+    """The attempts of a step: they are no rounds of the author's, and keys call them `step~2`."""
 
 
 def defaults(workflow: Workflow) -> Workflow:
@@ -123,10 +128,10 @@ def _repeated(step: Step, retry: Retry, fresh: Fresh) -> Step:
     round_ = Block(
         (
             _set("begin", Set({again: False}), step, fresh),
-            Step(fresh.name("attempt"), Try(Block((inner,)), catches), span),
+            Step(step.id, Try(Block((inner,)), catches), span),
         )
     )
-    loop = Loop(
+    loop = Attempts(
         round_,
         condition=expression(f"not {again}", span),
         until=True,

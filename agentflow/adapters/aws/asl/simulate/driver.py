@@ -137,6 +137,8 @@ class _Driver:
         self._interpreter = interpreter
         self._world = world
         self._now = begin
+        self._end: float | None = None
+        """When it is stopped from outside."""
         self._offset = begin - clocks.monotonic()
         self._due: list[tuple[float, int, Event]] = []
         self._count = 0
@@ -150,7 +152,8 @@ class _Driver:
     async def run(self, stop_after: float | None) -> Outcome:
         """Until the execution ends."""
         if stop_after is not None:
-            self._post(Stopped(self._now + stop_after))
+            self._end = self._now + stop_after
+            self._post(Stopped(self._end))
         try:
             effects = self._interpreter.start(self._now)
             self._tell()
@@ -306,12 +309,31 @@ class _Driver:
             except UnhandledError:
                 raise UnhandledError(unhandled(call)) from None
         given = children.input_of(effect.arguments)
-        world = replace(self._world, watch=None)
-        outcome = await run(machine, given, world, identity=identity, started_at=self._now)
-        if not effect.resource.pattern.startswith("sync"):
+        world, began = replace(self._world, watch=None), self._now
+        is_waited_for = effect.resource.pattern.startswith("sync")
+        outcome = await run(
+            machine,
+            given,
+            world,
+            identity=identity,
+            started_at=began,
+            stop_after=self._left(effect.key) if is_waited_for else None,
+        )
+        if not is_waited_for:
             return children.started(identity, outcome.started_at)
-        value = children.ended(effect.resource, identity, given, outcome)
-        return Later(value, max(0.0, outcome.ended_at - self._now))
+        took = max(0.0, outcome.ended_at - began)
+        try:
+            return Later(children.ended(effect.resource, identity, given, outcome), took)
+        except TaskError as error:
+            raise TaskError(error.name, error.cause, after=took) from None
+
+    def _left(self, key: str) -> float | None:
+        """Seconds until an execution that a task waits for is stopped with it, in virtual time."""
+        if self._world.time == "real":
+            return None
+        limits = [at for at, _, event in self._due if event == Fired(at, f"{key}@timeout")]
+        limits += [] if self._end is None else [self._end]
+        return min(limits) - self._now if limits else None
 
     def answer(self, event: Event) -> None:
         """An event about a task with a token."""
