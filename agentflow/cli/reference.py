@@ -38,6 +38,12 @@ Times are RFC 3339 in UTC. `status` is `running`, `waiting`, `succeeded`, `faile
 |---|---|
 {codes}
 
+## Environment
+
+| variable | meaning |
+|---|---|
+{variables}
+
 ## Verbs
 """
 
@@ -68,12 +74,32 @@ SHAPES: dict[str, str] = {
 }
 """What each verb prints with `--json`."""
 
+VARIABLES: dict[str, str] = {
+    "DATABASE_URL": "where the journal is, `postgresql://…` or `sqlite:///…`; by default "
+    "`.agentflow/journal.db` in the project",
+    "REDIS_URL": "a Redis that carries hints, so that processes notice each other's news at once",
+    "RAY_ADDRESS": "a running cluster to join, as with `--ray HOST:PORT`",
+    "NO_COLOR": "no colours, if it is set",
+    "AGENTFLOW_EXECUTOR": "`ray` (the default) or `inline`, where `--executor` does not say",
+    "AGENTFLOW_BLOBS": "where values above 64 KiB are: a folder, or a URL that fsspec knows; by "
+    "default beside the journal",
+    "AGENTFLOW_BLOB_GRACE_SECONDS": "how old a blob that nothing refers to must be before `prune` "
+    "removes it; a day",
+    "AGENTFLOW_HISTORY_EVENTS": "how many events one history may hold; 50,000",
+    "AGENTFLOW_HISTORY_BYTES": "how many bytes of values, without blobs; 50 MiB",
+    "AGENTFLOW_STORE_WAIT_SECONDS": "how long a journal that is away or busy is waited for; 30",
+    "AGENTFLOW_SECRET_NAME": "the secret `NAME` of a workflow; else the variable `NAME` itself",
+}
+"""What the environment says. An empty variable counts as not set."""
+
 
 def reference() -> str:
     """The page, as Markdown."""
     codes = "\n".join(f"| {code} | {meaning} |" for code, meaning in exits.MEANINGS.items())
     shapes = "\n".join(f"| {who} | {shape} |" for who, shape in SHAPES.items())
-    parts = [HEAD.format(overview=verbs.overview(), codes=codes, shapes=shapes)]
+    variables = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in VARIABLES.items())
+    tables = {"codes": codes, "shapes": shapes, "variables": variables}
+    parts = [HEAD.format(overview=verbs.overview(), **tables)]
     parts += [f"### {verb.name}\n\n```text\n{_help(verb.name)}```\n" for verb in verbs.every()]
     return "\n".join(parts)
 

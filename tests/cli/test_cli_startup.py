@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import fields
 
 import pytest
 
 from agentflow import Engine
 from agentflow.cli import reference, verbs
 from agentflow.cli.dispatch import application
+from agentflow.runtime.settings import Settings
 
 from .conftest import REPOSITORY
 
@@ -137,6 +139,12 @@ def test_the_parser_has_the_verbs_of_the_table():
     assert {name for name in application() if not name.startswith("-")} == {
         verb.name for verb in verbs.every()
     }
+
+
+@pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
+def test_the_reference_explains_each_setting(setting):
+    names = {name.removeprefix("AGENTFLOW_").lower() for name in reference.VARIABLES}
+    assert setting in names
 
 
 def test_the_reference_is_what_the_code_says():
