@@ -33,13 +33,30 @@ def named(expression: str) -> Named:
     return Named(tuple(read), tuple(places))
 
 
+def members(expression: str) -> frozenset[str]:
+    """The members of `$states` that an expression which is known to be right reads by name.
+
+    None where it binds a `$states` of its own.
+    """
+    found = set[str]()
+    with deep():
+        nodes = list(_nodes(Dialect(expression).ast))
+        if any(STATES in _bound_by(node) for node in nodes):
+            return frozenset()
+        for node in nodes:
+            steps: Any = node.steps if _is(node, "path") else ()
+            if len(steps) > 1 and _is(steps[0], "variable") and steps[0].value == STATES:
+                found |= {str(steps[1].value)} if _is(steps[1], "name") else set()
+    return frozenset(found)
+
+
 def _free(node: Any, bound: frozenset[str], seen: set[int]) -> Iterator[str]:
     """The names that are read where nothing around them in the expression binds them."""
     if isinstance(node, list | tuple):
         for each in node:
             yield from _free(each, bound, seen)
             # Expressions of a block see what those before them have bound.
-            bound = bound | ({each.lhs.value} if _is(each, "bind") else set())
+            bound = bound | (_bound_by(each) if _is(each, "bind") else set())
         return
     if not hasattr(node, "__dict__") or id(node) in seen:
         return
@@ -48,7 +65,7 @@ def _free(node: Any, bound: frozenset[str], seen: set[int]) -> Iterator[str]:
         yield node.value
     left = {"_outer_instance"}
     if _is(node, "lambda"):
-        bound = bound | {each.value for each in node.arguments}
+        bound = bound | _bound_by(node)
         left.add("arguments")
     elif _is(node, "bind"):
         left.add("lhs")
@@ -57,6 +74,13 @@ def _free(node: Any, bound: frozenset[str], seen: set[int]) -> Iterator[str]:
     for key, value in vars(node).items():
         if key not in left:
             yield from _free(value, bound, seen)
+
+
+def _bound_by(node: Any) -> set[str]:
+    """The names that a node itself binds."""
+    if _is(node, "lambda"):
+        return {each.value for each in node.arguments}
+    return {node.lhs.value} if _is(node, "bind") else set()
 
 
 def _is(node: Any, kind: str) -> bool:

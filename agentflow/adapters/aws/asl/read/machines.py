@@ -19,6 +19,7 @@ from agentflow.adapters.aws.asl.model import (
     Wait,
 )
 from agentflow.adapters.aws.asl.read.maps import MapParts
+from agentflow.adapters.aws.asl.read.sight import check_sight
 from agentflow.adapters.aws.asl.resources import refused_by_express
 from agentflow.adapters.aws.asl.values import is_number
 from agentflow.errors import Diagnostic, Json
@@ -58,7 +59,10 @@ class MachineReader(MapParts):
 
     def machine(self, node: Node) -> Machine | None:
         """A whole definition."""
-        return self._machine(node, "the definition", fields.MACHINE)
+        machine = self._machine(node, "the definition", fields.MACHINE)
+        if machine is not None:
+            self.diagnostics += check_sight(machine)
+        return machine
 
     def branches(self, node: Node, name: str) -> tuple[Machine, ...]:
         """The branches of a Parallel state."""
