@@ -52,6 +52,18 @@ class Archive:
         """What was sent to an execution under a name, and that it has not taken."""
         return await self._blocking.read(self._journal.messages_for, id, name)
 
+    async def cursor(self) -> int:
+        """Where to begin to read the `inbox`: behind its newest message."""
+        return await self._blocking.read(self._journal.cursor)
+
+    async def inbox(self, after: int) -> list[tuple[int, Message]]:
+        """The messages after a cursor, each with its own."""
+        return await self._blocking.read(self._journal.inbox, after)
+
+    async def orphans(self, limit: int) -> list[str]:
+        """Executions that run or wait and that nobody alive owns, oldest first."""
+        return await self._blocking.read(self._journal.orphans, limit)
+
     async def past(self, id: str) -> Past:
         """An execution with its history.
 

@@ -14,10 +14,9 @@ from weakref import WeakValueDictionary
 
 from agentflow.errors import AgentFlowError, Conflict, Unavailable
 from agentflow.runtime.archive import Archive, Past
-from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.catalog import Catalog
-from agentflow.runtime.journal import Journal
 from agentflow.runtime.journal.protocol import ENDED, StoredExecution
+from agentflow.runtime.lease import Lease
 from agentflow.runtime.live import Live
 from agentflow.runtime.machine import Machine
 from agentflow.runtime.machine.protocol import Ended, Started
@@ -36,23 +35,19 @@ class Custody:
 
     def __init__(
         self,
-        journal: Journal,
-        *,
-        blocking: Blocking,
+        lease: Lease,
         archive: Archive,
+        *,
         catalog: Catalog,
         upkeep: Upkeep,
         orchestrator: Orchestrator,
-        owner: str,
         watch: Watcher,
     ) -> None:
-        self._journal = journal
-        self._blocking = blocking
+        self._lease = lease
         self._archive = archive
         self._catalog = catalog
         self._upkeep = upkeep
         self._orchestrator = orchestrator
-        self._owner = owner
         self._watch = watch
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -74,7 +69,7 @@ class Custody:
 
     async def runs_elsewhere(self, stored: StoredExecution) -> bool:
         """Whether another process that is alive runs it."""
-        return stored.owner != self._owner and await self._archive.is_owned(stored)
+        return stored.owner != self._lease.owner and await self._archive.is_owned(stored)
 
     def begin(self, loaded: Loaded, stored: StoredExecution, event: Started) -> Live:
         """Serve a new execution, whose first event is recorded."""
@@ -82,10 +77,6 @@ class Custody:
         live = Live(stored.id, loaded, machine, stored.epoch, 1, parent=parent_of(stored))
         self._orchestrator.begin(live, event)
         return live
-
-    async def claim(self, id: str) -> int:
-        """Own an execution that nobody runs; gives its new epoch."""
-        return await self._blocking.write(self._journal.claim, id, self._owner)
 
     async def take_over(self, id: str) -> Live | None:
         """Own an execution that nobody runs, and ask again for what it waits for.
@@ -95,7 +86,7 @@ class Custody:
         live = self._orchestrator.live(id)
         if live is not None:
             return live
-        epoch = await self.claim(id)
+        epoch = await self._lease.claim(id)
         past = await self._archive.past(id)
         if past.stored.status in ENDED:
             await self._give_back(id)
@@ -109,7 +100,7 @@ class Custody:
             for id in ids:
                 await stack.enter_async_context(self.alone(id))
             free = [id for id in ids if self._orchestrator.live(id) is None]
-            epochs = await self._blocking.write(self._journal.claim_many, free, self._owner)
+            epochs = await self._lease.claim_many(free)
             for id, epoch in epochs.items():
                 try:
                     self._serve(await self._archive.past(id), epoch)
@@ -140,7 +131,7 @@ class Custody:
         stored = await self._archive.execution(live.id)
         if stored.status in ENDED:
             return None
-        if stored.owner != self._owner:
+        if stored.owner != self._lease.owner:
             raise error
         has_progressed = stored.head > live.since + 1  # one event says that it goes on
         rereads = 1 if has_progressed else live.rereads + 1
@@ -155,7 +146,7 @@ class Custody:
     async def _give_back(self, id: str) -> None:
         """Own an execution no longer, if it was owned. If even that fails, so does the engine."""
         try:
-            await self._blocking.write(self._journal.release, id, self._owner)
+            await self._lease.release(id)
         except AgentFlowError as error:
             self._orchestrator.give_up(error)
 

@@ -24,7 +24,6 @@ from agentflow.runtime.executors.protocol import Executor, Remembers
 from agentflow.runtime.forking import check_same, prefix, renamed
 from agentflow.runtime.ids import new_id
 from agentflow.runtime.journal import Journal
-from agentflow.runtime.journal.owner import owner_id
 from agentflow.runtime.journal.protocol import (
     CANCEL,
     ENDED,
@@ -35,6 +34,7 @@ from agentflow.runtime.journal.protocol import (
     Record,
     StoredExecution,
 )
+from agentflow.runtime.lease import Lease
 from agentflow.runtime.live import Live
 from agentflow.runtime.logs import LogBook
 from agentflow.runtime.machine.protocol import CancelRequested, ChildEnded, StartChild, Started
@@ -83,7 +83,7 @@ class Host:
         self._catalog = Catalog(journal)
         self._archive = Archive(journal, self._blocking, self._catalog)
         self._starter = Starter(journal, self._blocking, self._catalog)
-        self._owner = owner_id()
+        self._lease = Lease(journal, self._blocking)
         self._starting = asyncio.Lock()
         self._is_started = False
         memory = AgentMemory(journal, self._blocking)
@@ -94,21 +94,14 @@ class Host:
         )
         self._adopts = adopt
         self._upkeep = Upkeep(
-            journal,
-            blocking=self._blocking,
-            archive=self._archive,
-            bus=self._bus,
-            orchestrator=self.orchestrator,
-            owner=self._owner,
+            self._lease, self._archive, bus=self._bus, orchestrator=self.orchestrator
         )
         self._custody = Custody(
-            journal,
-            blocking=self._blocking,
-            archive=self._archive,
+            self._lease,
+            self._archive,
             catalog=self._catalog,
             upkeep=self._upkeep,
             orchestrator=self.orchestrator,
-            owner=self._owner,
             watch=watch,
         )
 
@@ -145,7 +138,7 @@ class Host:
         id = child_id(parent.id, key)
         async with self._custody.alone(id):
             stored, event, created = await self._record_start(
-                loaded, value, id, owner=self._owner, parent=(parent.id, key)
+                loaded, value, id, owner=self._lease.owner, parent=(parent.id, key)
             )
             if created:
                 self._custody.begin(loaded, stored, event)
@@ -183,7 +176,9 @@ class Host:
         await self._start_executor()
         id = id or new_id()
         async with self._custody.alone(id):
-            stored, event, created = await self._record_start(loaded, input, id, owner=self._owner)
+            stored, event, created = await self._record_start(
+                loaded, input, id, owner=self._lease.owner
+            )
             if created:
                 return Held(stored, self._custody.begin(loaded, stored, event), created=True)
             if stored.status in ENDED or await self._custody.runs_elsewhere(stored):
@@ -241,7 +236,7 @@ class Host:
             await self.retry(child_id(id, point.child))
         await self._retry_children(past, [*kept_by(point, past.records), record])
         async with self._custody.alone(id):
-            epoch = await self._custody.claim(id)
+            epoch = await self._lease.claim(id)
             await self._blocking.write(self._journal.supersede, id, point.from_seq, epoch, record)
             return Held(await self._archive.execution(id), await self._custody.take_over(id))
 
@@ -275,7 +270,7 @@ class Host:
         start = replace(
             start_row(loaded, value, new, now),
             labels={**loaded.workflow.labels, "forked_from": f"{id}@{step}"},
-            owner=self._owner,
+            owner=self._lease.owner,
         )
 
         def write() -> None:
@@ -351,6 +346,6 @@ class Host:
         if self._is_started:
             await self._executor.close()
         with suppress(AgentFlowError):
-            await self._blocking.write(self._journal.retire, self._owner)
+            await self._lease.end()
         self._bus.send({"kind": "open"})
         self._blocking.close()

@@ -13,10 +13,9 @@ from typing import Any
 
 from agentflow.errors import AgentFlowError, Json, Unavailable
 from agentflow.runtime.archive import Archive
-from agentflow.runtime.blocking import Blocking
 from agentflow.runtime.bus import Bus
-from agentflow.runtime.journal import Journal
 from agentflow.runtime.journal.ownership import LEASE_SECONDS
+from agentflow.runtime.lease import Lease
 from agentflow.runtime.orchestrator import Orchestrator
 
 log = logging.getLogger(__name__)
@@ -36,21 +35,12 @@ class Upkeep:
     """The duties of one engine; they run in its event loop."""
 
     def __init__(
-        self,
-        journal: Journal,
-        *,
-        blocking: Blocking,
-        archive: Archive,
-        bus: Bus,
-        orchestrator: Orchestrator,
-        owner: str,
+        self, lease: Lease, archive: Archive, *, bus: Bus, orchestrator: Orchestrator
     ) -> None:
-        self._journal = journal
-        self._blocking = blocking
+        self._lease = lease
         self._archive = archive
         self._bus = bus
         self._orchestrator = orchestrator
-        self._owner = owner
         self._enlisting = asyncio.Lock()
         self._is_enlisted = False
         self._cursor = 0
@@ -77,8 +67,8 @@ class Upkeep:
         """
         async with self._enlisting:
             if not self._is_enlisted:
-                self._cursor = await self._blocking.read(self._journal.cursor)
-                await self._blocking.write(self._journal.enlist, self._owner)
+                self._cursor = await self._archive.cursor()
+                await self._lease.begin()
                 self._is_enlisted = True
 
     async def _stay_alive(self) -> None:
@@ -86,15 +76,15 @@ class Upkeep:
         await self.enlist()
         while True:
             await asyncio.sleep(LEASE_SECONDS / 4)
-            if not await self._blocking.write(self._journal.renew, self._owner):
+            if not await self._lease.renew():
                 log.warning("this engine was not heard of for too long; others may have taken over")
-                await self._blocking.write(self._journal.enlist, self._owner)
+                await self._lease.begin()
                 await self._let_go()
 
     async def _let_go(self) -> None:
         """Stop working for what others took over meanwhile; the rest goes on."""
         served = self._orchestrator.lives
-        owned = await self._blocking.read(self._journal.owned, self._owner)
+        owned = await self._lease.owned()
         self._orchestrator.lose([live for live in served if owned.get(live.id) != live.epoch])
 
     async def _carry_hints(self) -> None:
@@ -116,7 +106,7 @@ class Upkeep:
             await _set_or_late(self._inbox, INBOX_SECONDS)
             if not self._orchestrator.lives:
                 continue
-            for position, message in await self._blocking.read(self._journal.inbox, self._cursor):
+            for position, message in await self._archive.inbox(self._cursor):
                 self._orchestrator.deliver(message)
                 self._cursor = position
             await self._look_for_children()
@@ -137,7 +127,7 @@ class Upkeep:
         while True:
             # Those that cannot be continued stay orphans, and must not hide the others.
             limit = ORPHANS + len(self._hopeless)
-            found = await self._blocking.read(self._journal.orphans, limit)
+            found = await self._archive.orphans(limit)
             wanted = [id for id in found if self._wants(id)]
             if wanted:
                 self.note(await adopt(wanted))

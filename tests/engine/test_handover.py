@@ -162,7 +162,7 @@ async def test_a_refused_result_does_not_get_lost_beside_a_fenced_execution(
         lost = await host.start(loaded, None, "lost")
         assert mine.live is not None
         assert lost.live is not None
-        journal.release("lost", host._owner)
+        journal.release("lost", host._lease.owner)
         journal.claim("lost", ELSEWHERE)
         idle.report(
             [
@@ -243,4 +243,4 @@ async def test_a_refused_start_does_not_give_back_what_is_served(project: Path, 
         await host.start(loaded, 1, "e1")
         with pytest.raises(Conflict):
             await host.start(loaded, 2, "e1")
-        assert journal.execution("e1").owner == host._owner
+        assert journal.execution("e1").owner == host._lease.owner

@@ -83,7 +83,7 @@ async def test_a_call_whose_answer_is_there_already_is_not_made_again(
         await host.start(spec("  - {id: a, call: work.double, with: {x: 1}}"), None, "e1")
         await until(lambda: executor.submitted == [("a", 1)])
         host.orchestrator.lose(host.orchestrator.lives)
-        journal.release("e1", host._owner)
+        journal.release("e1", host._lease.owner)
         held = await host.resume("e1")
         assert held.live is not None
         await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)

@@ -123,7 +123,7 @@ async def test_who_takes_it_over_first_is_whom_the_others_hear(project: Path, sp
     async with serving(project, executor=executor) as (host, journal):
         held = await host.start(spec(STEP), None, "e1")
         assert held.live is not None
-        journal.claim("e1", host._owner)  # as if a moment ago
+        journal.claim("e1", host._lease.owner)  # as if a moment ago
         executor.report([Report("e1", "a", 1, "completed", value=1)])
         await until(lambda: host.orchestrator.live("e1") is not held.live)
         again = await host.resume("e1")

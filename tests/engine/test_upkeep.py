@@ -30,7 +30,7 @@ async def test_an_engine_has_a_lease_before_it_owns_anything(project: Path, spec
     journal = Journal.open(None, project)
     host = Host(journal, InlineExecutor(), LogBook(project, print), lambda _: None, 4)
     await host.start(spec("  - {id: l, listen: never}"), None, "e1")
-    assert journal.renew(host._owner)
+    assert journal.renew(host._lease.owner)
     await host.close()
     journal.close()
 
@@ -47,13 +47,13 @@ async def test_a_lost_lease_costs_at_once_what_others_took_over_and_nothing_else
         assert mine.live is not None
         assert lost.live is not None
         with journal.group():
-            journal.release("lost", host._owner)
+            journal.release("lost", host._lease.owner)
             journal.claim("lost", ELSEWHERE)
-            journal.enlist(host._owner, -1)
+            journal.enlist(host._lease.owner, -1)
         with pytest.raises(Conflict, match="was not heard of"):
             await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 20)
         assert idle.withdrawn == [("lost", "a")]
-        assert journal.renew(host._owner)
+        assert journal.renew(host._lease.owner)
         idle.report([Report("mine", "a", 1, "completed", value=2)])
         await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 20)
         assert journal.execution("mine").output == 2

@@ -54,7 +54,7 @@ class Process:
         self.life.spawn(self._run())
 
     async def _run(self) -> None:
-        with patch("agentflow.runtime.host.owner_id", lambda: self.owner):
+        with patch("agentflow.runtime.lease.owner_id", lambda: self.owner):
             self.host = Host(
                 self.journal,
                 self.port,
