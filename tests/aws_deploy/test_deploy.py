@@ -148,8 +148,9 @@ def test_a_parent_names_the_version_of_its_child(cloud: Cloud, tmp_path: Path) -
 
 def test_a_bundle_goes_through_a_bucket_by_option(cloud: Cloud, name: str, tmp_path: Path) -> None:
     package = packed(tmp_path, name, bundles="lake/code")
-    with pytest.raises(Refused, match=r"PutObject .*does not exist"):
+    with pytest.raises(Refused, match=r"PutObject .*does not exist") as refused:
         put(cloud, package)
+    assert "aws s3 mb" in refused.value.help
     cloud.objects.create_bucket(Bucket="lake")
     planned = put(cloud, package, plan=True)[1]
     assert planned[0] == ("create", "object")

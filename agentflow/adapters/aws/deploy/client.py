@@ -208,6 +208,8 @@ def _after(code: str, operation: str) -> str:
             "`agentflow deploy SPEC --target aws --prune` deletes versions that nothing needs "
             "any more; Service Quotas in the AWS console shows what there may be"
         )
+    if code == "NoSuchBucket":
+        return "`aws s3 mb s3://BUCKET` makes it, in the region of the workflow"
     if operation in _USING:
         return "nothing has changed; correct what AWS names, and try again"
     return "a deployment that stops here goes on from here when it is made again"
