@@ -22,7 +22,7 @@ _HEAD = ("workflow", "version", "description")
 """What stands together at the top."""
 _FIELDS = ("on",)
 """Fields of the language that stand without quotes, though YAML 1.1 takes them for booleans."""
-_PLAIN = re.compile(r"[A-Za-z0-9_$./<>(=][^\n]*")
+_PLAIN = re.compile(r"[A-Za-z0-9_$./<(=][^\n]*")
 _NOT_PLAIN = re.compile(r": | #|[:\s]\Z")
 _NOT_PLAIN_IN_FLOW = re.compile(r"[,\[\]{}:]")
 _OTHER_MEANINGS = yaml.SafeLoader.yaml_implicit_resolvers

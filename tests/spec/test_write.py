@@ -69,6 +69,14 @@ def test_yaml_1_1_reads_the_same_texts(value: object) -> None:
     assert yaml.safe_load(document({"value": value}, {}))["value"] == value
 
 
+@pytest.mark.parametrize("rest", ["", "x", " x", "- x", " 1"])
+def test_a_text_is_a_text_whatever_it_begins_with(rest: str) -> None:
+    for first in map(chr, range(0x21, 0x7F)):
+        text = f"{first}{rest}"
+        for value in (text, [text], {"a": text}):
+            assert yaml.safe_load(document({"value": value}, {}))["value"] == value
+
+
 WRITTEN = """\
 workflow: tidy
 version: 1.0.0
