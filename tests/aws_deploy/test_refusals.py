@@ -23,22 +23,50 @@ pytestmark = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("operation", "code", "words"),
+    [
+        pytest.param(
+            "create_function",
+            "InvalidParameterValueException",
+            "The role defined for the function cannot be assumed by Lambda.",
+            id="of a Lambda",
+        ),
+        pytest.param(
+            "create_function",
+            "InvalidParameterValueException",
+            "Lambda was unable to configure access to your environment variables because the KMS "
+            "key is invalid for CreateGrant. KMS Exception: InvalidArnException",
+            id="of a Lambda with variables",
+        ),
+        pytest.param(
+            "create_state_machine",
+            "AccessDeniedException",
+            "Neither the global service principal states.amazonaws.com, nor the regional one is "
+            "authorized to assume the provided role.",
+            id="of a state machine",
+        ),
+        pytest.param(
+            "create_state_machine",
+            "AccessDeniedException",
+            "The state machine IAM Role is not authorized to access the Log Destination",
+            id="of a state machine with a log",
+        ),
+        pytest.param(
+            "create_state_machine",
+            "AccessDeniedException",
+            "'arn:aws:iam::1:role/r' is not authorized to create managed-rule.",
+            id="of a state machine with children",
+        ),
+    ],
+)
 def test_a_role_that_is_too_new_is_waited_for(
-    aws: Account, cloud: Cloud, name: str, tmp_path: Path
+    aws: Account, cloud: Cloud, name: str, tmp_path: Path, operation: str, code: str, words: str
 ) -> None:
-    words = "The role defined for the function cannot be assumed by Lambda."
-    aws.refusals["create_function"] = [refusal("InvalidParameterValueException", words)] * 2
+    """In the words of AWS."""
+    aws.refusals[operation] = [refusal(code, words)] * 2
     put(cloud, packed(tmp_path, name))
-    assert aws.refusals["create_function"] == []
-
-
-def test_permissions_that_are_too_new_are_waited_for(
-    aws: Account, cloud: Cloud, name: str, tmp_path: Path
-) -> None:
-    words = "The state machine IAM Role is not authorized to access the Log Destination"
-    aws.refusals["create_state_machine"] = [refusal("AccessDeniedException", words)] * 2
-    put(cloud, packed(tmp_path, name, kind="express"))
-    assert aws.refusals["create_state_machine"] == []
+    assert aws.refusals[operation] == []
 
 
 def test_a_role_that_cannot_be_assumed_is_told_after_a_while(

@@ -47,12 +47,20 @@ _CONTENDED = (
     "StateMachineAlreadyExists",
 )
 """How AWS tells that something was made or changed between a look at it and a request."""
-_FULL = ("CodeStorageExceeded", "LimitExceeded", "ServiceQuotaExceeded")
+_FULL = ("CodeStorageExceeded", "ServiceQuotaExceeded")
 _USING = ("Invoke", "RedriveExecution", "SendTaskSuccess", "StartExecution", "StartSyncExecution")
 """What is no part of a deployment."""
-_UNASSUMABLE = ("cannot be assumed", "not authorized to assume")
-_UNREADY = ("authorized to access the Log Destination", "authorized to create managed-rule")
-"""How Step Functions tells that a state machine's role may not do something, or not yet."""
+_UNASSUMABLE = ("cannot be assumed", "authorized to assume")
+"""How Lambda and Step Functions tell that they may not take a role, or not yet: the second says
+that neither of its principals "is authorized to assume the provided role"."""
+_UNREADY = (
+    "authorized to access the Log Destination",
+    "authorized to create managed-rule",
+    "execution role does not have permissions",
+    "invalid for CreateGrant",
+)
+"""How they tell that a role may not do something, or not yet. The last is what Lambda makes of a
+role that its encryption of variables does not know yet."""
 
 
 class Refused(AgentFlowError):
@@ -185,7 +193,7 @@ def _refusal(doing: str, error: Any) -> AgentFlowError:
             message, help="the service must be in the role's trust policy; see `role` in the docs"
         )
     if any(each in words for each in _UNREADY):
-        return NotAllowed(message, help="the role of the state machine needs this permission")
+        return NotAllowed(message, help="the role that it is about needs this permission")
     if code.startswith(_FORBIDDEN):
         return NotAllowed(
             message, help="the user or role of these credentials needs this permission"
