@@ -66,6 +66,9 @@ def test_what_is_there_can_be_read(definition: dict[str, Any]) -> None:
             jsonata({**TASK, "Output": "{% $states.errorOutput %}"}), "errorOutput", id="Output"
         ),
         pytest.param(choosing("$exists($states.result)"), "result", id="Condition"),
+        pytest.param(
+            jsonata({"Type": "Wait", "Seconds": "{% $states.result %}"}), "result", id="Seconds"
+        ),
         pytest.param(jsonata({**PASS, "Output": "{% $states.inptu.a %}"}), "inptu", id="unknown"),
     ],
 )

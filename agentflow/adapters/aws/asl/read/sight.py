@@ -15,12 +15,28 @@ from agentflow.adapters.aws.asl import jsonata
 from agentflow.adapters.aws.asl.errors import MalformedError
 from agentflow.adapters.aws.asl.jsonata.names import members
 from agentflow.adapters.aws.asl.model import Choice, Machine, Map, Parallel, State, Task
-from agentflow.adapters.aws.asl.values import Absent
+from agentflow.adapters.aws.asl.values import ABSENT, Absent
 from agentflow.errors import Diagnostic, Json
 
 _ALWAYS: Final = frozenset({"context", "input"})
 _RESULT: Final = _ALWAYS | {"result"}
 _ERROR: Final = _ALWAYS | {"errorOutput"}
+_BEFORE: Final = (
+    "arguments",
+    "credentials",
+    "timeout_seconds",
+    "heartbeat_seconds",
+    "seconds",
+    "timestamp",
+    "error",
+    "cause",
+    "items",
+    "item_selector",
+    "max_concurrency",
+    "tolerated_count",
+    "tolerated_percentage",
+)
+"""Fields of states that are evaluated before there is a result."""
 _MEMBER = re.compile(r"\$states\s*\.\s*`?(\w+)")
 _WHERE: Final = {
     "result": "it is in `Assign` and `Output` of a Task, Parallel or Map state",
@@ -73,13 +89,11 @@ def _members(state: State) -> Iterator[Diagnostic]:
         yield from _missing(state, (rule.test for rule in state.choices), _ALWAYS)
     for templates in own:
         yield from _missing(state, templates, _RESULT if is_work else _ALWAYS)
-    yield from _missing(state, (state.arguments,), _ALWAYS)
-    if isinstance(state, Map):
-        yield from _missing(state, (state.items, state.item_selector), _ALWAYS)
+    yield from _missing(state, (getattr(state, name, ABSENT) for name in _BEFORE), _ALWAYS)
 
 
 def _missing(
-    state: State, templates: Iterable[Json | Absent], there: frozenset[str]
+    state: State, templates: Iterable[object], there: frozenset[str]
 ) -> Iterator[Diagnostic]:
     for code in (code for template in templates for code in _expressions(template)):
         if there.issuperset(_MEMBER.findall(code)):
@@ -101,7 +115,7 @@ def _read(code: str) -> frozenset[str]:
     return members(code)
 
 
-def _expressions(template: Json | Absent) -> Iterator[str]:
+def _expressions(template: object) -> Iterator[str]:
     if isinstance(template, dict):
         template = list(template.values())
     if isinstance(template, list):
