@@ -176,7 +176,7 @@ async def collected(mark: Path) -> None:
     """Wait until an object that leaves a mark at its end is gone."""
     while not mark.exists():
         gc.collect()
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("kind", ["batch", "stream"])

@@ -232,7 +232,7 @@ def outcome(run: Callable[[], Json]) -> tuple[str, Json]:
 
 
 @given(terms)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_numbers_texts_and_booleans_compute_as_in_python(term: Any) -> None:
     diagnostics: list[Diagnostic] = []
     expression = parse_expression(written(term), place, diagnostics)

@@ -115,6 +115,7 @@ def test_an_execution_that_does_not_exist_is_fenced(journal: Journal) -> None:
         journal.append([], [], {"ghost": 1})
 
 
+@pytest.mark.slow
 def test_more_executions_than_one_query_holds_are_checked(journal: Journal) -> None:
     with journal.group():
         names = [begin(journal, f"e{number}") for number in range(2100)]

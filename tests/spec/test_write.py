@@ -65,6 +65,7 @@ keys = texts.filter(lambda text: text != "on")  # a field of the language, which
 @given(
     st.recursive(texts, lambda inner: st.lists(inner) | st.dictionaries(keys, inner), max_leaves=5)
 )
+@settings(max_examples=50)
 def test_yaml_1_1_reads_the_same_texts(value: object) -> None:
     assert yaml.safe_load(document({"value": value}, {}))["value"] == value
 
