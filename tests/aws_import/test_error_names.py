@@ -31,6 +31,16 @@ def around(*inner: Json, **fields: Json) -> dict[str, Json]:
 
 WORK: dict[str, dict[str, Json]] = {
     "a function that fails": task("check", Parameters={"fail": True}),
+    "a function that fails with a name of ours, among queries": {
+        "Type": "Task",
+        "QueryLanguage": "JSONata",
+        "Resource": task("moody")["Resource"],
+        "Arguments": {"moods": "{% ['InvalidInput', 'InvalidInput'] %}"},
+        "Output": "{% $states.result %}",
+    },
+    "a function that fails with a name of ours in a branch": around(
+        machine(A=task("moody", Parameters={"moods": ["InvalidInput"] * 2}, End=True))
+    ),
     "a function that is late": task("slow", TimeoutSeconds=5),
     "arguments at a path that leads nowhere": task("check", Parameters={"x.$": "$.nowhere"}),
     "a result that is no text to select from": task("count", ResultSelector={"x.$": "$.nowhere"}),

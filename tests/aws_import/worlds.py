@@ -30,6 +30,13 @@ class Busy(Exception):
     """Another."""
 
 
+class InvalidInput(Exception):
+    """One that has a name of the language's own."""
+
+
+_MOODS = {each.__name__: each for each in (OutOfStock, Busy, InvalidInput)}
+
+
 def check(event: Json) -> Json:
     if event.get("fail"):
         raise OutOfStock("none left")
@@ -63,7 +70,7 @@ class World:
         self._note("moody", event)
         self.moods += 1
         if self.moods <= len(event["moods"]):
-            raise {"Busy": Busy, "OutOfStock": OutOfStock}[event["moods"][self.moods - 1]]("no")
+            raise _MOODS[event["moods"][self.moods - 1]]("no")
         return self.moods
 
     def count(self, event: Json) -> Json:

@@ -25,13 +25,11 @@ _SAME: Final = {TIMEOUT: OURS, DATA_LIMIT: _TOO_LARGE}
 
 OF_PATHS: Final = ("MissingKey", "TypeMismatch", "IndexOutOfRange")
 """What those expressions raise that say what a path does."""
-EVALUATION: Final = (
-    *OF_PATHS,
-    "InvalidInput",
-    "NumberOutOfRange",
-    "LimitExceeded",
-)
-"""What expressions of ours raise where the service has `States.Runtime`."""
+EVALUATION: Final = (*OF_PATHS, "NumberOutOfRange")
+"""What the expressions of an import raise where the service has `States.Runtime` or a failed query.
+
+Others, such as `InvalidInput`, are more likely a function's own.
+"""
 FATAL: Final = (RUNTIME, "NotMapped", "LoopLimit", *EVALUATION)
 """What a Catch of the service never catches: that is no failure of the work."""
 
@@ -53,17 +51,24 @@ def error_output(
 
     `late` are the names of timeouts that it may have, `faulty` those of failed expressions.
     """
-    queries = dict.fromkeys(faulty, QUERY)
+    queries = {name: QUERY for name in faulty if name != QUERY}
     theirs = json.dumps({**dict.fromkeys(late, TIMEOUT), _TOO_LARGE: DATA_LIMIT, **queries})
     name = f"{theirs}.get({bound}.name, {bound}.name)"
-    return f'{{"Error": {name}, "Cause": {cause(bound, told)}}}'
+    return f'{{"Error": {name}, "Cause": {cause(bound, told, faulty)}}}'
 
 
-def cause(bound: str, told: Told) -> str:
-    """The source of the `Cause` of an error that a handler has bound."""
+def cause(bound: str, told: Told, faulty: tuple[str, ...] = ()) -> str:
+    """The source of the `Cause` of an error that a handler has bound.
+
+    That of a failed expression keeps the name that it has here, as one that was compiled does.
+    """
     if told == "value":
         return f"json_encode({bound})"
     text = f"{bound}.message"
+    if faulty:
+        own = json.dumps([name for name in faulty if name != QUERY])
+        marked = f'"<<" + {bound}.name + ">> " + {text} if {bound}.name in {own}'
+        return f'{text} if {bound}.name == "{QUERY}" else {marked} else {cause(bound, told)}'
     if told == "lambda":
         report = f'json_encode({{"errorMessage": {text}, "errorType": {bound}.name}})'
         text = f'{text} if {bound}.name == "{_TOO_LARGE}" else {report}'

@@ -190,8 +190,8 @@ def _handler(
 ) -> Handler:
     own = w.beside()
     bound = w.book.namer.fresh(f"{w.state.name} error")
-    faulty = tuple(name for name in known.faulty if name != QUERY)
-    error = own.expression(faults.error_output(bound, work.told, late(w.state), faulty))
+    told = faults.error_output(bound, work.told, late(w.state), known.faulty)
+    error = own.expression(told)
     if is_jsonata(w.state):
         sight = own.sight(w.scope.data, error=error.source)
         express(own, catcher.assign, catcher.output, error, sight)
