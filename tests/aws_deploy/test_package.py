@@ -179,6 +179,12 @@ def test_a_bundle_that_is_too_large_for_a_request_may_go_through_a_bucket(
     assert limits["bundle, bytes of the zip"] == LIMITS.unpacked
 
 
+def test_a_name_that_is_too_long_for_a_state_machine_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"up to 80 characters, `x+` has 81") as refused:
+        packed(tmp_path, "x" * 81, handler="short")
+    assert refused.value.help
+
+
 def test_a_name_with_a_dot_is_told_where_a_service_does_not_take_it(tmp_path: Path) -> None:
     package = packed(tmp_path, "my.shop")
     assert any("Terraform makes no state machine" in note for note in package.report.notes)

@@ -34,6 +34,8 @@ STORED = Limits(packed=LIMITS.unpacked, unpacked=LIMITS.unpacked, source="Lambda
 PROVIDED = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"})
 """What Lambda's Python has."""
 
+LONGEST_NAME = 80
+"""Characters of a state machine's name."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HELPER = "agentflow.adapters.bundle.helper"
 _TOKENS = "agentflow.adapters.aws.tokens"
@@ -197,12 +199,23 @@ def _machine(deployment: Deployment, text: str, settings: FunctionSettings) -> M
             text, lambda given: by_path.get(_called(given) or "", deployment.handler)
         )
     kind = str(deployment.settings.get("kind", "standard"))
-    if kind == "express" and "." in deployment.name:
+    _check_name(deployment.name, kind)
+    return Machine(deployment.name, kind, text, deployment, functions, own)
+
+
+def _check_name(name: str, kind: str) -> None:
+    """Refuse a name that a workflow may have and a state machine may not."""
+    if len(name) > LONGEST_NAME:
         raise UsageError(
-            f"a state machine that logs cannot be named `{deployment.name}`, and Express ones do",
+            f"the name of a state machine has up to {LONGEST_NAME} characters, `{name}` has "
+            f"{len(name)}",
+            help="give the workflow a shorter name",
+        )
+    if kind == "express" and "." in name:
+        raise UsageError(
+            f"a state machine that logs cannot be named `{name}`, and Express ones do",
             help="give the workflow a name of letters, digits, hyphens and underscores",
         )
-    return Machine(deployment.name, kind, text, deployment, functions, own)
 
 
 def _called(arguments: dict[str, Json]) -> str | None:
