@@ -215,17 +215,7 @@ class Attempt:
     ) -> Driver:
         """The driver, with everything it needs."""
         plan, options = self._plan, self._plan.options
-        tasks = Tasks(
-            plan.id,
-            plan.description.workflow,
-            str(plan.root),
-            plan.function,
-            plan.reduce,
-            options,
-            passing.place,
-            ends_items=plan.executor != "inline",
-            spill=spill,
-        )
+        tasks = self._tasks(passing, spill)
         sizing = Sizing(
             executor.parallel,
             plan.source.total,
@@ -261,6 +251,21 @@ class Attempt:
             outbox=self._outbox,
             combining=combining,
             printed=self._printed,
+        )
+
+    def _tasks(self, passing: Passing, spill: Spill | None) -> Tasks:
+        """What makes tasks of chunks."""
+        plan = self._plan
+        return Tasks(
+            plan.id,
+            plan.description.workflow,
+            str(plan.root),
+            plan.function,
+            plan.reduce,
+            plan.options,
+            passing.place,
+            ends_items=plan.executor != "inline",
+            spill=spill,
         )
 
     def _pump(self) -> None:
