@@ -6,7 +6,7 @@ import pytest
 
 from agentflow.adapters.aws.asl.simulate import simulate
 from agentflow.adapters.aws.asl.simulate.handlers import by_name
-from tests.asl.machines import LAMBDA, machine
+from tests.asl.machines import LAMBDA, machine, passing
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,24 @@ def test_a_path_that_leads_nowhere_is_a_runtime_error(state: Any, given: Any, ca
     assert "executing the state 'S' (entered at the event id #2)" in str(outcome.cause)
 
 
-def test_a_result_that_cannot_be_placed_has_its_own_error() -> None:
-    outcome = simulate(machine({"Type": "Pass", "Result": 1, "ResultPath": "$.x"}), "text")
+@pytest.mark.parametrize(
+    ("state", "given", "cause"),
+    [
+        ({"ResultPath": "$.x"}, "text", 'Unable to apply ReferencePath $.x to input "text"'),
+        ({"ResultPath": "$.x"}, [1, 2], 'Unable to apply step "x" to input [1,2]'),
+        ({"ResultPath": "$.a.x"}, {"a": 1}, 'Unable to apply step "x" to input {"a":1}'),
+        (
+            {"Type": "Map", "ItemsPath": "$.a.l", "ItemProcessor": passing({})},
+            {"a": {"b": 1}},
+            'Unable to apply step "l" to input {"a":{"b":1}}',
+        ),
+    ],
+)
+def test_a_place_that_is_not_there_has_its_own_error(state: Any, given: Any, cause: str) -> None:
+    """The name and the words are those that users quote of the service."""
+    outcome = simulate(machine({"Type": "Pass", **state}), given)
 
-    assert outcome.error == "States.ResultPathMatchFailure"
+    assert (outcome.error, outcome.cause) == ("States.ReferencePathConflict", cause)
 
 
 def test_assign_and_output_see_the_variables_of_before() -> None:

@@ -102,7 +102,7 @@ def put(path: str, value: Json, data: Json) -> Json:
     """`data` with a value at a reference path.
 
     Raises:
-        Fault: `States.ResultPathMatchFailure`.
+        Fault: `States.ReferencePathConflict`.
     """
     try:
         return paths.put(path, value, data)

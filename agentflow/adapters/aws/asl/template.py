@@ -84,6 +84,20 @@ def look(path: str, data: Data, chance: Chance) -> Json:
         raise EvaluationError(f"Invalid path '{path}' : {error}") from None
 
 
+def refer(path: str, data: Data, chance: Chance) -> Json:
+    """What a reference path names: that of `ItemsPath`.
+
+    Raises:
+        StateError: there is no such place in the input.
+        EvaluationError: a path that is none leads nowhere.
+    """
+    try:
+        reference = jsonpath.is_reference(jsonpath.parse(path))
+    except MalformedError:
+        reference = False
+    return jsonpath.follow(path, data.input) if reference else look(path, data, chance)
+
+
 def _malformed(path: str, error: MalformedError) -> EvaluationError:
     """A path that could not be checked, because it held a symbol of the deployment."""
     return EvaluationError(f"Invalid path '{path}' : {error.message}")

@@ -6,6 +6,7 @@ from agentflow.adapters.aws.asl.jsonpath.evaluate import (
     InapplicableError,
     MissingError,
     find,
+    follow,
     is_reference,
     put,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "MissingError",
     "Path",
     "find",
+    "follow",
     "is_reference",
     "parse",
     "parse_prefix",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from agentflow.adapters.aws.asl.errors import RESULT_PATH, StateError
+from agentflow.adapters.aws.asl.errors import REFERENCE_PATH, StateError
 from agentflow.adapters.aws.asl.jsonpath import filters
 from agentflow.adapters.aws.asl.jsonpath.syntax import (
     Descent,
@@ -248,23 +248,48 @@ def put(path: str, value: Json, into: Json) -> Json:
         StateError: the path cannot be applied, because something on the way is not an object or
             a list long enough.
     """
-    return _put(parse(path), 0, value, into)
+    parsed = parse(path)
+
+    def placed(depth: int, at: Json) -> Json:
+        if depth == len(parsed.steps):
+            return value
+        match parsed.steps[depth], at:
+            case Names((name,)), dict():
+                return {**at, name: placed(depth + 1, at.get(name, {}))}
+            case Indexes((index,)), list() if 0 <= index < len(at):
+                return [*at[:index], placed(depth + 1, at[index]), *at[index + 1 :]]
+            case step, _:
+                raise _conflict(parsed, step, into)
+
+    return placed(0, into)
 
 
-def _put(path: Path, depth: int, value: Json, into: Json) -> Json:
-    if depth == len(path.steps):
-        return value
-    step = path.steps[depth]
-    if isinstance(step, Names) and isinstance(into, dict):
-        name = step.names[0]
-        return {**into, name: _put(path, depth + 1, value, into.get(name, {}))}
-    if isinstance(step, Indexes) and isinstance(into, list):
-        index = step.indexes[0]
-        if 0 <= index < len(into):
-            return [*into[:index], _put(path, depth + 1, value, into[index]), *into[index + 1 :]]
-    raise StateError(
-        RESULT_PATH, f"Unable to apply ReferencePath {path.text} to input {text(into)}"
-    )
+def follow(path: str, data: Json) -> Json:
+    """The value at the place a reference path names.
+
+    Raises:
+        StateError: there is no such place.
+    """
+    parsed = parse(path)
+    found = data
+    for step in parsed.steps:
+        match step, found:
+            case Names((name,)), dict() if name in found:
+                found = found[name]
+            case Indexes((index,)), list() if 0 <= index < len(found):
+                found = found[index]
+            case _:
+                raise _conflict(parsed, step, data)
+    return found
+
+
+def _conflict(path: Path, step: Step, data: Json) -> StateError:
+    """What users quote of the service, whose documentation has another name for it."""
+    what = f"ReferencePath {path.text}"
+    if isinstance(data, dict | list):
+        name = step.names[0] if isinstance(step, Names) else str(step)
+        what = f'step "{name}"'
+    return StateError(REFERENCE_PATH, f"Unable to apply {what} to input {text(data)}")
 
 
 def is_reference(path: Path) -> bool:

@@ -76,7 +76,7 @@ def _items(state: Map, visit: Visit, effective: Json) -> list[Json]:
     """The items that the state gets; those of an ItemReader are read later."""
     if state.query_language == "JSONata":
         return _expressed(state, visit)
-    found = template.look(state.items_path, visit.data(effective), visit.execution.chance)
+    found = template.refer(state.items_path, visit.data(effective), visit.execution.chance)
     if state.distributed and isinstance(found, dict):
         return pairs(found)
     if not isinstance(found, list):
