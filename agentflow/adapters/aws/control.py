@@ -108,7 +108,7 @@ def _for(w: Writer, step: Step, loop: Loop, names: Names, after: After) -> None:
     rule: State = {"Condition": f"{{% ${count} < $count(${items}) %}}"}
     if loop.bind is not None:
         variable = w.variables.take(loop.bind, w.depth)
-        inner.bind(loop.bind, variable, w.item_type(loop.items, names))
+        inner.bind(loop.bind, variable, w.item_type(loop.bind, loop.items, names))
         rule["Assign"] = {variable: f"{{% ${items}[${count}] %}}"}
     if loop.index is not None:
         inner.bind(loop.index, count, INTEGER)

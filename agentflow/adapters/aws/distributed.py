@@ -133,7 +133,7 @@ def write_distributed(w: Writer, step: Step, map_: Map, names: Names, after: Aft
     with w.inner() as scope:
         carried = _carried(w, "$states.input" if size is None else "$states.input.BatchInput")
         if size is None:
-            _item(w, step, map_, passed, carried, kind=w.item_type(map_.items, names))
+            _item(w, step, map_, passed, carried, kind=w.item_type(map_.bind, map_.items, names))
         else:
             write_batch(w, step, map_, carried)
         config = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}

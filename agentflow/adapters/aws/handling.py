@@ -15,7 +15,7 @@ from agentflow.adapters.aws.templates import Templates, query
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer
 from agentflow.errors import Json
-from agentflow.spec.model import Catch, Saga, Step, Try
+from agentflow.spec.model import Catch, Compensation, Saga, Step, Try
 
 
 def write_try(w: Writer, step: Step, names: Names, after: After) -> None:
@@ -139,11 +139,14 @@ def write_saga(w: Writer, step: Step, names: Names, after: After) -> None:
         failures = w.variable(f"{step.id}_failures")
         w.assign({log.variable: [], failures: []}, begin)
         w.scope.place(begin)
-        w.undo = log
+        is_inner, w.undo, w.in_saga = w.in_saga, log, True
         with w.handled(region, w.exit):
             on = completed if outer is not None else following.label
             w.block(action.do, names.inner(), After(on, following.sinks))
-        w.undo = outer
+        w.undo, w.in_saga = outer, is_inner
+        if outer is None and is_inner:
+            for kept in log.calls.values():
+                _refuse_lost(w, step, kept.undo)
         if outer is not None:
             w.scope.place(completed)
             both = f"{{% $append(${log.variable}, ${outer.variable}) %}}"
@@ -152,6 +155,16 @@ def write_saga(w: Writer, step: Step, names: Names, after: After) -> None:
         if region.is_raw_used or region.is_known_used:
             w.receive(region)
             _undo(w, step, log, region, failures)
+
+
+def _refuse_lost(w: Writer, step: Step, undo: Compensation) -> None:
+    w.refusals.refuse(
+        "AF602",
+        f"`{undo.function}` may have to undo what saga `{step.id}` did in a branch or an item",
+        undo.span,
+        "a saga around the branch undoes it too, and a branch cannot tell what it completed",
+        "end the outer saga before the branches, or undo in only one of the two",
+    )
 
 
 def _undo(w: Writer, step: Step, log: UndoLog, region: Region, failures: str) -> None:

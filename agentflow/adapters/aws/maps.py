@@ -16,8 +16,8 @@ from agentflow.adapters.aws.distributed import (
     items_of,
     write_distributed,
 )
-from agentflow.adapters.aws.expressions import NeedsHelper
 from agentflow.adapters.aws.flow import After
+from agentflow.adapters.aws.functions import NeedsHelper
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.outcomes import judged, write_body, write_counting, write_told
 from agentflow.adapters.aws.templates import Hop, Templates, can_fail, query
@@ -80,7 +80,7 @@ def _notes(w: Writer, step: Step, map_: Map) -> None:
 def _processor(w: Writer, step: Step, map_: Map, names: Names) -> None:
     """What is done with one item."""
     inner = names.inner()
-    item = w.item_type(map_.items, names)
+    item = w.item_type(map_.bind, map_.items, names)
     outer = w.path
     if isinstance(map_.body, Call) and not map_.tolerate and _needs_no_hop(map_, step, inner):
         w.path = outer.round("states.input.index")

@@ -59,6 +59,8 @@ class Writer:
     region: Region | None = None
     exit: Exit | None = None
     undo: UndoLog | None = None
+    in_saga: bool = False
+    """Whether a saga is around, perhaps outside this scope."""
     """What the nearest saga of this scope keeps."""
     path: Path = field(default_factory=Path)
     execution: str = "$states.context.Execution.Name"
@@ -260,8 +262,10 @@ class Writer:
         """What is known for sure of a template's value."""
         return infer_template(template, Types(names), [])
 
-    def item_type(self, template: Template, names: Names) -> Type:
-        """What is known for sure of the items of a list."""
+    def item_type(self, bind: str, template: Template, names: Names) -> Type:
+        """What is known for sure of the items of a list, which have a name."""
+        if self.assigned[bind]:
+            return ANY  # the stages of a pipeline give it what they make of the item
         found = self.type_of(template, names)
         return found.item if isinstance(found, ListOf) else ANY
 
