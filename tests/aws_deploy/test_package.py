@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from agentflow.adapters.aws.deploy import iam
+from agentflow.adapters.aws.deploy.bundling import LIMITS
 from agentflow.adapters.aws.deploy.definition import payloads
-from agentflow.adapters.aws.deploy.package import LIMITS, Package, outputs
+from agentflow.adapters.aws.deploy.package import Package, outputs
 from agentflow.adapters.aws.deploy.settings import function_settings
 from agentflow.adapters.bundle.mistakes import CannotBundle
 from agentflow.errors import Json, UsageError
@@ -170,7 +171,7 @@ def test_a_state_machine_takes_its_role_for_its_own_account_only(everything: Pac
 def test_a_bundle_that_is_too_large_for_a_request_may_go_through_a_bucket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agentflow.adapters.aws.deploy.package.LIMITS", replace(LIMITS, packed=9))
+    monkeypatch.setattr("agentflow.adapters.aws.deploy.bundling.LIMITS", replace(LIMITS, packed=9))
     with pytest.raises(CannotBundle, match="as a zip, Lambda takes 0") as refused:
         packed(tmp_path)
     assert "`bundles: BUCKET`" in refused.value.help

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentflow.adapters.aws.deploy.bundling import ENTRY
 from agentflow.adapters.aws.deploy.client import Cloud, found, told, with_new_role
 from agentflow.adapters.aws.deploy.ledger import TAG, Ledger, check_own
-from agentflow.adapters.aws.deploy.package import ENTRY, CloudFunction, Package, Table
+from agentflow.adapters.aws.deploy.package import CloudFunction, Package, Table
 from agentflow.adapters.aws.deploy.terraform import RETENTION_DAYS
 from agentflow.errors import Conflict
 

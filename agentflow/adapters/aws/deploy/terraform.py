@@ -13,10 +13,9 @@ import re
 from collections.abc import Iterator
 
 from agentflow.adapters.aws.deploy import iam
+from agentflow.adapters.aws.deploy.bundling import BUNDLE, ENTRY
 from agentflow.adapters.aws.deploy.ledger import MANAGED_TAG, TAG, TERRAFORM
 from agentflow.adapters.aws.deploy.package import (
-    BUNDLE,
-    ENTRY,
     CloudFunction,
     Machine,
     Package,
