@@ -18,7 +18,7 @@ from sfnx.testing import evaluate as evaluate_jsonata
 
 from agentflow.adapters.aws import expressions, jsonata, library
 from agentflow.adapters.aws.checks import Reference
-from agentflow.adapters.aws.expressions import NeedsHelper
+from agentflow.adapters.aws.functions import NeedsHelper
 from agentflow.errors import Fault, Json
 from agentflow.spec.expressions import LIBRARY, from_schema, unparse
 from agentflow.spec.expressions.schema import of_value
@@ -126,6 +126,8 @@ GENERATED = (
     "odd.huge - 1.7e308",
     "odd.huge / odd.tiny",
     "'<<Fault>> x'[odd.null]",
+    "enumerate(odd.xs, 9007199254740991)",
+    "enumerate([[]], 9007199254740991)",
     # limits have names
     "'a'.rjust(9007199254740990)",
     "'a'.zfill(1000001)",
@@ -306,6 +308,19 @@ def test_no_writing_is_for_a_function_that_is_not_there() -> None:
         ("[t.upper() for t in a.tags]",
          "$append([], $map($a.tags, function($t) { $uppercase($t) }))"),
         ("duration('1h')", "3600"),
+        ("a.name in ['x', 'y']", "$a.name in ['x', 'y']"),
+        ("b.name in ['x', 'y']", "$at($b, 'name') in ['x', 'y']"),
+        ("b.n > 3", "$num($at($b, 'n')) > 3"),
+        ("a.tags[0]", "$nth($a.tags, 0)"),
+        ("a.n / 2", "$a.n / 2"),
+        ("a.n // 60", "$floor($a.n / 60)"),
+        ("a.n % 60", "($a.n % 60 + 60) % 60"),
+        ("a.n * 1.5", "$finite($a.n * 1.5)"),
+        ("max(a.n, 3)", "$max([$a.n, 3])"),
+        ("any([t == 'x' for t in a.tags])",
+         "(true in $append([], $map($a.tags, function($t) { $t = 'x' })))"),
+        ("a.name.split(',')", "$split($a.name, ',')"),
+        ("zip(a.tags, a.tags)", "$zip($a.tags, $a.tags)"),
         ("b.name", "$at($b, 'name')"),
         ("count + 1", "$add($count_, 1)"),
         ("f'{a.name}: {a.n}'", "$a.name & ': ' & $string($a.n)"),

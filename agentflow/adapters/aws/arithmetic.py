@@ -20,6 +20,8 @@ ARITHMETIC: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """The functions of `meaning.jsonata` that check their arguments."""
+_SMALL: Final = 2**31
+"""Below it, what is added to a remainder leaves it exact."""
 
 
 def arithmetic(operator: str, left: Code, right: Code) -> Code:
@@ -34,6 +36,8 @@ def arithmetic(operator: str, left: Code, right: Code) -> Code:
     if operator == "//" and whole and _amount(right) > 0:
         # Exact: a quotient of integers within ±2^53 is never rounded to the next integer.
         return Code(f"$floor({left.operand} / {right.operand})")
+    if operator == "%" and whole and 0 < _amount(right) < _SMALL:
+        return Code(f"({plain} + {right.text}) % {right.text}", atomic=False)
     text = f"${ARITHMETIC[operator]}({left.text}, {right.text})"
     return Code(text, real=real)
 

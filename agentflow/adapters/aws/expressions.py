@@ -60,6 +60,7 @@ from agentflow.spec.expressions.types import (
     NUMBER,
     OBJECT,
     STRING,
+    ListOf,
     Type,
     overlap,
 )
@@ -115,7 +116,9 @@ class ExpressionWriter:
             case Index(value, index):
                 place = self.write(index, names)
                 place = self.guard(place, INTEGER) if place.real else place
-                return self.call("item", self.write(value, names), place)
+                whole = self.write(value, names)
+                plain = fits(whole.type, LIST) and fits(place.type, INTEGER)
+                return self.call("nth" if plain else "item", whole, place)
             case Slice(value, lower, upper):
                 first = Code("0") if lower is None else self.bound(lower, names)
                 last = Code("null") if upper is None else self.bound(upper, names)
@@ -204,6 +207,9 @@ class ExpressionWriter:
                 return Code(f"{left.operand} & {right.operand}", atomic=False)
             if fits(left.type, LIST) and fits(right.type, LIST):
                 return self.call("append", left, right)
+            left, right = self.alike(STRING, left, right)
+            if fits(left.type, STRING) and fits(right.type, STRING):
+                return Code(f"{left.operand} & {right.operand}", atomic=False)
         if fits(left.type, NUMBER) and fits(right.type, NUMBER):
             return arithmetic(tree.operator, left, right)
         real = tree.operator == "/" or left.real or right.real
@@ -249,6 +255,7 @@ class ExpressionWriter:
         if operator in ("in", "not in"):
             found = self.membership(left, right)
             return found if operator == "in" else Code(f"{found.operand} = false", atomic=False)
+        left, right = self.alike(NUMBER, *self.alike(STRING, left, right))
         if fits(left.type, STRING) and fits(right.type, STRING):
             if not (is_near(left.text) or is_near(right.text)):
                 left, right = self.call("ranked", left), self.call("ranked", right)
@@ -256,6 +263,14 @@ class ExpressionWriter:
         if fits(left.type, NUMBER) and fits(right.type, NUMBER):
             return Code(f"{left.operand} {operator} {right.operand}", atomic=False)
         return Code(f"$compare({left.text}, {right.text}) {operator} 0", atomic=False)
+
+    def alike(self, kind: Type, left: Code, right: Code) -> tuple[Code, Code]:
+        """Both operands checked for a type that one of them is sure to have."""
+        if fits(left.type, kind) and not fits(right.type, kind):
+            return left, self.guard(right, kind)
+        if fits(right.type, kind) and not fits(left.type, kind) and not can_fail([right.text]):
+            return self.guard(left, kind), right
+        return left, right
 
     def equality(self, operator: str, left: Code, right: Code) -> Code:
         sign = "=" if operator == "==" else "!="
@@ -266,6 +281,8 @@ class ExpressionWriter:
         return Code(f"$equal({left.text}, {right.text}) = false", atomic=False)
 
     def membership(self, left: Code, right: Code) -> Code:
+        if fits(right.type, ListOf(STRING)) or (fits(left.type, STRING) and fits(right.type, LIST)):
+            return Code(f"{left.operand} in {right.operand}", atomic=False)
         if can_fail([right.text]) or not fits(left.type, STRING):
             return self.call("contained", left, right)
         if fits(right.type, STRING):

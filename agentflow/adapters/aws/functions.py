@@ -16,12 +16,13 @@ from agentflow.adapters.aws import jsonata, library
 from agentflow.adapters.aws.checks import Code, References, fits
 from agentflow.spec.expressions import FUNCTIONS, METHODS, Function
 from agentflow.spec.expressions.tree import Call, MethodCall
-from agentflow.spec.expressions.types import ANY, LIST, STRING, Type
+from agentflow.spec.expressions.types import ANY, LIST, NUMBER, STRING, Type
 
 if TYPE_CHECKING:
     from agentflow.adapters.aws.expressions import ExpressionWriter
 
 _PLACE = re.compile(r"\{([0-9]+)\}")
+_CHECKED = re.compile(r"\$known\(\{([0-9])\}, '[a-z]+'\)")
 _SIZES = ((STRING, "length"), (LIST, "count"))
 _REAL = frozenset({"sqrt"})
 """Functions that never give an integer."""
@@ -105,7 +106,7 @@ def _pattern(function: Function, count: int) -> str:
         raise NeedsHelper(f"`{function.name}`: {writing.reason}")
     if function.name == "round" and count == 2:
         raise NeedsHelper("`round` to digits: JSONata rounds the decimal text of a number")
-    text = writing.text(count)
+    text = writing.text(count).replace("{*}", _listed(count))
     return text.replace("{0}", _listed(count)) if library.gathers(function, count) else text
 
 
@@ -124,7 +125,19 @@ def _written(w: ExpressionWriter, function: Function, pattern: str, arguments: l
     if function.name == "len":
         sizes = [size for kind, size in _SIZES if fits(arguments[0].type, kind)]
         return w.call(sizes[0] if sizes else "size", arguments[0])
+    if len(arguments) == 1 and function.name in library.TYPED:
+        kind, short = library.TYPED[function.name]
+        pattern = short if fits(arguments[0].type, kind) else pattern
     if library.gathers(function, len(arguments)):
+        if all(fits(each.type, NUMBER) for each in arguments) and function.name != "merge":
+            return w.call(function.name, w.display(arguments))
         return Code(pattern.replace(_listed(len(arguments)), w.display(arguments).text))
+    pattern = _CHECKED.sub(lambda found: _known(found, arguments), pattern)
     text = _PLACE.sub(lambda found: arguments[int(found[1])].text, pattern)
     return Code(text, real=function.name in _REAL)
+
+
+def _known(found: re.Match[str], arguments: Sequence[Code]) -> str:
+    """The place of a text that may not be empty, without the check where a literal is not."""
+    literal = re.fullmatch(r"'[^'\\]+'", arguments[int(found[1])].text)
+    return f"{{{found[1]}}}" if literal else found[0]

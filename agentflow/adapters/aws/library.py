@@ -1,9 +1,9 @@
 """How each function of the expression library is written in JSONata, or why it is not.
 
 One row a function. A text is JSONata with the arguments' places `{0}`, `{1}`, …; a method's
-receiver is `{0}`. Arguments are checked before, as far as their types are not known. A `Helper`
-goes through the helper function of the bundle, which evaluates the whole expression with our own
-evaluator; its reason stands in the compile report.
+receiver is `{0}`, and `{*}` stands for all of them. Arguments are checked before, as far as their
+types are not known. A `Helper` goes through the helper function of the bundle, which evaluates the
+whole expression with our own evaluator; its reason stands in the compile report.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from agentflow.spec.expressions import Function
+from agentflow.spec.expressions.types import BOOLEAN, INTEGER, NUMBER, STRING, ListOf, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ LIBRARY: MappingProxyType[str, Writing] = MappingProxyType(
         "unique": _native("$unique({0})"),
         "flatten": _native("$joined({0})"),
         "chunked": _native("$chunks({0}, {1})"),
-        "zip": _native("$rows({0})"),
+        "zip": _native("$zip({*})"),
         "enumerate": _native("$numbered({0}, {1})", with_1="$numbered({0}, 0)"),
         "any": _native("$some({0})"),
         "all": _native("$every({0})"),
@@ -143,7 +144,21 @@ LIBRARY: MappingProxyType[str, Writing] = MappingProxyType(
 )
 """Writings by name; a method's begins with the type it is called on."""
 
-_ONE_LIST = frozenset({"zip", "merge"})
+TYPED: MappingProxyType[str, tuple[Type, str]] = MappingProxyType(
+    {
+        "int": (NUMBER, "$truncate({0})"),
+        "min": (ListOf(NUMBER), "$min($filled({0}))"),
+        "max": (ListOf(NUMBER), "$max($filled({0}))"),
+        "sum": (ListOf(INTEGER), "$whole_total({0})"),
+        "sorted": (ListOf(NUMBER), "$sort({0})"),
+        "unique": (ListOf(STRING), "$append([], $distinct({0}))"),
+        "any": (ListOf(BOOLEAN), "(true in {0})"),
+        "all": (ListOf(BOOLEAN), "((false in {0}) = false)"),
+    }
+)
+"""Shorter writings of functions whose only argument is sure to have a type."""
+
+_ONE_LIST = frozenset({"merge"})
 _SEVERAL = frozenset({"min", "max"})
 """Functions that take any number of arguments, written as one list: always, or from two on."""
 

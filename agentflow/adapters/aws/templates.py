@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agentflow.adapters.aws import expressions, jsonata
 from agentflow.adapters.aws.checks import References
-from agentflow.adapters.aws.expressions import NeedsHelper
+from agentflow.adapters.aws.functions import NeedsHelper
 from agentflow.errors import Json
 from agentflow.spec.expressions.template import (
     Expression,

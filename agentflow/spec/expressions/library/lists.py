@@ -14,7 +14,7 @@ from agentflow.spec.expressions.library.function import (
     invalid,
 )
 from agentflow.spec.expressions.limits import check_items
-from agentflow.spec.expressions.operators import missing_key
+from agentflow.spec.expressions.operators import missing_key, number
 from agentflow.spec.expressions.types import (
     ANY,
     BOOLEAN,
@@ -94,6 +94,7 @@ def _zip(*lists: list[Json]) -> list[Json]:
 
 
 def _enumerate(items: list[Json], start: int = 0) -> list[Json]:
+    number(start + len(items) - 1)  # so large that a number would not be exact
     return [[index, item] for index, item in enumerate(items, start)]
 
 
@@ -258,6 +259,7 @@ LISTS: tuple[Function, ...] = (
         _enumerate,
         "Each item with its number before it, from 0 or from `start`.",
         Example('[f"{i}{x}" for i, x in enumerate(["a", "b"])]', '["0a","1b"]'),
+        "`NumberOutOfRange` beyond ±(2^53-1)",
         infer=lambda types: _rows((INTEGER, _item(types[0]))),
     ),
     _define(
