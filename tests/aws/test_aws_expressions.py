@@ -392,3 +392,9 @@ def test_names_never_hide_functions(name: str) -> None:
 def test_names_stay_apart() -> None:
     names = ["count", "count_", "count__", "a", "a_", "fail", "fail_"]
     assert len(set(map(jsonata.variable, names))) == len(names)
+
+
+def test_a_name_of_a_comprehension_is_not_the_variable_of_another() -> None:
+    names = {"x": Reference("$x_2")}
+    text = expressions.write(read("[x + x_2 for x_2 in [1, 2]]"), names)
+    assert evaluate_jsonata(jsonata.complete(text), {"x_2": 10}, {}) == [11, 12]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from agentflow.spec.expressions.types import LIST, OBJECT, STRING, ListOf, overl
 
 if TYPE_CHECKING:
     from agentflow.adapters.aws.expressions import ExpressionWriter
+
+_NUMBERED = re.compile(r"_[0-9]+$")
 
 
 def write_comprehension(w: ExpressionWriter, tree: Comprehension, names: References) -> Code:
@@ -88,7 +91,9 @@ def _loop_names(
 
 
 def _free(name: str, names: References) -> str:
-    """A variable for a name that no name around it has: some have numbers behind them."""
-    taken = {names[each].text for each in names if each != name}
+    """A variable for a name; one like `x_2` may already be that of a second `x`."""
     text = f"${jsonata.variable(name)}"
-    return text if text not in taken else f"{text}_in_"
+    if not _NUMBERED.search(name):
+        return text
+    taken = any(names[each].text == text for each in names if each != name)
+    return f"{text}_in_" if taken else text
