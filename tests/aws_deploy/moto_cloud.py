@@ -3,6 +3,7 @@
 - Versions of state machines can be listed, published and deleted; moto only makes them, at create
   and update.
 - Executions start by alias and by version, of the version's own definition.
+- Executions are listed by status as far as the service does.
 - A failed execution can be redriven: it runs again from its start, as moto keeps no place.
 - A Lambda runs its own zip, in a process of its own, with the Python that runs the tests.
 - `refusals` are raised instead of what an operation would do.
@@ -134,6 +135,17 @@ def _versions(self: Any) -> Any:
     return ActionResult({"stateMachineVersions": listed})
 
 
+def _listing(original: Any) -> Any:
+    def list_executions(self: Any) -> Any:
+        if self._get_param("statusFilter") == "PENDING_REDRIVE" and self._get_param(
+            "stateMachineArn"
+        ):
+            raise refusal("ValidationException", "PENDING_REDRIVE needs a mapRunArn")
+        return original(self)
+
+    return list_executions
+
+
 def _version_deleted(self: Any) -> Any:
     arn, number = self._get_param("stateMachineVersionArn").rsplit(":", 1)
     del self.stepfunction_backend.describe_state_machine(arn).versions[int(number)]
@@ -243,6 +255,11 @@ def account(folder: Path, *, executes: bool = False) -> Iterator[Account]:
             (StepFunctionResponse, "publish_state_machine_version", _published),
             (StepFunctionResponse, "list_state_machine_versions", _versions),
             (StepFunctionResponse, "delete_state_machine_version", _version_deleted),
+            (
+                StepFunctionResponse,
+                "list_executions",
+                _listing(StepFunctionResponse.list_executions),
+            ),
             (StepFunctionResponse, "redrive_execution", _redriven),
             (LambdaSimpleBackend, "invoke", _invoking(made, folder)),
             (StringJSONata, "_eval_body", moto_asl._evaluate),

@@ -88,6 +88,8 @@ def test_a_workflow_is_deployed_invoked_listed_and_retried(line: Line, aws: Acco
     code, listed, _ = line("executions", *AWS, "--status", "failed")
     found = [(each["id"], each["error"]["name"]) for each in listed["executions"]]
     assert (code, found) == (0, [("x1", "KeyError")])
+    code, listed, _ = line("executions", *AWS, "--status", "running")
+    assert (code, listed["executions"]) == (0, [])
     code, retried, _ = line("retry", "x1", *AWS)
     assert (code, retried["id"], retried["error"]["name"]) == (1, "x1", "KeyError")
     assert len(aws.invoked) == 3

@@ -22,6 +22,10 @@ _STATUS = {
     "TIMED_OUT": "failed",
     "ABORTED": "cancelled",
 }
+_UNLISTED = "PENDING_REDRIVE"
+"""The status that only the children of a map run have, which are not asked for here."""
+_SORTED = 100
+"""Executions that are read at least: AWS sorts those that have ended by their end."""
 LONGEST_ID = 80
 """Characters of an execution's name."""
 LARGEST_INPUT = 262_144
@@ -149,8 +153,9 @@ def executions(
 ) -> list[Execution]:
     """The newest executions, of one workflow or of all that AgentFlow deployed."""
     with told("listing executions"):
+        most = max(limit, _SORTED)
         names = [workflow] if workflow is not None else list(deployed(cloud))
-        every = [each for name in names for each in _of(cloud, name, status, limit)]
+        every = [each for name in names for each in _of(cloud, name, status, most)]
     return sorted(every, key=lambda each: -each.started_at)[:limit]
 
 
@@ -272,7 +277,11 @@ def deployed(cloud: Cloud) -> Iterator[str]:
 def _of(cloud: Cloud, name: str, status: str | None, limit: int) -> Iterator[Execution]:
     """The newest executions of one state machine; Express ones are not listed by AWS."""
     arn = cloud.arns.machine(name)
-    filters = [{"statusFilter": theirs} for theirs, ours in _STATUS.items() if ours == status]
+    filters = [
+        {"statusFilter": theirs}
+        for theirs, ours in _STATUS.items()
+        if ours == status and theirs != _UNLISTED
+    ]
     for only in filters or [{}]:
         for each in listed(cloud, arn, limit, **only):
             yield _execution(each, name)

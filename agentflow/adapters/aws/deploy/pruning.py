@@ -25,7 +25,7 @@ Source: https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.
 """
 KNOWN = timedelta(minutes=1)
 """After which executions surely begin with a new definition: AWS speaks of a few seconds."""
-_UNENDED = ("RUNNING", "PENDING_REDRIVE")
+_RUNNING = "RUNNING"
 _UNSUCCESSFUL = ("FAILED", "TIMED_OUT", "ABORTED")
 _LOOKED_AT = 5000
 """Executions of a status; where there are more, nothing is deleted."""
@@ -118,11 +118,11 @@ def _begin(cloud: Cloud, version: str) -> datetime:
 def _executions(cloud: Cloud, name: str) -> Iterator[dict[str, Any]]:
     """The executions that are under way or may be retried."""
     since = datetime.now(UTC) - RETRIED
-    for status in (*_UNENDED, *_UNSUCCESSFUL):
+    for status in (_RUNNING, *_UNSUCCESSFUL):
         every = listed(cloud, cloud.arns.machine(name), _LOOKED_AT, statusFilter=status)
         if len(every) == _LOOKED_AT:
             raise _Unknown(f"there are too many executions that are {status}")
-        yield from (e for e in every if status in _UNENDED or e["stopDate"] > since)
+        yield from (e for e in every if status == _RUNNING or e["stopDate"] > since)
 
 
 def _delete_versions(cloud: Cloud, ledger: Ledger, machine: Machine, arns: list[str]) -> None:
