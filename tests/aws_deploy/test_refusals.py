@@ -12,6 +12,7 @@ from botocore.stub import Stubber
 from agentflow.adapters.aws.deploy.client import Cloud, Refused
 from agentflow.adapters.aws.deploy.deployment import deploy
 from agentflow.adapters.aws.deploy.executions import redrive
+from agentflow.adapters.aws.deploy.functions import put_function
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from agentflow.errors import Conflict, NotAllowed, Unavailable
 from tests.aws_deploy.moto_cloud import Account, refusal
@@ -183,3 +184,17 @@ def test_a_table_that_somebody_else_made_is_not_touched(
     )
     with pytest.raises(Conflict, match=f"a table `{name}-functions-tokens` that AgentFlow did not"):
         put(cloud, packed(tmp_path, name, text=LISTENING.format(name=name)))
+
+
+def test_tags_that_may_not_be_read_are_no_sign_of_somebody_else(
+    aws: Account, tmp_path: Path
+) -> None:
+    cloud, package = aws.connect(), packed(tmp_path, "hidden")
+    (function,) = package.functions
+    words = "User: arn:aws:iam::123456789012:user/deployer is not authorized to perform: lambda:ListTags"
+    denied = {"ErrorCode": "AccessDeniedException", "Message": words}
+    with Stubber(cloud.functions) as stub:
+        stub.add_response("get_function", {"Configuration": {}, "TagsError": denied})
+        with pytest.raises(NotAllowed, match="not authorized") as refused:
+            put_function(cloud, Ledger(), function, package, "arn:aws:iam::1:role/given")
+    assert "lambda:ListTags" in refused.value.help

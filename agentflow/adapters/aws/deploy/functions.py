@@ -9,7 +9,7 @@ from agentflow.adapters.aws.deploy.client import Cloud, found, told, with_new_ro
 from agentflow.adapters.aws.deploy.ledger import TAG, Ledger, check_own
 from agentflow.adapters.aws.deploy.package import CloudFunction, Package, Table
 from agentflow.adapters.aws.deploy.terraform import RETENTION_DAYS
-from agentflow.errors import Conflict
+from agentflow.errors import Conflict, NotAllowed
 
 UNKNOWN = "next"
 """Stands for a version that a plan cannot know."""
@@ -96,6 +96,12 @@ def put_function(
         if there is None:
             _note_secrets(ledger, function, {})
             return _create(cloud, ledger, function, package, role)
+        if "TagsError" in there:
+            raise NotAllowed(
+                f"the tags of Lambda function {function.name} cannot be read, nor whose it is: "
+                f"{there['TagsError']['Message']}",
+                help="the user or role of these credentials needs `lambda:ListTags`",
+            )
         check_own("Lambda function", function.name, there.get("Tags", {}))
         _note_secrets(ledger, function, _variables(there["Configuration"]))
         wanted = _configuration(function, package, role, there["Configuration"])
