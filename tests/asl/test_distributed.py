@@ -344,3 +344,37 @@ def test_results_are_written() -> None:
     [file] = manifest["ResultFiles"]["SUCCEEDED"]
     rows = json.loads(objects[f"out/{file['Key']}"])
     assert [row["Output"] for row in rows] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "content"),
+    [
+        pytest.param({"Transformation": "COMPACT"}, "SUCCEEDED_0.json", "[[1],[2,3]]", id="JSON"),
+        pytest.param(
+            {"Transformation": "FLATTEN", "OutputType": "JSONL"},
+            "SUCCEEDED_0.jsonl",
+            "1\n2\n3\n",
+            id="lines",
+        ),
+    ],
+)
+def test_results_are_written_as_a_writer_wants_them(config: Any, name: str, content: str) -> None:
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": "out"},
+        "WriterConfig": config,
+    }
+    objects: dict[str, str | bytes] = {}
+
+    simulate(machine(distributed(passing({}), ResultWriter=writer)), [[1], [2, 3]], objects=objects)
+
+    assert [text for key, text in objects.items() if key.endswith(name)] == [content]
+
+
+def test_the_outputs_of_children_are_in_the_order_of_their_items() -> None:
+    slow = {"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$", "End": True}}}
+    writer = {"WriterConfig": {"Transformation": "COMPACT"}}
+
+    outcome = simulate(machine(distributed(slow, ResultWriter=writer)), [3, 1, 2])
+
+    assert outcome.output == [3, 1, 2]

@@ -124,8 +124,8 @@ def begun(fields: Fields, seen: Sight) -> dict[str, Json]:
     if (writer := fields.get("ResultWriter")) is not None:
         given = writer.get("Arguments", writer.get("Parameters", {}))
         place = seen.value(given, "ResultWriter/Arguments")
-        form = writer.get("WriterConfig", {}).get("Transformation")
-        after["writer"] = {"resource": writer.get("Resource"), "place": place, "form": form}
+        config = writer.get("WriterConfig", {})
+        after["writer"] = {"resource": writer.get("Resource"), "place": place, "config": config}
     return {"inputs": inputs, "after": after}
 
 
@@ -211,8 +211,8 @@ def ended(
         return [child["output"] if "output" in child else child["failed"] for child in children]
     told, run_arn = _told(after, children, inputs, context)
     if writer["resource"] is None:
-        return succeeded(told, writer["form"])
-    return _stored(written(told, writer["place"], writer["form"], run_arn))
+        return succeeded(told, writer["config"].get("Transformation"))
+    return _stored(written(told, writer["place"], writer["config"], run_arn))
 
 
 def _told(
@@ -237,7 +237,7 @@ def _told(
 
 def _stored(results: Written) -> Json:
     try:
-        reading.write(results.bucket, {key: text(each) for key, each in results.files.items()})
+        reading.write(results.bucket, results.files)
     except UnreadableError as error:
         raise StateError(RESULT_WRITER, str(error)) from None
     return results.result

@@ -14,6 +14,7 @@ from agentflow.errors import Json
 
 _AS_TOLD: Final = "NONE"
 _FLAT: Final = "FLATTEN"
+_LINES: Final = "JSONL"
 
 
 Allowed: TypeAlias = tuple[float | None, float | None]
@@ -89,30 +90,37 @@ def succeeded(children: Sequence[Ended], form: Json) -> list[Json]:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Files of results by their keys in a bucket, and what the map gives instead of them."""
+    """Texts of results by their keys in a bucket, and what the map gives instead of them."""
 
     bucket: str
-    files: Mapping[str, Json]
+    files: Mapping[str, str]
     result: Json
 
 
-def written(children: Sequence[Ended], place: Json, form: Json, run_arn: str) -> Written:
-    """The results of a map as files; `place` has a `Bucket` and a `Prefix`."""
+def written(
+    children: Sequence[Ended], place: Json, config: Mapping[str, Json], run_arn: str
+) -> Written:
+    """The results of a map as files; `place` has a `Bucket` and a `Prefix`.
+
+    `config` is the `WriterConfig`: the `Transformation`, and the `OutputType` JSON or JSONL.
+    """
     where = place if isinstance(place, dict) else {}
     bucket, prefix = str(where.get("Bucket", "")), str(where.get("Prefix", "")).strip("/")
     folder = "/".join(part for part in (prefix, run_arn.rsplit(":", 1)[-1]) if part)
     failed = [child.row() for child in children if child.error is not None]
-    found: dict[str, Json] = {
-        "SUCCEEDED_0.json": succeeded(children, form),
-        "FAILED_0.json": failed,
+    found = {"SUCCEEDED": succeeded(children, config.get("Transformation")), "FAILED": failed}
+    lines = config.get("OutputType") == _LINES
+    files = {
+        f"{folder}/{status}_0.{'jsonl' if lines else 'json'}": _file(rows, lines=lines)
+        for status, rows in found.items()
+        if rows
     }
-    files = {f"{folder}/{name}": content for name, content in found.items() if content}
     manifest = {
         "DestinationBucket": bucket,
         "MapRunArn": run_arn,
         "ResultFiles": {
             status: [
-                {"Key": key, "Size": size(content)}
+                {"Key": key, "Size": len(content.encode(errors="surrogatepass"))}
                 for key, content in files.items()
                 if key.startswith(f"{folder}/{status}")
             ]
@@ -121,4 +129,8 @@ def written(children: Sequence[Ended], place: Json, form: Json, run_arn: str) ->
     }
     details = {"Bucket": bucket, "Key": f"{folder}/manifest.json"}
     result = {"MapRunArn": run_arn, "ResultWriterDetails": details}
-    return Written(bucket, {**files, details["Key"]: manifest}, result)
+    return Written(bucket, {**files, details["Key"]: text(manifest)}, result)
+
+
+def _file(rows: Sequence[Json], *, lines: bool) -> str:
+    return "".join(f"{text(row)}\n" for row in rows) if lines else text(list(rows))

@@ -149,13 +149,12 @@ def write_results(
         return results
     given = _evaluated(state, writer.parameters, visit, visit.input, "ResultWriter/Arguments")
     ended = [child.ended() for child in finished]
-    form = writer.config.get("Transformation")
     if writer.resource is None:
-        return succeeded(ended, form)
-    told = written(ended, given, form, run_arn)
+        return succeeded(ended, writer.config.get("Transformation"))
+    told = written(ended, given, writer.config, run_arn)
     for name, content in told.files.items():
         key = f"{visit.key}@write/{name.rpartition('/')[2]}"
-        visit.execution.ask(WriteItems(key, told.bucket, name, text(content)))
+        visit.execution.ask(WriteItems(key, told.bucket, name, content))
         event = yield Await((key,))
         if isinstance(event, Failed):
             raise StateError(RESULT_WRITER, event.cause)

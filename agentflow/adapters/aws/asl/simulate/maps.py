@@ -162,17 +162,18 @@ def _distributed(
 ) -> Work:
     execution = visit.execution
     label = state.label or state.name
-    number = f"{execution.chance.getrandbits(128):032x}"
-    run_arn = execution.identity.run_id(label, number)
+    run_arn = execution.identity.run_id(label, f"{execution.chance.getrandbits(128):032x}")
     execution.record("MapRunStarted", mapRunArn=run_arn)
     try:
         if state.reader is not None:
             found = yield from batches.read_items(state, state.reader, visit, effective)
         inputs = [_selected(state, visit, effective, n, item) for n, item in enumerate(found)]
         units = batches.batch(state, visit, effective, inputs)
-        crew = _Crew(state.processor, visit, label, _Failures(len(found), allowed), [])
-        results = yield Gather([partial(_child, crew, unit) for unit in units], limit)
-        result = yield from batches.write_results(state, visit, results, crew.finished, run_arn)
+        crew = _Crew(state.processor, visit, label, _Failures(len(found), allowed), {})
+        makers = [partial(_child, crew, number, unit) for number, unit in enumerate(units)]
+        results = yield Gather(makers, limit)
+        finished = [crew.finished[number] for number in sorted(crew.finished)]
+        result = yield from batches.write_results(state, visit, results, finished, run_arn)
     except (EvaluationError, StateError) as error:
         failure = failure_of(error, visit)
         execution.record("MapRunFailed", error=failure.name, cause=failure.cause)
@@ -189,10 +190,11 @@ class _Crew:
     visit: Visit
     label: str
     failures: _Failures
-    finished: list[batches.Child]
+    finished: dict[int, batches.Child]
+    """By the numbers of their inputs."""
 
 
-def _child(crew: _Crew, unit: batches.Unit) -> Work:
+def _child(crew: _Crew, number: int, unit: batches.Unit) -> Work:
     """One child execution: its output, or what stands for its failure."""
     outer = crew.visit.execution
     identity = Identity(
@@ -204,9 +206,9 @@ def _child(crew: _Crew, unit: batches.Unit) -> Work:
         output = yield from run_machine(crew.machine, unit.input, Place(child, {}))
     except StateError as error:
         child.record("ExecutionFailed", error=error.name, cause=error.cause)
-        crew.finished.append(batches.Child(identity, unit.input, None, error))
+        crew.finished[number] = batches.Child(identity, unit.input, None, error)
         crew.failures.add(unit.items)
         return {"Status": "FAILED", "Error": error.name, "Cause": error.cause}
     child.record("ExecutionSucceeded", output=output)
-    crew.finished.append(batches.Child(identity, unit.input, output, None))
+    crew.finished[number] = batches.Child(identity, unit.input, output, None)
     return output
