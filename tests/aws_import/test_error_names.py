@@ -62,6 +62,16 @@ WORK: dict[str, dict[str, Json]] = {
         counting(BAD_PATH), QueryLanguage="JSONata"
     ),
     "a query that fails in a branch": around(counting(BAD_QUERY)),
+    "items that are not there": {
+        "Type": "Map",
+        "ItemsPath": "$.nowhere",
+        "ItemProcessor": machine(A=ECHO),
+    },
+    "items that are no list": {
+        "Type": "Map",
+        "ItemsPath": "$.items[0]",
+        "ItemProcessor": machine(A=ECHO),
+    },
     "a choice that has no way out in an iteration": {
         "Type": "Map",
         "ItemsPath": "$.items",

@@ -100,6 +100,14 @@ def condition(rule: Json, sight: Sight) -> str | None:
         return None
 
 
+def presence(text: str, sight: Sight) -> str | None:
+    """The source of whether there is a value at a path."""
+    try:
+        return _present(jsonpath.parse(text), sight)
+    except (_Unsure, MalformedError):
+        return None
+
+
 def reference(text: str) -> list[str] | None:
     """The keys of a reference path; None if it goes into a list."""
     keys = [step.names[0] for step in jsonpath.parse(text).steps if isinstance(step, Names)]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from agentflow.adapters.aws.asl.errors import TOLERANCE
+from agentflow.adapters.aws.asl.errors import REFERENCE_PATH, TOLERANCE
 from agentflow.adapters.aws.asl.model import ItemReader, Machine, Map, Parallel
 from agentflow.adapters.aws.asl.values import Absent, text
 from agentflow.adapters.aws.distributed import INLINE_CONCURRENCY
-from agentflow.adapters.aws.imports import runs
+from agentflow.adapters.aws.imports import expressions, runs
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.handling import Work, fatal_of, guarded
 from agentflow.adapters.aws.imports.lowered import Lowered, Steps
@@ -21,7 +21,7 @@ from agentflow.adapters.aws.imports.writing import Scope, Writing
 from agentflow.errors import Json
 from agentflow.spec.expressions.template import Expression, Template, parts
 from agentflow.spec.expressions.tree import Literal
-from agentflow.spec.model import Block, Catch, Fork, Raise, Set, Step, Try
+from agentflow.spec.model import Block, Case, Catch, Fork, Raise, Set, Step, Switch, Try
 from agentflow.spec.model import Map as MapStep
 
 WriteMachine: TypeAlias = Callable[[Machine, Scope], Steps]
@@ -105,14 +105,23 @@ def lower_parallel(w: Writing, write: WriteMachine) -> Lowered:
     return _settled(w, step, before, results, sight)
 
 
-def _settled(w: Writing, work: Step | Steps, before: Steps, results: str, sight: Sight) -> Lowered:
+def _settled(
+    w: Writing,
+    work: Step | Steps,
+    before: Steps,
+    results: str,
+    sight: Sight,
+    *,
+    whole: bool = False,
+) -> Lowered:
+    """Work and what is made of its results; with `whole`, what is before it can be caught too."""
     *first, step = [work] if isinstance(work, Step) else work
     w.steps = []
     seen = w.sight(results)
     if is_jsonata(w.state):
         seen = replace(seen, data=sight.data, result=results)
     settle(w, w.expression(results), seen)
-    whole = is_jsonata(w.state) and bool([*before, *w.steps])
+    whole = whole or (is_jsonata(w.state) and bool([*before, *w.steps]))
     if first or (isinstance(w.state, Map) and w.state.reader is not None):
         whole = True  # what cannot be read is retried and caught with the items
     before = [*before, *first]
@@ -129,6 +138,7 @@ def lower_map(w: Writing, write: WriteMachine, fields: dict[str, Json]) -> Lower
     if runs.is_needed(state):
         return _run(w, write, fields)
     sight = effective(w)
+    looks = _looks(w, state, sight)
     items, entries = (None, None) if state.reader is not None else _items(w, state, sight)
     batches = _batches(w, state, sight, items)
     limit = _concurrency(w, state, sight)
@@ -155,11 +165,27 @@ def lower_map(w: Writing, write: WriteMachine, fields: dict[str, Json]) -> Lower
     body = Block((*chosen, *body.steps))
     step = w.step(state.name, MapStep(items, body, item, index, concurrency=limit))
     if not allowed:
-        return _settled(w, step, [*before, *read], step.id, sight)
+        return _settled(w, step, [*before, *read], step.id, sight, whole=looks)
     results = w.book.namer.fresh(f"{state.name} results")
     before.append(w.step(f"{state.name} set results", Set({results: []})))
     one = judged(w, [*read, step], allowed, results, counts)
-    return _settled(w, one, before, results, sight)
+    return _settled(w, one, before, results, sight, whole=looks)
+
+
+def _looks(w: Writing, state: Map, sight: Sight) -> bool:
+    """Add a step that looks for the items, where a handler may have to know that there are none.
+
+    On the service that is an error of its own, and no fault of a path.
+    """
+    if is_jsonata(state) or state.reader is not None or not (state.retry or state.catch):
+        return False
+    if (there := expressions.presence(state.items_path, sight)) is None:
+        return False
+    told = f"Unable to apply ReferencePath {state.items_path}"
+    raised = w.step(f"{state.name} no items", Raise({"name": REFERENCE_PATH, "message": told}))
+    absent = Case(w.expression(f"not ({there})"), Block((raised,)))
+    w.add(f"{state.name} look", Switch((absent,)))
+    return True
 
 
 def _named(w: Writing) -> tuple[str, str]:
