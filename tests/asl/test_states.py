@@ -39,6 +39,30 @@ from tests.asl.machines import LAMBDA, counts, failing, jsonata, machine
             id="joined",
         ),
         pytest.param({"Variable": "$.x", "NumericEquals": 1}, {"x": True}, False, id="no number"),
+        pytest.param(
+            {"Variable": "$.x", "NumericGreaterThanPath": "$.y"},
+            {"x": 7, "y": [6]},
+            True,
+            id="more than a list",
+        ),
+        pytest.param(
+            {"Variable": "$.x", "NumericLessThanPath": "$.y"},
+            {"x": 7, "y": "8"},
+            True,
+            id="less than a text",
+        ),
+        pytest.param(
+            {"Variable": "$.x", "NumericLessThanEqualsPath": "$.y"},
+            {"x": 8, "y": {"value": 8}},
+            False,
+            id="not below an object",
+        ),
+        pytest.param(
+            {"Variable": "$.x", "NumericEqualsPath": "$.y"},
+            {"x": 0, "y": None},
+            False,
+            id="no number equals null",
+        ),
     ],
 )
 def test_a_choice_follows_its_rule(rule: Any, given: Any, taken: bool) -> None:
@@ -68,6 +92,18 @@ def test_a_choice_without_a_way_out_fails(given: Any, cause: str) -> None:
 
     assert outcome.error == "States.Runtime"
     assert cause in str(outcome.cause)
+
+
+def test_texts_are_ordered_by_texts_only() -> None:
+    rule = {"Variable": "$.x", "StringGreaterThanPath": "$.y", "Next": "S1"}
+    state = {"Type": "Choice", "Choices": [rule], "Default": "S1"}
+
+    outcome = simulate(machine(state, {"Type": "Succeed"}), {"x": 1, "y": 1})
+
+    assert (outcome.error, "value provided at path '$.y'" in str(outcome.cause)) == (
+        "States.Runtime",
+        True,
+    )
 
 
 def test_jsonata_choices_assign_and_give_outputs_of_their_own() -> None:

@@ -1,7 +1,7 @@
 """Decide the rules of Choice states that are written with JSONPath.
 
-A comparison with a value of another type is false, never an error. A `Variable` that leads nowhere
-is an error, except for `IsPresent`.
+A comparison with a value of another type is false, but for the values that the paths of orders
+find (see `_bound`). A `Variable` that leads nowhere is an error, except for `IsPresent`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from agentflow.adapters.aws.asl.values import is_number
 from agentflow.errors import Json
 
 _INVALID = "The choice state's condition path references an invalid value."
+
+_NUMERAL: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?")
 
 _COMPARISONS: Final[dict[str, Callable[[Json, Json], bool]]] = {
     "Equals": lambda a, b: bool(a == b),
@@ -81,7 +83,8 @@ def holds(rule: Mapping[str, Json], data: Data) -> bool:
     if operator in _TESTS:
         return _TESTS[operator](value) is expected
     if operator.endswith("Path"):
-        operator, expected = operator.removesuffix("Path"), _look(expected, data)
+        operator = operator.removesuffix("Path")
+        expected = _bound(operator, expected, data)
     if operator == "StringMatches":
         return isinstance(value, str) and isinstance(expected, str) and _matches(value, expected)
     kind, comparison = COMPARISONS[operator]
@@ -102,6 +105,29 @@ def _look(path: str, data: Data) -> Json:
         return jsonpath.find(path, data)
     except (jsonpath.InapplicableError, MalformedError):
         raise EvaluationError(f"Invalid path '{path}': {_INVALID}") from None
+
+
+def _bound(operator: str, path: str, data: Data) -> Json:
+    """The value at a path that a variable is compared with.
+
+    The service takes what numbers are ordered by for a number, whatever it is, and refuses to order
+    texts by anything else.
+    """
+    found = _look(path, data)
+    kind, comparison = COMPARISONS[operator]
+    if comparison != "Equals" and kind == "Numeric":
+        return _number(found)
+    if comparison != "Equals" and kind == "String" and not isinstance(found, str):
+        raise EvaluationError(f"Invalid value provided at path '{path}'")
+    return found
+
+
+def _number(value: Json) -> Json:
+    if is_number(value):
+        return value
+    if isinstance(value, str):
+        return float(value) if _NUMERAL.fullmatch(value.strip()) else 0
+    return 1 if value is True else 0
 
 
 def _matches(value: str, pattern: str) -> bool:

@@ -146,9 +146,9 @@ class Visit:
             "Execution": {
                 "Id": identity.id,
                 "Input": execution.input,
+                "StartTime": timestamps.render(execution.started_at),
                 "Name": identity.name,
                 "RoleArn": identity.role,
-                "StartTime": timestamps.render(execution.started_at),
                 "RedriveCount": 0,
             },
             "StateMachine": {"Id": identity.machine_id, "Name": identity.machine},
