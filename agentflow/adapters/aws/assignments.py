@@ -24,9 +24,12 @@ def write_set(w: Writer, step: Step, names: Names, after: After) -> None:
     types = {n: w.variable_type(n, value, names) for n, value in step.action.names.items()}
     assign: dict[str, Json] = {}
     for name, value in values.items():
-        if names.assigned(name) is None:
+        block = names.assigned(name)
+        if block is None:
             names.bind(name, w.variables.take(name, w.depth), types[name])
         bound = names[name]
+        if bound.flag and block is not w.homes.get(step.span, names):
+            _refuse(w, step, name)
         assign[bound.variable] = value
         if bound.flag:
             assign[bound.flag] = True
@@ -46,6 +49,7 @@ def declare(w: Writer, step: Step, names: Names) -> None:
     begin = Label()
     assign: dict[str, Json] = {}
     for name in _left_open(step):
+        w.homes.setdefault(step.span, names)
         if names.assigned(name) is None:
             variable = w.variables.take(name, w.depth)
             flag = w.variable(f"{name}_is_set")
@@ -57,6 +61,16 @@ def declare(w: Writer, step: Step, names: Names) -> None:
     if assign:
         w.assign(assign, begin, "names")
         w.scope.place(begin)
+
+
+def _refuse(w: Writer, step: Step, name: str) -> None:
+    w.refusals.refuse(
+        "AF602",
+        f"`{name}` may have no value where `{step.id}` sets it",
+        step.span,
+        "only when it runs is it known whether this changes the outer name or binds one here",
+        "`set` it before, in a step without `if` and handlers",
+    )
 
 
 def _left_open(step: Step) -> Iterator[str]:

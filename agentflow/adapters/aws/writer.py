@@ -28,7 +28,7 @@ from agentflow.adapters.lowering.steps import Attempts
 from agentflow.adapters.refusals import Refusals
 from agentflow.adapters.report import Report
 from agentflow.adapters.target import Resource
-from agentflow.errors import Json
+from agentflow.errors import Json, Span
 from agentflow.spec.agents import Agents
 from agentflow.spec.expressions.infer import infer_template
 from agentflow.spec.expressions.template import Template
@@ -69,6 +69,8 @@ class Writer:
     """The step being written."""
     names: StateNames = field(default_factory=StateNames)
     variables: Variables = field(default_factory=Variables)
+    homes: dict[Span, Names] = field(default_factory=dict)
+    """The block in which the author wrote a `set` that a pass put into another."""
     functions: set[str] = field(default_factory=set)
     agents: dict[str, str] = field(default_factory=dict)
     """Import paths of methods, by what calls name."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from agentflow.adapters.lowering.rewriting import Fresh, change_steps, expression, wrapped
+from agentflow.adapters.lowering.rewriting import (
+    Fresh,
+    change_block,
+    change_steps,
+    expression,
+    wrapped,
+)
 from agentflow.errors import Span
 from agentflow.spec.model import (
     Block,
@@ -22,6 +29,7 @@ from agentflow.spec.model import (
     Try,
     Workflow,
 )
+from agentflow.spec.survey import inner_blocks
 
 
 def pipelines(workflow: Workflow) -> Workflow:
@@ -116,10 +124,32 @@ def _kept(step: Step, map_: Map, fresh: Fresh) -> tuple[Map, None, None]:
     body = (
         Step(value, map_.body, step.span, retry=step.retry, timeout=step.timeout)
         if isinstance(map_.body, Call)
-        else Step(value, Try(map_.body), step.span)
+        else Step(value, Try(_boxed(map_.body)), step.span)
     )
     keep = Step(fresh.name("keep"), Return(expression(f"[{value}]", step.span)), step.span)
     return replace(map_, body=Block((body, keep)), batch=None), None, None
+
+
+def _boxed(body: Block) -> Block:
+    """The body of an item whose `return` gives a list of the value, as the step behind it does."""
+    ends = set(_returns(body))
+
+    def change(step: Step) -> Step:
+        if isinstance(step.action, Return) and step.span in ends:
+            return replace(step, action=Return([step.action.value]))
+        return step
+
+    return change_block(body, change)
+
+
+def _returns(block: Block) -> Iterator[Span]:
+    """Where the `return` steps are that end the item, and not something inside it."""
+    for step in block.steps:
+        if isinstance(step.action, Return):
+            yield step.span
+        for inner in inner_blocks(step):
+            if not inner.parallel:
+                yield from _returns(inner.block)
 
 
 def _levels(reduce: Reduce, level: str, fresh: Fresh, *, tolerant: bool) -> Step:

@@ -31,10 +31,11 @@ Change: TypeAlias = Callable[[Step], Step]
 
 def change_steps(workflow: Workflow, change: Change) -> Workflow:
     """The workflow with every step replaced, those inside a step before the step itself."""
-    return replace(workflow, do=_block(workflow.do, change))
+    return replace(workflow, do=change_block(workflow.do, change))
 
 
-def _block(block: Block, change: Change) -> Block:
+def change_block(block: Block, change: Change) -> Block:
+    """The same for a block."""
     return Block(tuple(change(_inside(step, change)) for step in block.steps))
 
 
@@ -42,7 +43,7 @@ def _inside(step: Step, change: Change) -> Step:
     """The step with the blocks inside it changed."""
 
     def inner(block: Block) -> Block:
-        return _block(block, change)
+        return change_block(block, change)
 
     catch = tuple(_handler(each, inner) for each in step.catch)
     return replace(step, action=_action(step.action, inner), catch=catch)

@@ -17,8 +17,6 @@ OPTIONAL: Final = (
 BLOCKS: Final = ("do", "else", "finally")
 PLAIN: Final = ("${ 1 }", "a", "${ [] }")
 
-Holds: Final = Callable[[Made], bool]
-
 
 def shrunk(made: Made, holds: Callable[[Made], bool]) -> Made:
     """The smallest workflow that is found for which something still holds."""
