@@ -110,7 +110,9 @@ def handled(work: dict[str, Json], names: tuple[str, ...], way: str) -> Json:
     return machine(W={**work, **fields, "End": True}, **ends)
 
 
-@pytest.mark.parametrize("way", ["retried", "caught", "caught first"])
+@pytest.mark.parametrize(
+    "way", ["retried", pytest.param("caught", marks=pytest.mark.slow), "caught first"]
+)
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK.keys())
 def test_each_name_takes_what_the_service_says(work: dict[str, Json], way: str) -> None:
     data: Json = {"items": [{}]}

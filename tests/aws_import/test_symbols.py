@@ -186,3 +186,12 @@ def test_a_request_with_a_token_keeps_a_key_that_is_a_symbol() -> None:
     there = definition(loads(imported(machine(A=state))))
     (written,) = (each for each in there["States"].values() if each["Type"] == "Task")
     assert written["Parameters"]["MessageBody"] == body
+
+
+def test_a_key_that_is_a_symbol_is_refused_among_more_than_an_expression_holds() -> None:
+    fields = {"${Name}": "long " * 500, "n.$": "States.MathAdd($.n, 1)"}
+    with pytest.raises(SpecError) as caught:
+        imported(machine(A={"Type": "Pass", "Parameters": fields, "End": True}))
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.message == "`A` has a key with a symbol in much that only AWS evaluates"
+    assert "--symbol NAME=VALUE" in diagnostic.help
