@@ -26,7 +26,7 @@ from agentflow.spec.expressions.tree import Literal, Name, Tree
 from agentflow.spec.expressions.types import ANY
 from tests.aws import worlds  # noqa: F401  # repairs jsonata-python
 from tests.expressions import test_evaluate, test_library, test_operators, test_random
-from tests.expressions.language import evaluate, read
+from tests.expressions.language import evaluate, fault, read
 
 Case = tuple[str, dict[str, Json]]
 
@@ -392,6 +392,14 @@ def test_names_never_hide_functions(name: str) -> None:
 def test_names_stay_apart() -> None:
     names = ["count", "count_", "count__", "a", "a_", "fail", "fail_"]
     assert len(set(map(jsonata.variable, names))) == len(names)
+
+
+@pytest.mark.parametrize("typed", [False, True], ids=["types unknown", "types known"])
+def test_all_types_are_checked_before_a_text_may_not_be_empty(typed: bool) -> None:
+    names: dict[str, Json] = {"a": "x", "b": "", "c": 1}
+    text = written("a.replace(b[0:], c)", names, typed=typed)
+    assert text is not None
+    assert fault_of(text, names) == fault("a.replace(b[0:], c)", **names).name == "TypeMismatch"
 
 
 def test_a_name_of_a_comprehension_is_not_the_variable_of_another() -> None:

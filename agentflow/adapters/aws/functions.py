@@ -86,14 +86,20 @@ def in_order(
         early = any(each in checked or (each > place and each in fallible) for each in before)
         return early or ")" in pattern[: pattern.index(f"{{{place}}}")]
 
-    held = list(given)
-    if not any(map(too_late, fallible)):
-        return "", held
-    lead = ""
-    for place in fallible:
+    held, lead = list(given), ""
+
+    def hold(place: int, code: Code) -> None:
+        nonlocal lead
         name = w.fresh()
-        lead += f"{name} := {given[place].text}; "
-        held[place] = replace(given[place], text=name, atomic=True)
+        lead += f"{name} := {code.text}; "
+        held[place] = replace(code, text=name, atomic=True)
+
+    if any(map(too_late, fallible)):
+        for place in fallible:
+            hold(place, given[place])
+    for place in checked:
+        if ")" in pattern[: pattern.index(f"{{{place}}}")]:
+            hold(place, w.guard(held[place], wanted[place]))
     return lead, held
 
 
