@@ -55,6 +55,7 @@ def run(loaded: Loaded, input: Json, world: World) -> Outcome:
     machine = Machine(compile_workflow(loaded.workflow))
     events: deque[p.Event] = deque([p.Started(world.started_at, world.execution, input)])
     clock = _Clock(world.started_at)
+    listening: dict[str, p.AwaitMessage] = {}
     while machine.finished is None:
         if not events:
             fired = clock.next()
@@ -64,8 +65,13 @@ def run(loaded: Loaded, input: Json, world: World) -> Outcome:
         for command in machine.advance(events.popleft()):
             if isinstance(command, p.StartTimer | p.Withdraw):
                 clock.take(command)
-            else:
-                events.extend(_answers(command, clock.now, loaded, world))
+                listening.pop(command.key, None)
+                continue
+            if isinstance(command, p.AwaitMessage) and command.name not in world.messages:
+                listening[command.key] = command
+            if isinstance(command, p.EmitEvent):
+                events.extend(_heard(command, clock.now, listening))
+            events.extend(_answers(command, clock.now, loaded, world))
     finish = machine.finished
     return Outcome(finish.status, finish.output, finish.error)
 
@@ -89,6 +95,16 @@ class _Clock:
         key = min(self._due, key=lambda each: (self._due[each], each))
         self.now = max(self.now, self._due.pop(key))
         return p.TimerFired(self.now, key)
+
+
+def _heard(
+    event: p.EmitEvent, now: float, listening: dict[str, p.AwaitMessage]
+) -> Iterator[p.Event]:
+    """What an event comes to for the steps of the same execution that listen for it."""
+    for key, each in list(listening.items()):
+        if each.name == event.type and each.correlation in (None, event.subject):
+            del listening[key]
+            yield p.MessageReceived(now, key, f"event {event.type}", event.data)
 
 
 def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> Iterator[p.Event]:

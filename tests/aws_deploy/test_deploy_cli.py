@@ -281,3 +281,41 @@ def test_compile_writes_the_bundle_and_the_infrastructure(local: Line, tmp_path:
     limits = {each["limit"]: each["used"] for each in answer["report"]["limits"]}
     assert limits["bundle, bytes of the zip"] == (tmp_path / "functions.zip").stat().st_size
     assert "bundle, bytes unpacked" in (tmp_path / "report.txt").read_text()
+
+
+HEARING = """\
+workflow: hearing
+input: {type: object}
+do:
+  - id: answer
+    listen: order.paid
+    correlation: ${ input.order }
+output: ${ answer.amount }
+"""
+
+
+def test_an_event_on_the_bus_answers_the_steps_that_listen_for_it(
+    line: Line, aws: Account, shop: Path
+) -> None:
+    write(shop / "specs" / "hearing.yaml", HEARING)
+    code, done, _ = line("deploy", "specs/hearing.yaml", *AWS)
+    assert code == 0
+    assert ("rule", "hearing-functions-events") in [(e["kind"], e["name"]) for e in done["changes"]]
+    assert not line("deploy", "specs/hearing.yaml", *AWS)[1]["changed"]
+    cloud = aws.connect()
+    machine = cloud.arns.machine("hearing")
+    started = [start(cloud, machine, f"h{n}", {"order": f"o{n}"}) for n in (1, 2)]
+    waiting = {"TableName": "hearing-functions-tokens"}
+    while len(cloud.tables.scan(**waiting)["Items"]) < 4:
+        assert describe(cloud, started[0].arn).status == "running"
+    event = {"detail-type": "order.paid", "detail": {"subject": "o2", "data": {"amount": 7}}}
+    (target,) = cloud.events.list_targets_by_rule(Rule="hearing-functions-events")["Targets"]
+    for heard in (1, 0):
+        answer = cloud.functions.invoke(FunctionName=target["Arn"], Payload=json.dumps(event))
+        assert json.loads(answer["Payload"].read()) == heard
+    ended = wait(cloud, describe(cloud, started[1].arn))
+    assert (ended.status, ended.output) == ("succeeded", 7)
+    code, _, _ = line("signal", "h1", "order.paid", *AWS, "--data", '{"amount": 8}')
+    assert code == 0
+    assert wait(cloud, describe(cloud, started[0].arn)).output == 8
+    assert cloud.tables.scan(**waiting)["Items"] == []

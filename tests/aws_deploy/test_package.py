@@ -104,7 +104,18 @@ def test_a_lambda_may_write_its_log_and_keep_tokens_if_steps_wait(everything: Pa
     assert logs["Resource"] == [
         "arn:aws:logs:eu-north-1:123456789012:log-group:/aws/lambda/child-functions:*"
     ]
-    _, table = iam.function_policy(own, ARNS)["Statement"]
+    _, table, answers = iam.function_policy(own, ARNS)["Statement"]
+    assert table["Action"] == ["dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem"]
+    assert answers["Action"] == ["states:SendTaskSuccess"]
+
+
+def test_a_lambda_of_a_workflow_that_asks_and_does_not_listen_hears_nothing(
+    tmp_path: Path,
+) -> None:
+    text = "workflow: asking\ndo:\n  - {id: review, approve: Well}\n"
+    (function,) = packed(tmp_path, "asking", text=text).functions
+    assert (function.hears, function.tokens) == ((), "asking-functions-tokens")
+    _, table = iam.function_policy(function, ARNS)["Statement"]
     assert table["Action"] == ["dynamodb:PutItem"]
 
 
@@ -250,6 +261,9 @@ REQUIRED = {
     "aws_iam_role_policy": {"role", "policy"},
     "aws_cloudwatch_log_group": {"name", "retention_in_days"},
     "aws_dynamodb_table": {"name", "hash_key", "range_key", "attribute", "billing_mode"},
+    "aws_cloudwatch_event_rule": {"name", "event_bus_name", "event_pattern"},
+    "aws_cloudwatch_event_target": {"rule", "event_bus_name", "arn"},
+    "aws_lambda_permission": {"action", "function_name", "principal", "source_arn"},
 }
 
 
@@ -331,10 +345,13 @@ def test_terraform_takes_the_secrets_as_variables(everything: Package) -> None:
     assert variables["AGENTFLOW_SECRET_TOKEN"] == "${var.secret_TOKEN}"
 
 
+UNTAGGED = ("aws_iam_role_policy", "aws_lambda_permission", "aws_cloudwatch_event_target")
+
+
 def test_what_terraform_makes_says_which_workflow_it_is_of(everything: Package) -> None:
     for kind, named in written(everything)["resource"].items():
         for body in named.values():
-            if kind != "aws_iam_role_policy":
+            if kind not in UNTAGGED:
                 assert body["tags"]["agentflow:workflow"] in ("child", "everything")
 
 

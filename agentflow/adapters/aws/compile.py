@@ -274,7 +274,11 @@ def _deployment(w: Writer) -> Deployment:
         handler=w.settings.handler,
         needs_helper=w.needs_helper,
         resources=tuple(sorted(w.resources, key=lambda each: (each.kind, each.name, each.action))),
-        settings={"kind": w.settings.kind, "secrets": list(w.workflow.secrets)},
+        settings={
+            "kind": w.settings.kind,
+            "secrets": list(w.workflow.secrets),
+            "event_bus": w.settings.event_bus,
+        },
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agentflow.adapters.aws.asl.read import read
 from agentflow.adapters.aws.asl.simulate import TaskCall, TaskError, simulate
-from agentflow.adapters.aws.asl.simulate.handlers import TaskHandler
+from agentflow.adapters.aws.asl.simulate.handlers import Callback, TaskHandler
 from agentflow.adapters.aws.asl.values import text
 from agentflow.adapters.aws.causes import error_of
 from agentflow.adapters.aws.compile import TARGET
@@ -92,14 +92,19 @@ def _handler(
 ) -> TaskHandler:
     """Does what the Lambda handler of the bundle and EventBridge do."""
     helper = Helper(stored=Objects(lambda bucket, key: str(objects[f"{bucket}/{key}"])))
+    listening: list[tuple[dict[str, Json], Callback]] = []
 
     async def handle(task: TaskCall) -> Json:
         if task.callback is not None:
-            name = task.arguments["listen"]["name"]
-            if name in messages:
-                task.callback.succeed(messages[name])
+            request = task.arguments["listen"]
+            if request["name"] in messages:
+                task.callback.succeed(messages[request["name"]])
+            else:
+                listening.append((request, task.callback))
             return None
         if task.resource.name == "events":
+            for entry in task.arguments["Entries"]:
+                listening[:] = _deaf(entry["Detail"], listening)
             return {"FailedEntryCount": 0}
         try:
             # In a thread of its own: a function may run an event loop.
@@ -109,6 +114,20 @@ def _handler(
             raise TaskError(fault.name, text(report)) from None
 
     return handle
+
+
+def _deaf(
+    event: dict[str, Any], listening: list[tuple[dict[str, Json], Callback]]
+) -> list[tuple[dict[str, Json], Callback]]:
+    """Give an event to those who listen for it; gives those who do not."""
+    left = []
+    for request, callback in listening:
+        known = request["correlation"] in (None, event["subject"])
+        if known and request["name"] == event["type"]:
+            callback.succeed(event["data"])
+        else:
+            left.append((request, callback))
+    return left
 
 
 def _answer(

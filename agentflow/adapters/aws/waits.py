@@ -46,7 +46,8 @@ def write_listen(w: Writer, step: Step, names: Names, after: After) -> None:
     """A Lambda task that waits for its token: the helper keeps it until somebody sends a message.
 
     The helper is invoked with `{"listen": {token, name, correlation, form, prompt}, execution,
-    step}` and stores it; whoever answers calls SendTaskSuccess with the message's data.
+    step}` and stores it; whoever answers calls SendTaskSuccess with the message's data. `event`
+    says that an event of that name answers, too: see `deploy.events`.
     """
     listen = step.action
     assert isinstance(listen, Listen)
@@ -60,6 +61,8 @@ def write_listen(w: Writer, step: Step, names: Names, after: After) -> None:
             "form": listen.form,
             "prompt": templates.value(listen.prompt),
         }
+        if listen.name is not None:
+            request["event"] = True
         limit = seconds(step.timeout, templates)
     w.renames = True
     state: State = {

@@ -80,6 +80,7 @@ class Cloud:
     logs: Any
     tables: Any
     objects: Any
+    events: Any
     arns: Arns
     patient: Callable[[str], Any]
     """Makes a client of a service for what takes long and is not to be done twice."""
@@ -140,6 +141,7 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
             logs=client("logs"),
             tables=client("dynamodb"),
             objects=client("s3"),
+            events=client("events"),
             arns=arns,
             patient=lambda service: client(service, attempts=1, seconds=LONGEST_CALL),
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from agentflow.adapters.aws.deploy import iam
 from agentflow.adapters.aws.deploy.client import Cloud
 from agentflow.adapters.aws.deploy.definition import children_replaced, compact, functions_replaced
+from agentflow.adapters.aws.deploy.events import put_rule
 from agentflow.adapters.aws.deploy.functions import put_function, put_log_group, put_table
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from agentflow.adapters.aws.deploy.machines import alias_arn, existing, put_alias, put_machine
@@ -70,6 +71,9 @@ def deploy(
     functions = {
         each.name: _function(cloud, ledger, roles, package, each) for each in package.functions
     }
+    for function in package.functions:
+        if function.hears:
+            put_rule(cloud, ledger, function)
     machines: dict[str, str] = {}
     definition = ""
     for machine in package.machines:

@@ -128,7 +128,10 @@ def function_policy(function: CloudFunction, arns: Arns) -> Json:
     statements = [_allow(logs, f"{arns.log_group(function_logs(function))}:*")]
     for table in function.tables:
         named = arns.of("dynamodb", f"table/{table.name}")
-        statements.append(_allow([f"dynamodb:{table.action}"], named))
+        statements.append(_allow([f"dynamodb:{each}" for each in table.actions], named))
+    if function.hears:
+        # The token says which task of which execution: the action takes no resources.
+        statements.append(_allow(["states:SendTaskSuccess"], "*"))
     if function.results:
         statements.append(_allow(["s3:GetObject"], *map(arns.objects, function.results)))
     return _policy(statements)

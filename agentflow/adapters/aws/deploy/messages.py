@@ -12,7 +12,7 @@ from typing import Any
 from agentflow.adapters.aws.deploy.client import Cloud, found, told
 from agentflow.adapters.aws.deploy.definition import invocations
 from agentflow.adapters.aws.deploy.executions import Execution
-from agentflow.adapters.aws.tokens import place
+from agentflow.adapters.aws.tokens import keys, place
 from agentflow.errors import Conflict, InputError, Json, NotFound
 
 
@@ -45,11 +45,12 @@ def answer(cloud: Cloud, execution: Execution, name: str, data: Json) -> str:
             "TaskDoesNotExist",
             "InvalidToken",
         )
-        key = {part: {"S": item[part]} for part in ("execution", "place")}
-        cloud.tables.delete_item(TableName=table, Key=key)
+        step = item["place"].rpartition(" ")[2]
+        for key in keys(execution.id, name, step):
+            cloud.tables.delete_item(TableName=table, Key=key)
         if sent is None:
             raise Conflict(f"no step of execution {execution.id} waits for `{name}` any longer")
-        return item["place"].rpartition(" ")[2]
+        return step
 
 
 def _table(cloud: Cloud, execution: Execution) -> str | None:

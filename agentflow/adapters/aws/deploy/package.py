@@ -28,7 +28,7 @@ class Table:
     name: str
     key: tuple[str, ...]
     """The attributes of an item's key, which are texts: one to find a partition by, then others."""
-    action: str
+    actions: tuple[str, ...]
     """What a Lambda does with it."""
 
 
@@ -47,6 +47,10 @@ class CloudFunction:
     """The table for the instances of agents."""
     results: tuple[str, ...] = ()
     """Objects in S3 that it reads: `BUCKET/PREFIX/*`."""
+    hears: tuple[str, ...] = ()
+    """The events that steps listen for, which it gives to them."""
+    event_bus: str = "default"
+    """Where they come from."""
 
     def with_all_of(self, other: CloudFunction) -> CloudFunction:
         """This one with what another of its name has: by setting, workflows may share a Lambda."""
@@ -56,14 +60,29 @@ class CloudFunction:
             tokens=self.tokens or other.tokens,
             agents=self.agents or other.agents,
             results=tuple(dict.fromkeys((*other.results, *self.results))),
+            hears=tuple(dict.fromkeys((*other.hears, *self.hears))),
         )
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables that it writes to."""
-        tokens = Table(self.tokens, ("execution", "place"), "PutItem") if self.tokens else None
-        agents = Table(self.agents, ("instance",), "UpdateItem") if self.agents else None
-        return tuple(each for each in (tokens, agents) if each is not None)
+        found: list[Table] = []
+        if self.tokens is not None:
+            actions = ("PutItem", "Query", "DeleteItem") if self.hears else ("PutItem",)
+            found.append(Table(self.tokens, ("execution", "place"), actions))
+        if self.agents is not None:
+            found.append(Table(self.agents, ("instance",), ("UpdateItem",)))
+        return tuple(found)
+
+    @property
+    def rule(self) -> str:
+        """The name of the rule that brings it the events that it hears."""
+        return shortened(f"{self.name}-events", 64)
+
+    @property
+    def pattern(self) -> Json:
+        """What events the rule is for."""
+        return {"detail-type": sorted(self.hears)}
 
     def environment(self) -> dict[str, str]:
         """The variables that the handler reads."""
@@ -213,13 +232,22 @@ def _functions(
         )
     secrets = tuple(str(name) for name in deployment.settings.get("secrets", ()))
     asked = list(payloads(text))
-    listens = any("listen" in payload for payload in asked)
+    listens = [payload["listen"] for payload in asked if "listen" in payload]
     tokens = f"{deployment.handler}-tokens" if listens else None
+    hears = tuple(dict.fromkeys(each["name"] for each in listens if each.get("event")))
     stored = tuple(each.name for each in deployment.resources if each.kind == "bucket")
     agents = settings.agents if deployment.agents else None
     if (deployment.functions and not settings.per_function) or deployment.needs_helper:
         # Beside Lambdas of single functions it calls none, and computes only.
-        helping = CloudFunction(deployment.handler, deployment.name, (), None, tokens)
+        helping = CloudFunction(
+            deployment.handler,
+            deployment.name,
+            (),
+            None,
+            tokens,
+            hears=hears,
+            event_bus=str(deployment.settings.get("event_bus", "default")),
+        )
         every = replace(helping, secrets=secrets, agents=agents, results=stored)
         yield helping if settings.per_function else every
     if settings.per_function:

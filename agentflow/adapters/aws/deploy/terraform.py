@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from agentflow.adapters.aws.deploy import iam
 from agentflow.adapters.aws.deploy.bundling import BUNDLE, ENTRY
+from agentflow.adapters.aws.deploy.events import STATEMENT
 from agentflow.adapters.aws.deploy.ledger import MANAGED_TAG, TAG, TERRAFORM
 from agentflow.adapters.aws.deploy.package import (
     CloudFunction,
@@ -79,6 +80,8 @@ def _resources(package: Package) -> Iterator[tuple[str, str, Json]]:
         yield "aws_s3_object", _BUNDLE, {"bucket": bucket, "key": key, "source": _FILE}
     for function in package.functions:
         yield from _function(function, package)
+        if function.hears:
+            yield from _rule(function)
     for machine in package.machines:
         yield from _machine(machine, package)
 
@@ -116,6 +119,44 @@ def _function(function: CloudFunction, package: Package) -> Iterator[tuple[str, 
             "environment": {"variables": variables},
             "tags": tags,
             "depends_on": [f"aws_cloudwatch_log_group.{name}"],
+        },
+    )
+
+
+def _rule(function: CloudFunction) -> Iterator[tuple[str, str, Json]]:
+    """What brings a Lambda the events that steps listen for."""
+    name, lambda_ = label(function.rule), f"aws_lambda_function.{label(function.name)}"
+    rule = f"aws_cloudwatch_event_rule.{name}"
+    yield (
+        "aws_cloudwatch_event_rule",
+        name,
+        {
+            "name": function.rule,
+            "description": f"Events for steps of workflow {function.workflow}",
+            "event_bus_name": function.event_bus,
+            "event_pattern": json.dumps(function.pattern),
+            "tags": _tags(function.workflow),
+        },
+    )
+    yield (
+        "aws_lambda_permission",
+        name,
+        {
+            "statement_id": STATEMENT,
+            "action": "lambda:InvokeFunction",
+            "function_name": f"${{{lambda_}.function_name}}",
+            "principal": "events.amazonaws.com",
+            "source_arn": f"${{{rule}.arn}}",
+        },
+    )
+    yield (
+        "aws_cloudwatch_event_target",
+        name,
+        {
+            "rule": f"${{{rule}.name}}",
+            "event_bus_name": function.event_bus,
+            "target_id": "handler",
+            "arn": f"${{{lambda_}.arn}}",
         },
     )
 
