@@ -9,9 +9,7 @@ from agentflow.adapters.aws.compile import definition
 from agentflow.adapters.aws.imports import import_machine
 from agentflow.spec.load import loads
 from agentflow.spec.write import to_yaml
-from tests.aws_import.native import (
-    imported,
-)
+from tests.aws_import.native import imported
 
 OWN = """
 workflow: own
@@ -47,6 +45,8 @@ def test_a_compiled_workflow_that_was_changed_is_read_by_its_states() -> None:
     assert "call: shop.price" in text
     assert "listen: answered" in text
     assert "call: agentflow.adapters.aws.foreign.evaluate" in text
+    assert "retry: {on: [Busy], max_attempts: 3}" in text
+    assert "loop:" not in text
 
 
 def test_without_the_setting_a_definition_holds_no_spec() -> None:

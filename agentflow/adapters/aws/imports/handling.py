@@ -9,7 +9,7 @@ from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME
 from agentflow.adapters.aws.asl.model import Catcher, Parallel, Retrier, State, Task
 from agentflow.adapters.aws.asl.model import Map as MapState
 from agentflow.adapters.aws.asl.values import Absent
-from agentflow.adapters.aws.imports import faults
+from agentflow.adapters.aws.imports import faults, own
 from agentflow.adapters.aws.imports.heartbeats import late
 from agentflow.adapters.aws.imports.lowered import Exit, Handler, Lowered, Steps
 from agentflow.adapters.aws.imports.retriers import attempts
@@ -61,9 +61,14 @@ def tells_entry(state: State) -> bool:
 
 
 def _own_words(state: State) -> str:
-    """What a state says itself, without the machines inside it."""
-    own = (each.name for each in fields(state) if each.name not in ("processor", "branches"))
-    return " ".join(repr(getattr(state, name)) for name in own)
+    """What a state says itself, without the machines inside it.
+
+    A task of our own tells its attempt, as every call of a workflow does.
+    """
+    known = {each.name: getattr(state, each.name) for each in fields(state)}
+    if isinstance(state, Task) and (asked := own.asked(state)) is not None:
+        known["arguments"] = asked
+    return " ".join(repr(known[name]) for name in known if name not in ("processor", "branches"))
 
 
 def guarded(w: Writing, work: Work) -> Lowered:
