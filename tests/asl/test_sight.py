@@ -118,6 +118,11 @@ def test_a_branch_assigns_no_variable_of_the_states_around(
     assert told(definition) == ([message] if refused else [])
 
 
+def test_a_child_execution_has_variables_of_its_own() -> None:
+    before = {**PASS, "Assign": {"x": 0}, "Next": "S1"}
+    assert told(machine(before, distributed(passing({"Assign": {"x": 1}})))) == []
+
+
 def test_two_maps_have_two_labels() -> None:
     first = distributed(passing({}), Label="same", Next="S1")
     inner = {"StartAt": "Q", "States": {"Q": {"Type": "Pass", "End": True}}}

@@ -71,6 +71,8 @@ def _check(machine: Machine, outer: frozenset[str]) -> Iterator[Diagnostic]:
             )
         if inner := _machines(state):
             before = outer | _assigned_before(machine.states, state.name)
+            if isinstance(state, Map) and state.distributed:
+                before = frozenset()  # its children are executions, with variables of their own
             for each in inner:
                 yield from _check(each, before)
 
