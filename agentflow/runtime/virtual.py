@@ -55,7 +55,7 @@ def run(loaded: Loaded, input: Json, world: World) -> Outcome:
     machine = Machine(compile_workflow(loaded.workflow))
     events: deque[p.Event] = deque([p.Started(world.started_at, world.execution, input)])
     clock = _Clock(world.started_at)
-    listening: dict[str, p.AwaitMessage] = {}
+    bus = _Bus()
     while machine.finished is None:
         if not events:
             fired = clock.next()
@@ -65,13 +65,14 @@ def run(loaded: Loaded, input: Json, world: World) -> Outcome:
         for command in machine.advance(events.popleft()):
             if isinstance(command, p.StartTimer | p.Withdraw):
                 clock.take(command)
-                listening.pop(command.key, None)
+                bus.listening.pop(command.key, None)
                 continue
             if isinstance(command, p.AwaitMessage) and command.name not in world.messages:
-                listening[command.key] = command
+                bus.listening[command.key] = command
             if isinstance(command, p.EmitEvent):
-                events.extend(_heard(command, clock.now, listening))
+                bus.events.append(command)
             events.extend(_answers(command, clock.now, loaded, world))
+            events.extend(bus.deliver(clock.now))
     finish = machine.finished
     return Outcome(finish.status, finish.output, finish.error)
 
@@ -97,14 +98,22 @@ class _Clock:
         return p.TimerFired(self.now, key)
 
 
-def _heard(
-    event: p.EmitEvent, now: float, listening: dict[str, p.AwaitMessage]
-) -> Iterator[p.Event]:
-    """What an event comes to for the steps of the same execution that listen for it."""
-    for key, each in list(listening.items()):
-        if each.name == event.type and each.correlation in (None, event.subject):
-            del listening[key]
-            yield p.MessageReceived(now, key, f"event {event.type}", event.data)
+class _Bus:
+    """Events of an execution, and its steps that listen; an event is for one of them."""
+
+    def __init__(self) -> None:
+        self.listening: dict[str, p.AwaitMessage] = {}
+        self.events: list[p.EmitEvent] = []
+
+    def deliver(self, now: float) -> Iterator[p.Event]:
+        """Give events to who listens for them; the others are kept."""
+        for event in self.events.copy():
+            for key, each in self.listening.items():
+                if each.name == event.type and each.correlation in (None, event.subject):
+                    self.events.remove(event)
+                    del self.listening[key]
+                    yield p.MessageReceived(now, key, f"event {event.key}", event.data)
+                    break
 
 
 def _answers(command: p.Command, now: float, loaded: Loaded, world: World) -> Iterator[p.Event]:

@@ -304,18 +304,47 @@ def test_an_event_on_the_bus_answers_the_steps_that_listen_for_it(
     assert not line("deploy", "specs/hearing.yaml", *AWS)[1]["changed"]
     cloud = aws.connect()
     machine = cloud.arns.machine("hearing")
+    (target,) = cloud.events.list_targets_by_rule(Rule="hearing-functions-events")["Targets"]
+
+    def publish(id: str, order: str, amount: int) -> Json:
+        detail = {"subject": order, "data": {"amount": amount}}
+        event = {"detail-type": "order.paid", "id": id, "detail": detail}
+        answer = cloud.functions.invoke(FunctionName=target["Arn"], Payload=json.dumps(event))
+        return json.loads(answer["Payload"].read())
+
+    assert publish("e0", "o2", 1) == 0  # it came before the execution
     started = [start(cloud, machine, f"h{n}", {"order": f"o{n}"}) for n in (1, 2)]
-    waiting = {"TableName": "hearing-functions-tokens"}
+    waiting = {"TableName": "hearing-functions-tokens", "FilterExpression": "attribute_exists(#t)"}
+    waiting |= {"ExpressionAttributeNames": {"#t": "token"}}  # type: ignore[dict-item]
     while len(cloud.tables.scan(**waiting)["Items"]) < 4:
         assert describe(cloud, started[0].arn).status == "running"
-    event = {"detail-type": "order.paid", "detail": {"subject": "o2", "data": {"amount": 7}}}
-    (target,) = cloud.events.list_targets_by_rule(Rule="hearing-functions-events")["Targets"]
-    for heard in (1, 0):
-        answer = cloud.functions.invoke(FunctionName=target["Arn"], Payload=json.dumps(event))
-        assert json.loads(answer["Payload"].read()) == heard
+    assert [publish("e1", "o2", 7), publish("e1", "o2", 7)] == [1, 0]
     ended = wait(cloud, describe(cloud, started[1].arn))
     assert (ended.status, ended.output) == ("succeeded", 7)
     code, _, _ = line("signal", "h1", "order.paid", *AWS, "--data", '{"amount": 8}')
     assert code == 0
     assert wait(cloud, describe(cloud, started[0].arn)).output == 8
     assert cloud.tables.scan(**waiting)["Items"] == []
+
+
+LATE = """\
+workflow: late
+do:
+  - {id: first, listen: go}
+  - {id: second, listen: paid}
+output: ${ second }
+"""
+
+
+def test_an_event_that_came_before_its_step_is_kept_for_it(
+    line: Line, aws: Account, shop: Path
+) -> None:
+    write(shop / "specs" / "late.yaml", LATE)
+    assert line("deploy", "specs/late.yaml", *AWS)[0] == 0
+    cloud = aws.connect()
+    started = start(cloud, cloud.arns.machine("late"), "l1", {})
+    for id, name in (("e1", "paid"), ("e2", "go")):
+        event = {"detail-type": name, "id": id, "detail": {"subject": None, "data": name}}
+        cloud.functions.invoke(FunctionName="late-functions", Payload=json.dumps(event))
+    ended = wait(cloud, describe(cloud, started.arn))
+    assert (ended.status, ended.output) == ("succeeded", "paid")

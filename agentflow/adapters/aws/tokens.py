@@ -1,9 +1,17 @@
-"""The tokens of steps that wait for a message: kept by the handler, found by who sends it.
+"""The tokens of steps that wait for a message, and the events that may come before such a step.
 
-A table has two items for each step that waits, one to find it by its execution and one by the
-message's name: `execution` and `place` are the key, `token` is what Step Functions wants back,
-`request` what the step asked for, `expires` when it is of no more use. This module is part of
-bundles; boto3 is part of Lambda.
+A table has these items, found by `execution` and `place`, and gone after `expires`:
+
+| `execution`    | `place`        |                                                            |
+|----------------|----------------|------------------------------------------------------------|
+| EXECUTION      | NAME STEP      | a step that waits: its `token`, and the `request` it made  |
+| `message NAME` | EXECUTION STEP | the same                                                   |
+| `event NAME`   | SECONDS ID     | an `event` that came, and when                             |
+| EXECUTION      | `taken` ID     | an event that the execution was given                      |
+
+Who begins to wait is written before events are looked for, and an event before those who wait: so
+one of the two finds the other, and only who can write that the event is taken gives it. This module
+is part of bundles; boto3 is part of Lambda.
 """
 
 from __future__ import annotations
@@ -12,6 +20,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from agentflow.errors import Json
@@ -19,6 +28,8 @@ from agentflow.functions.context import Context
 
 YEAR = 366 * 24 * 3600
 """Seconds: no execution takes longer."""
+KEPT = 30 * 24 * 3600
+"""Seconds that an event is kept for steps that are not waiting yet."""
 
 
 class Tokens:
@@ -29,50 +40,74 @@ class Tokens:
 
     def keep(self, request: Json, context: Context) -> None:
         """See `agentflow.adapters.bundle.helper.Waiting`."""
+        name, token = str(request["name"]), str(request["token"])
         known = {key: request.get(key) for key in ("correlation", "form", "prompt")}
-        expires = {"N": str(int(time.time()) + YEAR)}
-        for key in keys(context.execution_id, str(request["name"]), context.step):
-            texts = {**key, **texts_of({"token": request["token"], "request": json.dumps(known)})}
-            item = {**texts, "expires": expires}
-            self._client("dynamodb").put_item(TableName=os.environ["AGENTFLOW_TOKENS"], Item=item)
+        step = {"token": token, "request": json.dumps(known)}
+        for key in keys(context.execution_id, name, context.step):
+            self._put({**key, **texts_of(step)}, YEAR)
+        if "since" not in request:
+            return
+        since = datetime.fromisoformat(request["since"]).timestamp()
+        for item in self._items(_events(name), f"{since:.3f}"):
+            event = json.loads(item["event"])
+            id = item["place"].partition(" ")[2]
+            is_meant = request["correlation"] in (None, event["subject"])
+            if is_meant and self._take(context.execution_id, id):
+                self._answer(token, event["data"], keys(context.execution_id, name, context.step))
+                return
 
-    def hear(self, kind: str, event: dict[str, Json]) -> int:
+    def hear(self, name: str, id: str, event: dict[str, Json]) -> int:
         """See `agentflow.adapters.bundle.helper.Waiting`."""
-        machines = self._client("stepfunctions")
-        gone = (
-            machines.exceptions.TaskTimedOut,
-            machines.exceptions.TaskDoesNotExist,
-            machines.exceptions.InvalidToken,
-        )
+        known = {"subject": event.get("subject"), "data": event.get("data")}
+        key = texts_of({"execution": _events(name), "place": f"{time.time():.3f} {id}"})
+        self._put({**key, **texts_of({"event": json.dumps(known)})}, KEPT)
         heard = 0
-        for item in self._waiting(kind):
-            if json.loads(item["request"])["correlation"] not in (None, event.get("subject")):
+        for item in self._items(by_name(name)):
+            if json.loads(item["request"])["correlation"] not in (None, known["subject"]):
                 continue
-            try:
-                machines.send_task_success(
-                    taskToken=item["token"], output=json.dumps(event.get("data"))
-                )
-                heard += 1
-            except gone:
-                pass  # it waits no longer
             execution, _, step = item["place"].partition(" ")
-            for key in keys(execution, kind, step):
-                self._client("dynamodb").delete_item(
-                    TableName=os.environ["AGENTFLOW_TOKENS"], Key=key
-                )
+            if self._take(execution, id):
+                heard += self._answer(item["token"], known["data"], keys(execution, name, step))
         return heard
 
-    def _waiting(self, kind: str) -> Iterator[dict[str, str]]:
-        pages = (
-            self._client("dynamodb")
-            .get_paginator("query")
-            .paginate(
-                TableName=os.environ["AGENTFLOW_TOKENS"],
-                KeyConditionExpression="execution = :name",
-                ExpressionAttributeValues={":name": {"S": by_name(kind)}},
-            )
+    def _take(self, execution: str, id: str) -> bool:
+        """Whether an execution has not been given an event; from now on it has."""
+        tables = self._client("dynamodb")
+        key = texts_of({"execution": execution, "place": f"taken {id}"})
+        try:
+            self._put(key, KEPT, ConditionExpression="attribute_not_exists(place)")
+        except tables.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _answer(self, token: str, data: Json, places: tuple[dict[str, Any], ...]) -> bool:
+        """End the task of a step; false if it waits no longer."""
+        machines = self._client("stepfunctions")
+        gone = machines.exceptions
+        try:
+            machines.send_task_success(taskToken=token, output=json.dumps(data))
+            is_there = True
+        except (gone.TaskTimedOut, gone.TaskDoesNotExist, gone.InvalidToken):
+            is_there = False
+        for key in places:
+            self._client("dynamodb").delete_item(TableName=_table(), Key=key)
+        return is_there
+
+    def _put(self, item: dict[str, Any], seconds: int, **condition: str) -> None:
+        expires = {"N": str(int(time.time()) + seconds)}
+        self._client("dynamodb").put_item(
+            TableName=_table(), Item={**item, "expires": expires}, **condition
         )
-        for page in pages:
+
+    def _items(self, first: str, least: str = " ") -> Iterator[dict[str, str]]:
+        """The items of one `execution`, from a `place` on, by place."""
+        pages = self._client("dynamodb").get_paginator("query")
+        for page in pages.paginate(
+            TableName=_table(),
+            ConsistentRead=True,
+            KeyConditionExpression="execution = :first AND place >= :least",
+            ExpressionAttributeValues=texts_of({":first": first, ":least": least}),
+        ):
             for item in page["Items"]:
                 yield {name: next(iter(value.values())) for name, value in item.items()}
 
@@ -82,6 +117,10 @@ class Tokens:
 
             self._made[service] = boto3.client(service)
         return self._made[service]
+
+
+def _table() -> str:
+    return os.environ["AGENTFLOW_TOKENS"]
 
 
 def keys(execution: str, name: str, step: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -105,3 +144,7 @@ def place(name: str, step: str) -> str:
 def by_name(name: str) -> str:
     """The first part of a key by the message's name: with a blank it is no execution's id."""
     return f"message {name}"
+
+
+def _events(name: str) -> str:
+    return f"event {name}"

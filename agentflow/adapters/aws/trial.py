@@ -93,6 +93,7 @@ def _handler(
     """Does what the Lambda handler of the bundle and EventBridge do."""
     helper = Helper(stored=Objects(lambda bucket, key: str(objects[f"{bucket}/{key}"])))
     listening: list[tuple[dict[str, Json], Callback]] = []
+    events: list[dict[str, Json]] = []
 
     async def handle(task: TaskCall) -> Json:
         if task.callback is not None:
@@ -101,10 +102,11 @@ def _handler(
                 task.callback.succeed(messages[request["name"]])
             else:
                 listening.append((request, task.callback))
+                _deliver(events, listening)
             return None
         if task.resource.name == "events":
-            for entry in task.arguments["Entries"]:
-                listening[:] = _deaf(entry["Detail"], listening)
+            events.extend(entry["Detail"] for entry in task.arguments["Entries"])
+            _deliver(events, listening)
             return {"FailedEntryCount": 0}
         try:
             # In a thread of its own: a function may run an event loop.
@@ -116,18 +118,18 @@ def _handler(
     return handle
 
 
-def _deaf(
-    event: dict[str, Any], listening: list[tuple[dict[str, Json], Callback]]
-) -> list[tuple[dict[str, Json], Callback]]:
-    """Give an event to those who listen for it; gives those who do not."""
-    left = []
-    for request, callback in listening:
-        known = request["correlation"] in (None, event["subject"])
-        if known and request["name"] == event["type"]:
-            callback.succeed(event["data"])
-        else:
-            left.append((request, callback))
-    return left
+def _deliver(
+    events: list[dict[str, Json]], listening: list[tuple[dict[str, Json], Callback]]
+) -> None:
+    """Give events to who listens for them, as the tokens' table does; the others are kept."""
+    for event in events.copy():
+        for request, callback in listening:
+            is_meant = request["correlation"] in (None, event["subject"])
+            if is_meant and request["name"] == event["type"]:
+                events.remove(event)
+                listening.remove((request, callback))
+                callback.succeed(event["data"])
+                break
 
 
 def _answer(

@@ -46,8 +46,8 @@ def write_listen(w: Writer, step: Step, names: Names, after: After) -> None:
     """A Lambda task that waits for its token: the helper keeps it until somebody sends a message.
 
     The helper is invoked with `{"listen": {token, name, correlation, form, prompt}, execution,
-    step}` and stores it; whoever answers calls SendTaskSuccess with the message's data. `event`
-    says that an event of that name answers, too: see `deploy.events`.
+    step}` and stores it; whoever answers calls SendTaskSuccess with the message's data. With
+    `since`, an event of that name answers, too, if it came later: see `tokens`.
     """
     listen = step.action
     assert isinstance(listen, Listen)
@@ -62,7 +62,7 @@ def write_listen(w: Writer, step: Step, names: Names, after: After) -> None:
             "prompt": templates.value(listen.prompt),
         }
         if listen.name is not None:
-            request["event"] = True
+            request["since"] = "{% $states.context.Execution.StartTime %}"
         limit = seconds(step.timeout, templates)
     w.renames = True
     state: State = {

@@ -5,7 +5,7 @@ It answers these payloads, each with `execution` and `step` beside:
     {"evaluate": {key: template, …}, "names": {name: value, …}}     → {key: value, …}
     {"check": value, "schema": JSON Schema}                         → the value
     {"listen": {"token", "name", "correlation", "form", "prompt"}}  → null, once it is kept
-    {"detail-type": name, "detail": {"subject", "data"}}            → how many steps heard it
+    {"detail-type": name, "id", "detail": {"subject", "data"}}      → how many steps heard it
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ class Waiting(Protocol):
     """Keeps the tokens of steps that wait for a message."""
 
     def keep(self, request: Json, context: Context) -> None:
-        """Keep a request: whoever sends the message will look for it by name."""
+        """Keep a request: whoever sends the message will look for it by name.
+
+        With `since`, an event answers it, too, that came after that time.
+        """
         ...
 
-    def hear(self, kind: str, event: dict[str, Json]) -> int:
-        """Give an event to the steps that wait for it; gives how many there were."""
+    def hear(self, name: str, id: str, event: dict[str, Json]) -> int:
+        """Give an event to a step of each execution that waits for it; gives how many did."""
         ...
 
 
@@ -73,8 +76,10 @@ class Helper:
             case {"listen": dict(request)} if self._waiting is not None:
                 self._waiting.keep(request, context)
                 return None
-            case {"detail-type": str(kind), "detail": dict(event)} if self._waiting is not None:
-                return self._waiting.hear(kind, event)
+            case {"detail-type": str(name), "id": str(id), "detail": dict(event)} if (
+                self._waiting is not None
+            ):
+                return self._waiting.hear(name, id, event)
         raise Fault("InvalidInput", "the payload asks for nothing that this host does")
 
 

@@ -76,6 +76,7 @@ def _waiting(cloud: Cloud, table: str, execution: str) -> list[dict[str, str]]:
         {name: next(iter(value.values())) for name, value in item.items()}
         for page in pages
         for item in page["Items"]
+        if "token" in item  # else it is an event that was taken
     ]
 
 

@@ -234,7 +234,7 @@ def _functions(
     asked = list(payloads(text))
     listens = [payload["listen"] for payload in asked if "listen" in payload]
     tokens = f"{deployment.handler}-tokens" if listens else None
-    hears = tuple(dict.fromkeys(each["name"] for each in listens if each.get("event")))
+    hears = tuple(dict.fromkeys(each["name"] for each in listens if "since" in each))
     stored = tuple(each.name for each in deployment.resources if each.kind == "bucket")
     agents = settings.agents if deployment.agents else None
     if (deployment.functions and not settings.per_function) or deployment.needs_helper:
