@@ -180,7 +180,8 @@ def test_a_ray_that_is_there_is_used_and_left_alone() -> None:
     done = live(
         """
         import ray
-        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=50)
+        # Other tests may have a cluster that is found without an address.
+        ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level=50)
         async def main():
             bench = await started()
             print((await bench.outcome(call("add", a=1))).value)
