@@ -25,6 +25,7 @@ from tests.aws.differential import (
     filled,
     written,
 )
+from tests.expressions.test_library import FAULTS
 
 ENGINES = {"simulation": by_our_engine, "sfnx": by_sfnx}
 FORMS = ("${{{}}}", "a${{{}}}b", "${{{0}}}${{{0}}}", "$${{{{ ${{{}}}", "{{% ${{{}}}")
@@ -58,15 +59,7 @@ def test_random_templates_are_the_same_in_states_with_the_helper() -> None:
 
 def test_random_expressions_meet_values_and_every_fault() -> None:
     found = {expected(case) for case in cases(11, 700)}
-    assert {name for kind, name in found if kind == "fault"} == {
-        "DivisionByZero",
-        "IndexOutOfRange",
-        "InvalidInput",
-        "LimitExceeded",
-        "MissingKey",
-        "NumberOutOfRange",
-        "TypeMismatch",
-    }
+    assert {name for kind, name in found if kind == "fault"} == FAULTS
     assert sum(kind == "value" for kind, _ in found) > 150
 
 
