@@ -12,9 +12,12 @@ T = TypeVar("T")
 LARGEST_SOURCE = 2_000_000
 """Bytes of a module beyond which it is not read."""
 
+_DISTURBED = 9
+"""Attempts that other threads may disturb."""
 
-def tree_of(source: str | bytes) -> ast.Module:
-    """The syntax of a module.
+
+def tree_of(source: str | bytes, version: tuple[int, int] | None = None) -> ast.Module:
+    """The syntax of a module, in the language of a version of Python; by default of this one.
 
     Raises:
         SyntaxError: it is not Python.
@@ -24,7 +27,7 @@ def tree_of(source: str | bytes) -> ast.Module:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user's warnings are shown when it runs
-        return _once_more(lambda: ast.parse(source))
+        return _again(lambda: ast.parse(source, feature_version=version))
 
 
 def expression_of(source: str) -> ast.Expression:
@@ -33,19 +36,22 @@ def expression_of(source: str) -> ast.Expression:
     Raises:
         SyntaxError: as for `tree_of`, like the others.
     """
-    return _once_more(lambda: ast.parse(source, mode="eval"))
+    return _again(lambda: ast.parse(source, mode="eval"))
 
 
-def _once_more(parse: Callable[[], T]) -> T:
-    """What parsing gives.
+def _again(parse: Callable[[], T]) -> T:
+    """What parsing gives, tried as often as other threads disturb it, within reason.
 
     Python 3.11 counts the depth for all that is parsed together, and takes what another thread
-    parses meanwhile for a mistake of its own (python/cpython#106905): then once more is enough.
+    parses meanwhile for a mistake of its own (python/cpython#106905). Whatever is left of its
+    count does not outlive the attempt.
     """
-    try:
-        return parse()
-    except SystemError:
-        return parse()
+    for _ in range(_DISTURBED):
+        try:
+            return parse()
+        except SystemError:
+            continue
+    return parse()
 
 
 def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agentflow.adapters.bundle.imports import Import, imports
+from agentflow.spec.syntax import tree_of
 
 PACKAGE = "agentflow"
 _HOME = Path(__file__).resolve().parents[2]
@@ -58,7 +58,7 @@ def _shown(file: Path) -> str:
 def _imported(module: str) -> Iterator[str]:
     file = _file(module)
     assert file is not None
-    tree = ast.parse(file.read_bytes())
+    tree = tree_of(file.read_bytes())
     for each in imports(tree, module, is_package=file.name == "__init__.py"):
         if each.top == PACKAGE:
             yield from _reached(each)

@@ -7,10 +7,8 @@ is found before anything is deployed.
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
-import warnings
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +17,7 @@ from agentflow.adapters.bundle.imports import Import, imports
 from agentflow.adapters.bundle.mistakes import CODE_OF_FUNCTIONS
 from agentflow.adapters.bundle.platforms import Platform
 from agentflow.errors import Diagnostic, Span, SpecError
+from agentflow.spec.syntax import tree_of
 
 OURS = "agentflow"
 _LEFT_OUT = frozenset({"__pycache__", "node_modules"})
@@ -133,9 +132,7 @@ class _Reading:
         try:
             data = file.read_bytes()
             self.sources.texts[shown] = data.decode(errors="replace")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the user's warnings are shown when it runs
-                tree = ast.parse(data, feature_version=self._version)
+            tree = tree_of(data, self._version)
         except (SyntaxError, ValueError) as error:
             self.mistakes.append(_unreadable(shown, module, error))
             return
