@@ -9,10 +9,7 @@ from types import NoneType
 
 from agentflow.errors import Json
 from agentflow.runtime.batch.reducing import Node
-from agentflow.runtime.journal.protocol import (
-    RETRIED,
-    Record,
-)
+from agentflow.runtime.journal.protocol import RETRIED, Record
 from agentflow.runtime.journal.values import ATTACHMENT
 
 _CHUNK = re.compile(r"items\[(\d+):(\d+)\](?:~(\d+)\.\d+)?")
