@@ -175,13 +175,7 @@ def test_a_timer_in_ten_years_waits_and_can_be_cancelled(
         again.result(PATIENCE)
 
 
-@pytest.mark.slow
-def test_ten_thousand_timers_of_one_moment_all_fire_and_none_early(
-    engine: Engine, spec: Spec
-) -> None:
-    moment = time.time() + 4
-    execution = engine.start(
-        spec("""
+TIMERS = """
   - id: m
     map: ${ range(10000) }
     concurrency: 10000
@@ -189,13 +183,24 @@ def test_ten_thousand_timers_of_one_moment_all_fire_and_none_early(
       - {id: w, wait: "${ input }"}
       - {id: r, return: "${ item }"}
   - {id: r, return: "${ sum(m) }"}
-"""),
-        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)),
-    )
-    assert execution.result(PATIENCE) == sum(range(10_000))
-    fired = [record.at for record in execution.events() if record.type == "timer.fired"]
+"""
+
+
+@pytest.mark.slow
+def test_ten_thousand_timers_of_one_moment_all_fire_and_none_early(
+    engine: Engine, spec: Spec
+) -> None:
+    loaded, fired = spec(TIMERS), []
+    for ahead in (4, 20, 100):  # until the machine is fast enough to have them all wait for it
+        moment = int(time.time()) + ahead
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+        execution = engine.start(loaded, when)
+        assert execution.result(ahead + PATIENCE) == sum(range(10_000))
+        fired = [record.at for record in execution.events() if record.type == "timer.fired"]
+        assert min(fired, default=moment) >= moment
+        if len(fired) == 10_000:
+            break
     assert len(fired) == 10_000
-    assert min(fired) >= int(moment)
 
 
 # --- the same instant ------------------------------------------------------------------------
