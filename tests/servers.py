@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -21,6 +22,11 @@ import pytest
 
 START_SECONDS = 30
 """How long a server may take until it answers."""
+
+_GIVEN_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LEAST_PORT = 20_000
+"""Below are those of Ray's workers."""
+_QUIET_PORTS = range(_LEAST_PORT, max(_LEAST_PORT + 1000, int(_GIVEN_PORTS.read_text().split()[0])))
 
 USER = "agentflow"
 
@@ -171,7 +177,7 @@ def postgres_server() -> Iterator[PostgresServer]:
             check=True,
             capture_output=True,
         )
-        port = _free_port()
+        port = free_port()
         options = {
             "listen_addresses": "127.0.0.1",
             "port": port,
@@ -196,7 +202,7 @@ def redis_server() -> Iterator[RedisServer]:
     """An empty Redis server; skips the test where there is none."""
     program = _program("redis-server")
     with _folder(None) as folder:
-        port = _free_port()
+        port = free_port()
         options = ("--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no")
         server = RedisServer(folder, port, [program, *options], None)
         server.start()
@@ -231,11 +237,17 @@ def _is_running(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody has, and that stays so until a server has started there.
+
+    The ports that the system gives to whoever connects are none: it could give this one away.
+    """
+    for _ in range(1000):
+        port = secrets.choice(_QUIET_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("all ports are taken")
 
 
 def _program(name: str) -> str:

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.servers import free_port
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
@@ -100,7 +101,7 @@ def head() -> Iterator[Head]:
         shim = folder / "home" / "bin" / "pip"
         shim.write_text(PIP.format(python=sys.executable))
         shim.chmod(0o755)
-    port, client, agent = _free_port(), _free_port(), _free_port()
+    port, client, agent = free_port(), free_port(), free_port()
     found = Head("", f"http://127.0.0.1:{port}", token, folder / "home")
     log = (folder / "head.log").open("wb")
     process = subprocess.Popen(
@@ -141,12 +142,6 @@ def _end_all(folder: Path) -> bool:
         with contextlib.suppress(ProcessLookupError):
             kill(pid)
     return bool(left)
-
-
-def _free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 def _answers(dashboard: str) -> bool:
