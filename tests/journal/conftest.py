@@ -15,7 +15,7 @@ from tests.servers import PostgresServer, postgres_server
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A server for tests that need a database of their own and leave the server alone."""
-    with postgres_server() as server:
+    with postgres_server(fsync=False) as server:
         yield server
 
 
