@@ -20,6 +20,7 @@ from tests.executors.executor_bench import (
     gone,
     is_alive,
     stream,
+    told,
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -141,7 +142,10 @@ async def test_a_call_that_timed_out_leaves_no_process(
     bench: Bench, tmp_path: Path, function: str
 ) -> None:
     ledger = tmp_path / "ledger"
-    await bench.outcome(call(function, timeout=0.4, ledger=str(ledger)))
+    await bench.outcome_in(
+        lambda timeout: call(function, timeout=timeout, ledger=str(ledger)),
+        lambda report: ledger.exists(),
+    )
     assert not is_alive(int(ledger.read_text()))
 
 
@@ -161,7 +165,10 @@ async def test_processes_that_a_function_leaves_behind_end_with_it(
     bench: Bench, tmp_path: Path
 ) -> None:
     ledger = tmp_path / "ledger"
-    report = await bench.outcome(call("children", timeout=1.5, ledger=str(ledger)))
+    report = await bench.outcome_in(
+        lambda timeout: call("children", timeout=timeout, ledger=str(ledger)),
+        lambda report: ledger.exists(),
+    )
     assert report.error["name"] == "Timeout"
     await gone(int(ledger.read_text()))
 
@@ -224,20 +231,22 @@ async def test_a_stream_that_kills_its_worker_fails_after_its_values(bench: Benc
 
 async def test_a_batch_goes_on_behind_an_item_that_hangs_in_c(bench: Bench) -> None:
     calls = [{"x": x, "at": 1} for x in range(4)]
-    report = await bench.outcome(batch("hang_in_c_at", calls, timeout=0.4))
-    assert report.values is not None
-    assert [v.get("value", v.get("error", {}).get("name")) for v in report.values] == [
-        0, "Timeout", 2, 3,
-    ]  # fmt: skip
+    expected = [0, "Timeout", 2, 3]
+    report = await bench.outcome_in(
+        lambda timeout: batch("hang_in_c_at", calls, timeout=timeout),
+        lambda report: told(report) == expected,
+    )
+    assert told(report) == expected
 
 
 async def test_an_async_batch_goes_on_behind_an_item_that_blocks_the_loop(bench: Bench) -> None:
     calls = [{"x": x, "at": 1} for x in range(4)]
-    report = await bench.outcome(batch("block_at_later", calls, timeout=0.4))
-    assert report.values is not None
-    assert [v.get("value", v.get("error", {}).get("name")) for v in report.values] == [
-        0, "Timeout", 2, 3,
-    ]  # fmt: skip
+    expected = [0, "Timeout", 2, 3]
+    report = await bench.outcome_in(
+        lambda timeout: batch("block_at_later", calls, timeout=timeout),
+        lambda report: told(report) == expected,
+    )
+    assert told(report) == expected
 
 
 async def test_a_thousand_tiny_calls_all_complete(bench: Bench) -> None:
