@@ -41,14 +41,10 @@ def packages() -> Path:
     if not folder.is_dir():
         aside = folder.with_name(f"{PACKAGE}.{os.getpid()}")
         quiet = ("--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--silent")
-        done = subprocess.run(
-            [npm, "install", "--prefix", str(aside), *quiet, PACKAGE],
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
-        if done.returncode:
+        install = [npm, "install", "--prefix", str(aside), *quiet, PACKAGE]
+        try:
+            subprocess.run(install, capture_output=True, timeout=100, check=True)
+        except subprocess.SubprocessError:  # it is refused, or nobody answers
             shutil.rmtree(aside, ignore_errors=True)
             pytest.skip("allowed: the npm registry cannot be reached")
         if folder.is_dir():  # somebody else was faster
