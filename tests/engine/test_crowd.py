@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agentflow import Engine
+from agentflow.runtime.journal.protocol import Message
 from tests.engine.conftest import Ledger, Spec
 
 CROWD = 1000
@@ -23,6 +24,7 @@ FLOW = """
   - {id: a, call: work.mark, with: {name: "a${ input }", value: "${ input }"}}
   - {id: gate, listen: go}
   - {id: b, call: work.mark, with: {name: "b${ input }", value: "${ a + 1 }"}}
+  - {id: held, if: "${ input % 2 == 1 }", listen: end}
   - {id: c, call: work.mark, with: {name: "c${ input }", value: "${ b + 1 }"}}
   - {id: r, return: "${ c }"}
 """
@@ -68,7 +70,6 @@ def completed(project: Path) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_after_a_crash_a_thousand_executions_end_and_nothing_completed_is_called_again(
     project: Path, spec: Spec, ledger: Ledger
 ) -> None:
@@ -79,9 +80,10 @@ def test_after_a_crash_a_thousand_executions_end_and_nothing_completed_is_called
             threading.Event().wait(0.02)
     before = completed(project)
     called = Counter(ledger())
-    assert 1.7 * CROWD <= len(before) < 3 * CROWD
+    assert 1.7 * CROWD <= len(before) <= 2.5 * CROWD  # every other one was held
     assert before <= called.keys()
     with Engine(executor="inline", root=project, adopt=True) as engine:
+        engine.journal.post(Message("end", "end", None, None, 0.0))
         crowd = [engine.execution(f"e{n}") for n in range(CROWD)]
         assert [execution.result(60) for execution in crowd] == [n + 2 for n in range(CROWD)]
     again = Counter(ledger())

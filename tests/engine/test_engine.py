@@ -15,8 +15,9 @@ import pytest
 import agentflow
 from agentflow import Conflict, Engine, ExecutionCancelled, ExecutionFailed, InputError, NotFound
 from agentflow.runtime.journal.protocol import Message
+from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.notices import Changed, Notice
-from tests.engine.conftest import Ledger, Spec
+from tests.engine.conftest import Ledger, Spec, until
 
 
 def test_a_workflow_runs_and_its_history_is_kept(engine: Engine, spec: Spec) -> None:
@@ -240,7 +241,7 @@ def test_closing_an_engine_keeps_executions_for_the_next(
     flag = project / "flag"
     with Engine(executor="inline", root=project, watch=watch) as engine:
         execution = engine.start(loaded, str(flag))
-        assert done_a.wait(20)
+        assert done_a.wait(60)
     with pytest.raises(agentflow.Unavailable, match="closed"):
         execution._ended.result() if execution._ended else None
     flag.touch()
@@ -282,10 +283,10 @@ def test_a_killed_process_leaves_what_was_done(project: Path, spec: Spec, ledger
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(agentflow.__file__).parent.parent)},
     )
-    pause = threading.Event()
-    while ledger()[-1:] != ["b"] and process.poll() is None:
-        pause.wait(0.01)
-    pause.wait(0.3)
+    until(lambda: ledger()[-1:] == ["b"] or process.poll() is not None)
+    journal = Journal.open(None, project)
+    until(lambda: "b" in [record.step for record in journal.history("victim")])
+    journal.close()
     process.send_signal(signal.SIGKILL)
     process.wait()
     (project / "flag").touch()
