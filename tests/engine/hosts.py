@@ -88,7 +88,7 @@ async def serving(root: Path, **options: Any) -> AsyncIterator[tuple[Host, Journ
 
 async def until(condition: Callable[[], object]) -> None:
     """Let others run until something is so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # what is waited for has no event of its own
             await asyncio.sleep(0.001)
 

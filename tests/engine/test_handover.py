@@ -51,7 +51,7 @@ async def test_a_message_is_taken_once_also_by_the_next_owner(project: Path, spe
         host.orchestrator.deliver(first)  # it stands in the inbox, which is read from any point on
         await host.post(Message("m2", "go", None, 2, 0.0, "e1"))
         assert held.live is not None
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
         assert journal.execution("e1").output == [1, 2]
 
 
@@ -106,7 +106,7 @@ async def test_a_child_that_another_process_runs_is_waited_for(project: Path, sp
         await until(lambda: held.live is not None and held.live.children)
         ended = Record(id, 2, "execution.ended", 1.0, data={"status": "succeeded"})
         journal.append([ended], [Change(id, "succeeded", output=7, ended_at=1.0)], {id: 1})
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
         assert journal.execution("e1").output == 7
 
 
@@ -146,7 +146,7 @@ async def test_a_journal_that_fails_beside_the_turns_ends_them(
     await host.resume("e1")
     blocking.names.append(name)
     with pytest.raises(ExceptionGroup) as caught:
-        await asyncio.wait_for(host.serve(), 20)
+        await asyncio.wait_for(host.serve(), 60)
     assert caught.group_contains(Unavailable)
     await host.close()
     journal.close()
@@ -171,10 +171,10 @@ async def test_a_refused_result_does_not_get_lost_beside_a_fenced_execution(
             ]
         )
         with pytest.raises(Exception, match="taken over"):
-            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 20)
+            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 60)
         idle.report([Report("mine", "a", 1, "completed", value=2)])
         await host.post(Message("m1", "go", None, 1, 0.0, "mine"))
-        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 60)
         types = [record.type for record in journal.history("mine")]
         assert types[:3] == ["execution.started", "result.refused", "call.completed"]
 
@@ -187,7 +187,7 @@ async def test_cancelling_what_has_ended_meanwhile_takes_nothing_over(
         ended = await asyncio.gather(*(host.cancel("e1", "enough") for _ in range(3)))
         for held in ended:
             if held.live is not None:
-                await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+                await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
         assert journal.execution("e1").status == "cancelled"
         assert journal.execution("e1").owner is None
         assert host.orchestrator.lives == []
@@ -231,7 +231,7 @@ async def test_an_engine_that_cannot_give_back_gives_up(project: Path, spec: Spe
     with pytest.raises(Unavailable):
         await host.resume("e1")
     with pytest.raises(ExceptionGroup) as caught:
-        await asyncio.wait_for(host.serve(), 20)
+        await asyncio.wait_for(host.serve(), 60)
     assert caught.group_contains(Unavailable)
     await host.close()
     journal.close()

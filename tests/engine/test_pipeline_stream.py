@@ -155,9 +155,9 @@ def test_a_source_that_broke_is_opened_again_where_it_broke(
     )
     for place in (0, 7, 8):
         with pytest.raises(ExecutionFailed, match=f"broke at {place}"):
-            execution.result(20)
+            execution.result(60)
         execution = engine.retry(execution.id)
-    assert execution.result(20) == list(range(50))
+    assert execution.result(60) == list(range(50))
 
 
 def test_results_go_on_after_a_retry(engine: Engine, spec: Spec, project: Path) -> None:

@@ -73,12 +73,12 @@ def test_a_retry_that_fails_again_can_be_retried(
     execution = engine.start(spec(f"  - {step}"))
     for _ in range(3):
         with pytest.raises(ExecutionFailed):
-            execution.result(20)
+            execution.result(60)
         execution = engine.retry(execution.id)
     with pytest.raises(ExecutionFailed):
-        execution.result(20)
+        execution.result(60)
     (project / "ok").touch()
-    engine.retry(execution.id).result(20)
+    engine.retry(execution.id).result(60)
 
 
 @pytest.mark.parametrize("step", SLOW.values(), ids=SLOW.keys())
@@ -89,10 +89,10 @@ def test_what_took_too_long_may_take_too_long_again(
     execution = engine.start(spec(step if step.startswith("workflow") else f"  - {step}"))
     for _ in range(3):
         with pytest.raises(ExecutionFailed, match="took longer"):
-            execution.result(20)
+            execution.result(60)
         execution = engine.retry(execution.id)
     with pytest.raises(ExecutionFailed, match="took longer"):
-        execution.result(20)
+        execution.result(60)
 
 
 LIMITED = {

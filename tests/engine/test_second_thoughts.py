@@ -43,7 +43,7 @@ async def test_what_had_come_to_its_end_is_not_cancelled_but_ended(
         await host.create(loaded, None, "e1")  # its process died before it wrote the end
         held = await host.cancel("e1", "enough")
         assert held.live is not None
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
         assert journal.execution("e1").status == "succeeded"
 
 
@@ -86,7 +86,7 @@ async def test_a_call_whose_answer_is_there_already_is_not_made_again(
         journal.release("e1", host._lease.owner)
         held = await host.resume("e1")
         assert held.live is not None
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
         assert journal.execution("e1").output == 2
         assert executor.submitted == [("a", 1)]
 
@@ -105,5 +105,5 @@ async def test_a_cancellation_that_a_retry_dropped_is_not_heard_later(
         host.orchestrator.deliver(late)  # the inbox had read it before
         assert held.live is not None
         executor.report([Report("e1", "a", 1, "completed", value=2)])
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
         assert journal.execution("e1").output == 2

@@ -52,7 +52,7 @@ REFUSED = AlreadyRecorded("e1", "a", "the completion")
 async def ended(host: Host, loaded: Loaded, id: str) -> Any:
     held = await host.start(loaded, None, id)
     assert held.live is not None
-    return await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+    return await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
 
 
 async def test_what_is_recorded_already_is_read_again_and_served_on(
@@ -89,9 +89,9 @@ async def test_a_fault_of_one_history_stops_no_other_of_the_same_commit(
         assert one.live is not None
         assert two.live is not None
         executor.report([Report(id, "a", 1, "completed", value=2) for id in ("e1", "e2")])
-        await asyncio.wait_for(asyncio.wrap_future(two.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(two.live.ended), 60)
         with pytest.raises(Corrupt):
-            await asyncio.wait_for(asyncio.wrap_future(one.live.ended), 20)
+            await asyncio.wait_for(asyncio.wrap_future(one.live.ended), 60)
         assert journal.execution("e2").output == 2
         await until(lambda: journal.execution("e1").owner is None)
 
@@ -112,7 +112,7 @@ async def test_what_meets_a_bug_is_given_back_so_that_it_can_be_cancelled(
             bug.setattr(Machine, "advance", stumble)
             executor.report([Report("e1", "a", 1, "completed", value=2)])
             with pytest.raises(AgentFlowError, match="met a bug of AgentFlow: KeyError"):
-                await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+                await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
         assert journal.execution("e1").owner is None
         await host.cancel("e1", "enough")
         await until(lambda: journal.execution("e1").status == "cancelled")
@@ -130,7 +130,7 @@ async def test_who_takes_it_over_first_is_whom_the_others_hear(project: Path, sp
         assert again.live is not None
         executor.report([Report("e1", "a", 1, "completed", value=2)])
         for live in (held.live, again.live):
-            end = await asyncio.wait_for(asyncio.wrap_future(live.ended), 20)
+            end = await asyncio.wait_for(asyncio.wrap_future(live.ended), 60)
             assert end is not None
             assert end.output == 2
 
@@ -176,5 +176,5 @@ async def test_what_a_stream_gives_before_it_is_opened_again_is_not_taken(
         await until(lambda: not live.unopened)
         executor.report([Report("e1", "p.from", 1, "yielded", values=[1, 2])])
         executor.report([Report("e1", "p.from", 1, "completed")])
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
         assert journal.execution("e1").output == [0, 1, 2]

@@ -51,11 +51,11 @@ async def test_a_lost_lease_costs_at_once_what_others_took_over_and_nothing_else
             journal.claim("lost", ELSEWHERE)
             journal.enlist(host._lease.owner, -1)
         with pytest.raises(Conflict, match="was not heard of"):
-            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 20)
+            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 60)
         assert idle.withdrawn == [("lost", "a")]
         assert journal.renew(host._lease.owner)
         idle.report([Report("mine", "a", 1, "completed", value=2)])
-        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 20)
+        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 60)
         assert journal.execution("mine").output == 2
 
 
