@@ -23,6 +23,8 @@ from agentflow.cli.dispatch import dispatch
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
+PATIENCE = 120
+"""Seconds until a test is sure that something will never happen."""
 
 
 @dataclass
@@ -84,7 +86,7 @@ def process(project: Path) -> Command:
             capture_output=True,
             text=True,
             env={**os.environ, **env},
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
@@ -129,7 +131,7 @@ def terminal(project: Path) -> Command:
                 os.write(controller, answer[1])
                 answer = None
         os.close(controller)
-        return Outcome(started.wait(60), seen.decode().replace("\r\n", "\n"), "")
+        return Outcome(started.wait(PATIENCE), seen.decode().replace("\r\n", "\n"), "")
 
     return run
 
@@ -160,7 +162,7 @@ def masked(text: str) -> str:
     return text
 
 
-def wait_for(path: Path, seconds: float = 60) -> None:
+def wait_for(path: Path, seconds: float = PATIENCE) -> None:
     """Wait until a function has made a file."""
     import time
 

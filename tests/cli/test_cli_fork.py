@@ -114,7 +114,7 @@ class Stutterer(InlineExecutor):
 @pytest.fixture
 def stuttered(agentflow, project):
     with Engine(executor=Stutterer(), root=project) as engine:
-        engine.start(load("specs/report.yaml"), {}, id="s1").result(20)
+        engine.start(load("specs/report.yaml"), {}, id="s1").result(60)
     return agentflow
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agentflow import Engine
 
-from .conftest import Command
+from .conftest import PATIENCE, Command
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def waiting(agentflow: Command) -> Command:
 
 def until(agentflow: Command, words: str) -> str:
     """Look at `w1` until `show` says something."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + PATIENCE
     while words not in (shown := agentflow("show", "w1").out):
         assert time.monotonic() < limit, shown
         time.sleep(0.05)

@@ -34,7 +34,7 @@ def test_the_start_of_ray_is_shown_and_ctrl_c_keeps_what_is_done(terminal, agent
     seen = terminal("run", "specs/gate.yaml", "--input", given, "--id", "g1", *ON_RAY, keys=press)
     assert seen.code == 130
     text = ESCAPES.sub("", seen.out)
-    assert "starting Ray… 1s" in text
+    assert re.search(r"starting Ray… \d+s", text)
     assert "agentflow resume g1   go on where it stopped\n" in text
     (project / "gate").touch()
     assert agentflow("resume", "g1").out == '"through"\n'

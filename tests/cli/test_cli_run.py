@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from .conftest import command, masked, wait_for
+from .conftest import PATIENCE, command, masked, wait_for
 
 KEYS = ["id", "workflow", "version", "status", "output", "error", "started_at", "ended_at"]
 
@@ -176,7 +176,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(agentflow, process, projec
     )
     wait_for(project / "gate.reached")
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=PATIENCE)
     assert running.returncode == 130
     assert json.loads(out)["status"] == "running"
     assert masked(err).endswith(
