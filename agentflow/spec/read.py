@@ -81,5 +81,5 @@ def _stop(path: str, code: str, message: str, remedy: str) -> Unreadable:
 
 
 def _too_large(path: str) -> Unreadable:
-    remedy = "move parts to workflows of their own and `run` them; pass data as input"
+    remedy = "move parts to files of their own and run them from here; pass data as input"
     return _stop(path, "AF104", f"larger than {MAX_BYTES:,} bytes", remedy)

@@ -26,11 +26,19 @@ _TOKEN = re.compile(
 )
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
+_BARE = re.compile(r"[^\s\[\]{},:\"]{1,40}|.")
+_MEANT = {
+    "True": "JSON writes `true`",
+    "False": "JSON writes `false`",
+    "None": "JSON writes `null`",
+    **dict.fromkeys(("NaN", "Infinity", "-Infinity"), "numbers are finite; `null` says none"),
+}
+"""What to do about words that other languages have."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json(source: Source, builder: Builder) -> None:
-    """Feed a JSON text to the builder.
+    """Feed a JSON text to the builder; a blank one leaves it without a root.
 
     Raises:
         Unreadable: the text is not JSON, or goes beyond a limit.
@@ -65,7 +73,7 @@ class _Reader:
                 state = "value"
             elif state == "after" and closing and word in (",", closing[-1]):
                 state = self._separate(word, closing)
-            elif state == "after" and not closing and kind == "end":
+            elif kind == "end" and not closing:  # after the value, or there is none
                 return
             else:
                 self._unexpected(word, start, end, state, closing)
@@ -134,6 +142,8 @@ class _Reader:
         blanks = _BLANKS.match(text, self._at)
         at = blanks.end() if blanks else self._at
         rest = text[at : at + 40]
+        word = found.group() if (found := _BARE.match(rest)) else rest
+        end = at + 1
         if rest.startswith('"'):
             message, remedy = "this text has no end or a wrong escape", "close it with a quote"
         elif rest.startswith(("//", "/*", "#")):
@@ -141,8 +151,12 @@ class _Reader:
         elif rest.startswith("'"):
             message, remedy = 'JSON quotes with `"`', ""
         else:
-            message, remedy = f"`{rest.split()[0][:20]}` is not JSON", "write text in quotes"
-        self._builder.fail("AF101", message, at, at + 1, remedy=remedy)
+            end = at + len(word)
+            message = f"`{word[:20]}` is not JSON"
+            remedy = _MEANT.get(word, "write text in quotes")
+            if at == 0 and rest[len(word) : len(word) + 1] == ":":
+                remedy = "YAML is read from files whose names end in .yaml or .yml"
+        self._builder.fail("AF101", message, at, end, remedy=remedy)
 
     def _unexpected(
         self, word: str, start: int, end: int, state: str, closing: list[str]
@@ -154,6 +168,7 @@ class _Reader:
             "after": f"`,` or `{closing[-1]}`" if closing else "the end",
         }[state]
         found = f"`{word[:20]}`" if word else "the end of the file"
-        self._builder.fail(
-            "AF101", f"expected {expected}, found {found}", start, max(end, start + 1)
-        )
+        message = f"expected {expected}, found {found}"
+        is_extra = word in ("]", "}") and self._source.text[:start].rstrip().endswith(",")
+        remedy = "remove the comma before it" if is_extra else ""
+        self._builder.fail("AF101", message, start, max(end, start + 1), remedy=remedy)

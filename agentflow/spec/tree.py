@@ -106,7 +106,7 @@ class Builder:
             f"nested deeper than {MAX_DEPTH} levels",
             start,
             start + 1,
-            remedy="move inner steps to a workflow of their own and `run` it",
+            remedy="move inner parts to a file of their own and run that from here",
         )
 
     def error(self, code: str, message: str, start: int, end: int, *, remedy: str = "") -> None:

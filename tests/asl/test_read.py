@@ -49,7 +49,7 @@ def distributed(**config: Any) -> dict[str, Any]:
     ("definition", "code", "message"),
     [
         pytest.param("{", "AF101", "expected a key", id="not JSON"),
-        pytest.param("", "AF101", "expected a value", id="empty"),
+        pytest.param("", "AF112", "the file is empty", id="empty"),
         pytest.param("[]", "AF122", "the definition is an object", id="no object"),
         pytest.param({}, "AF121", "the definition has no `StartAt`", id="no StartAt"),
         pytest.param({"StartAt": "S"}, "AF121", "the definition has no `States`", id="no States"),
@@ -318,6 +318,33 @@ def test_all_mistakes_are_found_at_once_in_the_order_of_the_text() -> None:
     assert [item.code for item in found] == ["AF121", "AF309", "AF120", "AF200"]
     assert [str(item.span) for item in found][1] == "m.asl.json:6:15"
     assert found[2].help == "did you mean `Retry`?"
+
+
+def test_a_mistake_in_a_field_names_its_state() -> None:
+    rule = {"Variable": "$.[", "IsNull": True, "Next": "In"}
+    branch = machine(Deep={"Type": "Pass", "OutputPath": "$[", "End": True})
+    definition = machine(
+        Out={"Type": "Choice", "Choices": [rule], "Default": "All"},
+        In={"Type": "Wait", "Seconds": "soon", "Next": "All"},
+        All={"Type": "Parallel", "Branches": [branch], "End": True},
+    )
+
+    said = [item.message.split(":")[0] for item in mistakes(definition)]
+
+    assert said == ["state `Out`", "state `In`", "state `Deep`"]
+
+
+def test_a_state_that_does_not_go_on_is_one_mistake() -> None:
+    [found] = mistakes(machine(A={"Type": "Pass", "Next": "B"}, B={"Type": "Pass"}))
+
+    assert (found.code, found.help) == ("AF121", "name the state that follows, or say `End`")
+
+
+@pytest.mark.parametrize("end", [{"End": False}, {"End": False, "Next": "A"}, {"Next": "A"}])
+def test_a_state_that_says_it_is_no_end_is_none(end: dict[str, Any]) -> None:
+    [found] = mistakes(machine(A={"Type": "Pass", **end}))
+
+    assert found.code == "AF311"
 
 
 def test_the_place_within_an_expression_is_shown() -> None:

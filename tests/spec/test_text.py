@@ -139,7 +139,14 @@ def test_json_reads_as_the_json_module_reads_it(value: Json) -> None:
         ('{"a": "x', "no end", 7),
         ('["\\x"]', "wrong escape", 2),
         ("[1 // no\n]", "no comments", 4),
-        ("[NaN]", "is not JSON", 2),
+        ("[NaN]", "`NaN` is not JSON numbers are finite", 2),
+        ("[tru, 1]", "`tru` is not JSON write text in quotes", 2),
+        ('{"a":None}', "`None` is not JSON JSON writes `null`", 6),
+        ("StartAt: A", "files whose names end in .yaml", 1),
+        ("[1, ]", "remove the comma before it", 5),
+        ('{"a": 1,\n}', "remove the comma before it", 1),
+        ('{"a": }', "expected a value, found `}`", 7),
+        ("[1, ~]", "`~` is not JSON", 5),
         ("[1,", "the end of the file", 4),
     ],
 )  # fmt: skip
@@ -149,6 +156,12 @@ def test_mistakes_in_json_are_explained_in_its_own_words(text: str, said: str, c
     assert found.code == "AF101"
     assert said in f"{found.message} {found.help}"
     assert found.span.column == column
+
+
+@pytest.mark.parametrize("text", ["", " \n \r\n"])
+@pytest.mark.parametrize("path", ["t.json", "t.yaml"])
+def test_a_file_without_a_value_is_empty_in_either_language(text: str, path: str) -> None:
+    assert (found := refusal(text, path)).code == "AF112", found
 
 
 @pytest.mark.parametrize("number", ["9007199254740992", "1e999", "-" + "9" * 400])

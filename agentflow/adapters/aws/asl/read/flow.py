@@ -97,11 +97,16 @@ def _targets_of(node: Node) -> Iterator[str]:
 
 
 def _ends(node: Node) -> bool:
+    """Whether it is an end, or said to lead nowhere already."""
     if not isinstance(node, Mapping):
         return True
     end, kind = node.get("End"), node.get("Type")
-    terminal = isinstance(kind, Scalar) and kind.value in ("Succeed", "Fail")
-    return terminal or (isinstance(end, Scalar) and end.value is True)
+    name = kind.value if isinstance(kind, Scalar) else None
+    if name in ("Succeed", "Fail"):
+        return True
+    if end is None:
+        return name != "Choice" and node.get("Next") is None
+    return isinstance(end, Scalar) and end.value is True
 
 
 def _machines(node: Node) -> Iterator[Node]:

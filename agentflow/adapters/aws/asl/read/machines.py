@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from agentflow.adapters.aws.asl import fields
@@ -147,7 +148,9 @@ class MachineReader(MapParts):
             if known is None or self.language not in known.languages:
                 self._misplaced(field, entry.key, kind, what)
                 continue
+            noted = len(self.diagnostics)
             value = getattr(self, known.kind)(entry.value, field)
+            self._name_state(what, noted)
             if known.attribute:
                 given[known.attribute] = value
         self._check_fields(node, kind, what, key)
@@ -159,6 +162,12 @@ class MachineReader(MapParts):
             return None  # there is a diagnostic that says why
         state: State = _TYPES[kind](name=name, span=key.span, query_language=self.language, **given)
         return state
+
+    def _name_state(self, what: str, noted: int) -> None:
+        """Say whose the mistakes are that were noted since; those of inner states say it."""
+        for at, found in enumerate(self.diagnostics[noted:], noted):
+            if not found.message.startswith("state `"):
+                self.diagnostics[at] = replace(found, message=f"{what}: {found.message}")
 
     def _type(self, node: Mapping, what: str, key: Scalar) -> str | None:
         found = node.get("Type")
@@ -217,9 +226,15 @@ class MachineReader(MapParts):
                     "AF129",
                     f"{what} has both `{both[0]}` and `{both[1]}`",
                     node.entries[both[1]].key,
+                    remedy="keep one of the two",
                 )
         if "Next" in fields.STATES[kind] and not {"Next", "End"} & node.entries.keys():
-            self.error("AF121", f"{what} has neither `Next` nor `End`", key)
+            self.error(
+                "AF121",
+                f"{what} has neither `Next` nor `End`",
+                key,
+                remedy="name the state that follows, or say `End`",
+            )
 
     @staticmethod
     def _is_false(end: Node | None, group: tuple[str, ...]) -> bool:

@@ -166,7 +166,11 @@ class Values:
         value = self.text(node, name)
         if self.language == "JSONata" and jsonata.expression_in(value) is not None:
             self.template(node, name)
-        elif value and timestamps.parse(value) is None and not _SYMBOL.fullmatch(value):
+        elif (
+            (value or _is_empty(node))
+            and timestamps.parse(value) is None
+            and not _SYMBOL.fullmatch(value)
+        ):
             self.error(
                 "AF125",
                 f"`{name}` is not a time",
@@ -193,7 +197,7 @@ class Values:
             self._parse(node, name, value, intrinsics.parse)
         elif value:
             self._parse(node, name, value, jsonpath.parse)
-        elif isinstance(node, Scalar) and node.value == "":
+        elif _is_empty(node):
             self.error("AF200", f"`{name}` is empty; a path begins with `$`", node)
         return value or "$"
 
@@ -323,3 +327,8 @@ class Values:
                     node,
                     remedy="the input is `$states.input`, the context `$states.context`",
                 )
+
+
+def _is_empty(node: Node) -> bool:
+    """Whether it is a text without a character; what is no text is another mistake."""
+    return isinstance(node, Scalar) and node.value == ""
