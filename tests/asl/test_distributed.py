@@ -107,6 +107,15 @@ def test_a_distributed_map_tolerates_failures(fields: Any, result: Any) -> None:
             {"InputType": "JSONL"}, '{"a":1}\n{"a":2}\n', [{"a": 1}, {"a": 2}], id="JSONL"
         ),
         pytest.param(
+            {"InputType": "JSONL"},
+            '"a\u2028b"\r\n"\x85"',
+            ["a\u2028b", "\x85"],
+            id="odd ends of lines",
+        ),
+        pytest.param(
+            {"InputType": "JSON"}, b"\xef\xbb\xbf[1]", [1], id="a mark of its bytes' order"
+        ),
+        pytest.param(
             {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
             'a,b\n1,"x,y"\n',
             [{"a": "1", "b": "x,y"}],
@@ -124,9 +133,15 @@ def test_a_distributed_map_tolerates_failures(fields: Any, result: Any) -> None:
             [{"p": "1", "q": "2"}],
             id="CSV with headers of its own",
         ),
+        pytest.param(
+            {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            f"a\n{'x' * 150_000}\n",
+            [{"a": "x" * 150_000}],
+            id="CSV with a long field",
+        ),
     ],
 )
-def test_items_are_read_from_an_object(config: Any, content: str, items: Any) -> None:
+def test_items_are_read_from_an_object(config: Any, content: str | bytes, items: Any) -> None:
     reader = {
         "Resource": "arn:aws:states:::s3:getObject",
         "ReaderConfig": config,

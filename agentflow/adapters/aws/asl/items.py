@@ -43,7 +43,7 @@ def content_of(key: str, content: str | bytes) -> Json:
         return content
     if key.endswith(".gz"):
         content = gzip.decompress(content)
-    return _rows(content) if content.startswith(_PARQUET) else content.decode()
+    return _rows(content) if content.startswith(_PARQUET) else content.decode("utf-8-sig")
 
 
 def _rows(content: bytes) -> list[Json]:
@@ -143,11 +143,13 @@ def _at(pointer: str, found: Json) -> Json:
 
 
 def _from_lines(_: ItemReader, written: str) -> list[Json]:
-    return [json.loads(line) for line in written.splitlines() if line.strip()]
+    # Texts in JSON may hold what else `splitlines` takes for the end of a line.
+    return [json.loads(line) for line in written.split("\n") if line.strip()]
 
 
 def _from_csv(reader: ItemReader, written: str) -> list[Json]:
     delimiter = _DELIMITERS.get(str(reader.config.get("CSVDelimiter")), ",")
+    csv.field_size_limit(max(csv.field_size_limit(), len(written)))  # the module's is 128 KiB
     rows = [row for row in csv.reader(io.StringIO(written), delimiter=delimiter) if row]
     if reader.config.get("CSVHeaderLocation") == "GIVEN":
         headers = [str(name) for name in reader.config.get("CSVHeaders", ())]

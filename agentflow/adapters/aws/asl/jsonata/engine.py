@@ -13,12 +13,11 @@ from agentflow.adapters.aws.asl.errors import QUERY, EvaluationError, MalformedE
 from agentflow.adapters.aws.asl.intrinsics import Chance
 from agentflow.adapters.aws.asl.jsonata.bounds import Bounds
 from agentflow.adapters.aws.asl.jsonata.dialect import Dialect, newer
-from agentflow.adapters.aws.asl.jsonata.library import MAX_WHOLE, functions
+from agentflow.adapters.aws.asl.jsonata.library import FUNCTIONS, MAX_WHOLE, functions
 from agentflow.adapters.aws.asl.jsonata.messages import described, quoted, told
 from agentflow.adapters.aws.asl.jsonata.upstream import (
     JException,
     Jsonata,
-    Parser,
     Utils,
     deep,
 )
@@ -94,7 +93,7 @@ def evaluate(expression: str, field: str, scope: Scope) -> Json | Absent:
             f"error during evaluation{told(failure, _shown)}",
             QUERY,
         ) from None
-    if isinstance(result, Jsonata.JFunctionCallable | Parser.Symbol | re.Pattern):
+    if isinstance(result, FUNCTIONS):
         raise EvaluationError(
             f"The JSONata expression '{expression}' specified for the field '{field}' returned an "
             "unsupported result type.",

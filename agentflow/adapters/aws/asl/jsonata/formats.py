@@ -53,7 +53,7 @@ def parse_integer(text: Any, picture: Any) -> Any:
         return None
     try:
         found = _in_sequence(picture, lambda: Functions.parse_integer(text, picture))
-    except ValueError:
+    except (LookupError, ValueError):  # a letter or a word that is no number
         found = None
     return math.nan if found is None else found
 

@@ -33,6 +33,8 @@ _HASHES: Final = {
     "SHA-512": hashlib.sha512,
 }
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
+FUNCTIONS: Final = (Jsonata.JFunctionCallable, Parser.Symbol, re.Pattern)
+"""What functions are: the library's, those of an expression, and regular expressions."""
 MAX_WHOLE: Final = 1e21
 """From here on whole numbers are written with an exponent."""
 _ESCAPES: Final = str.maketrans(
@@ -95,7 +97,7 @@ def string(value: Any, prettify: Any = None) -> str | None:
         value = value[0]
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Jsonata.JFunction | Parser.Symbol):
+    if isinstance(value, FUNCTIONS):
         return ""
     return _written(value, "\n" if prettify is True else "")
 
@@ -119,7 +121,7 @@ def _written(value: Any, line: str) -> str:
             inner = line and line + "  "
             items = [_written(value[index], inner) for index in range(len(value))]
             return _enclosed("[", items, "]", line)
-        case Jsonata.JFunction() | Parser.Symbol():
+        case _ if isinstance(value, FUNCTIONS):
             return '""'
         case _:
             return "null" if value is Utils.NULL_VALUE else _quoted(str(value))
