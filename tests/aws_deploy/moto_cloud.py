@@ -71,7 +71,7 @@ class Account:
     def connect(self, **changes: Any) -> Cloud:
         """Clients that do not wait long."""
         cloud = connect(REGION, self.url)
-        return Cloud(**{**vars(cloud), "patience": 5.0, "delay": 0.01, **changes})
+        return Cloud(**{**vars(cloud), "patience": 60.0, "delay": 0.01, **changes})
 
 
 class Killed(BaseException):

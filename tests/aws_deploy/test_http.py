@@ -31,7 +31,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def post(url: str, path: str, body: str, headers: dict[str, str] = JSON) -> tuple[int, Json]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request("POST", path, body.encode(), headers)
         answer = connection.getresponse()
@@ -73,7 +73,7 @@ def test_errors_over_http_are_values(
 
 
 def test_a_request_that_is_no_call_is_answered_in_json(url: str) -> None:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     with closing(connection):
         connection.request("GET", "/shop.orders.total")
         answer = connection.getresponse()

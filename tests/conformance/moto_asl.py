@@ -137,7 +137,7 @@ def run(client: Any, definition: Json, given: Json, *, name: str = "machine") ->
         name=name, definition=json.dumps(definition), roleArn=ROLE
     )["stateMachineArn"]
     started = client.start_execution(stateMachineArn=machine, input=json.dumps(given))
-    for _ in range(3000):
+    for _ in range(12_000):
         told = client.describe_execution(executionArn=started["executionArn"])
         if told["status"] != "RUNNING":
             break
