@@ -10,7 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
-from cyclopts import App, CycloptsError, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
 
 from agentflow.cli import exits, in_job, terminal, verbs
 from agentflow.errors import AgentFlowError, UsageError
@@ -69,6 +69,10 @@ def _check_verb(word: str) -> None:
 def _usage(error: CycloptsError, verb: str) -> UsageError:
     if isinstance(error, UnusedCliTokensError):
         message = f"too many arguments: {' '.join(error.unused_tokens or ())}"
+    elif isinstance(error, MissingArgumentError) and error.argument is not None:
+        name = error.argument.name
+        is_given = error.keyword is not None
+        message = f"{name} needs a value" if is_given else f"`agentflow {verb}` needs {name}"
     else:
         message = str(error).strip()
     return UsageError(message, help=f"agentflow {verb} --help")

@@ -168,7 +168,10 @@ def _write(out: Path, written: str) -> None:
     try:
         out.write_text(written, encoding="utf-8")
     except OSError as error:
-        raise Conflict(f"{out} cannot be written: {error.strerror or error}") from error
+        raise Conflict(
+            f"{out} cannot be written: {error.strerror or error}",
+            help="--out names a file in a folder that is there",
+        ) from error
     terminal.note(f"Wrote {out}")
 
 

@@ -21,7 +21,8 @@ from agentflow.spec.model import Run, Workflow
 from agentflow.spec.parse import Parsed, parse
 from agentflow.spec.read import decode, read
 from agentflow.spec.signatures import Folder, Functions, root_of
-from agentflow.spec.source import plain
+from agentflow.spec.source import Mapping as Object
+from agentflow.spec.source import Node, plain
 from agentflow.spec.tree import Unreadable
 from agentflow.spec.write import to_data, to_yaml
 
@@ -160,6 +161,7 @@ class _Reading:
         mistakes: list[Diagnostic] = []
         try:
             tree = read(text, path, mistakes)
+            _check_language(tree)
         except Unreadable as stop:
             self.diagnostics.extend([*mistakes, stop.diagnostic])
             return None
@@ -292,3 +294,18 @@ def _digest(data: Json, found: Mapping[str, Loaded]) -> str:
         ensure_ascii=False,
     )
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _check_language(tree: Node) -> None:
+    """Refuse a state machine of AWS here: as a workflow nothing in it is right."""
+    if not isinstance(tree, Object) or not {"StartAt", "States"} <= tree.entries.keys():
+        return
+    file = tree.span.file
+    raise Unreadable(
+        Diagnostic(
+            "AF122",
+            "this is a state machine of AWS Step Functions, not a workflow",
+            tree.entries["StartAt"].key.span,
+            help=f"`agentflow run {file} --from aws` runs it; `import` makes a workflow of it",
+        )
+    )

@@ -320,6 +320,22 @@ def test_all_mistakes_are_found_at_once_in_the_order_of_the_text() -> None:
     assert found[2].help == "did you mean `Retry`?"
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "remedy"),
+    [
+        ("workflow: w\ndo: []", "this is a workflow", "no `--from`"),
+        ("Transform: t\nResources: {M: {Role: !GetAtt R.Arn}}", "CloudFormation", "--symbol"),
+        ("stateMachineArn: a\ndefinition: '{}'", "describe-state-machine", "--query definition"),
+    ],
+)
+def test_a_file_of_another_kind_is_one_mistake(text: str, said: str, remedy: str) -> None:
+    [found] = mistakes(text, path="m.yaml")
+
+    assert found.code == "AF122"
+    assert said in found.message
+    assert remedy in found.help
+
+
 def test_a_mistake_in_a_field_names_its_state() -> None:
     rule = {"Variable": "$.[", "IsNull": True, "Next": "In"}
     branch = machine(Deep={"Type": "Pass", "OutputPath": "$[", "End": True})

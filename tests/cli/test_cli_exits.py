@@ -20,6 +20,7 @@ CASES = {
     "a bad choice": ([*REVIEWS, "--executor", "spark"], 2, '"spark"', ""),
     "a bad number": (["executions", "--limit", "many"], 2, "many", ""),
     "a limit of nothing": (["executions", "--limit", "0"], 2, "at least 1", ""),
+    "a missing value": (["fork", "x", "--at"], 2, "--at needs a value", "fork --help"),
     "no file to validate": (["validate"], 2, "needs a workflow's file", "validate specs/"),
     "a folder to make that is not named": (["new"], 2, "needs a folder", ""),
     "a Python file that is not there": (["run", "flows.py:main"], 3, "no such file", "path"),

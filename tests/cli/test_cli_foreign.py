@@ -205,15 +205,23 @@ def test_a_symbol_without_a_value_is_told_before_anything_runs(agentflow, symbol
 
 
 def test_mistakes_in_stubs_are_all_told_with_their_places(agentflow):
-    Path("stubs.yaml").write_text("A: {retrun: 1, delay: x}\nB: []\nC: {error: {cause: y}}\n")
+    Path("stubs.yaml").write_text("A: {retrun: 1}\nB: []\nC: {error: {cause: y}}\nD: {}\n")
     told = agentflow(*RUN, "--stubs", "stubs.yaml", "--json")
     assert told.code == 3
     assert [(each["line"], each["message"]) for each in told.json["errors"]] == [
-        (1, "an answer has `return` or `error`"),
         (1, "unknown field `retrun`"),
         (2, "a list of answers has at least one"),
         (3, "an error has a name"),
+        (4, "an answer has `return` or `error`"),
     ]
+    assert told.json["errors"][3]["help"] == "write `{return: …}` or `{error: {…}}`"
+
+
+def test_an_empty_file_has_no_stubs(agentflow):
+    Path("stubs.yaml").write_text("\n")
+    Path("done.asl.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
+    done = agentflow("run", "done.asl.json", "--from", "aws", "--stubs", "stubs.yaml")
+    assert (done.code, done.out) == (0, "{}\n")
 
 
 def test_mistakes_in_a_definition_are_told_with_their_places(agentflow):

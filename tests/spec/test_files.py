@@ -31,8 +31,9 @@ def mistakes(path: Path) -> list[Diagnostic]:
         (b"workflow: w\ndo: \xe9\n", "AF102", "0xe9 is not UTF-8", (2, 5)),
         ("workflow: w".encode("utf-16"), "AF102", "UTF-8", (1, 1)),
         (b"x" * 2_000_000, "AF104", "larger than", (1, 1)),
+        (b"States: {}\nStartAt: A\n", "AF122", "--from aws", (2, 1)),
     ],
-    ids=["empty", "binary", "latin-1", "utf-16", "large"],
+    ids=["empty", "binary", "latin-1", "utf-16", "large", "a state machine"],
 )
 def test_a_file_that_is_no_spec_is_refused(
     tmp_path: Path, data: bytes, code: str, said: str, place: tuple[int, int]

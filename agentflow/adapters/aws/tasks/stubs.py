@@ -79,7 +79,8 @@ class Stubs:
         stubs: dict[str, Stub] = {}
         try:
             text = decode(Path(file), file)
-            stubs = _Reader(mistakes).stubs(read(text, file, mistakes))
+            if text.removeprefix("\ufeff").strip():
+                stubs = _Reader(mistakes).stubs(read(text, file, mistakes))
         except Unreadable as stop:
             mistakes.append(stop.diagnostic)
         if mistakes:
@@ -132,8 +133,11 @@ class _Reader:
             self._error(node, "an answer is an object", "write `{return: …}` or `{error: {…}}`")
             return Answer()
         self._known(node, _FIELDS)
-        if ("return" in node.entries) == ("error" in node.entries):
-            self._error(node, "an answer has `return` or `error`", "keep one of the two")
+        both = {"return", "error"} & node.entries.keys()
+        if len(both) != 1:
+            if both or not node.entries.keys() - set(_FIELDS):
+                remedy = "keep one of the two" if both else "write `{return: …}` or `{error: {…}}`"
+                self._error(node, "an answer has `return` or `error`", remedy)
             return Answer()
         seconds = self._seconds(node.get("delay"))
         if (value := node.get("return")) is not None:

@@ -17,12 +17,27 @@ from agentflow.spec.diagnostics import did_you_mean, in_order
 from agentflow.spec.read import decode
 from agentflow.spec.read_json import read_json
 from agentflow.spec.read_yaml import read_yaml
+from agentflow.spec.source import Mapping as Object
 from agentflow.spec.source import Node, Source
 from agentflow.spec.tree import Builder, Unreadable
 
 MAX_CHARACTERS: Final = 1_048_576
 """The service takes no longer definition."""
 _YAML: Final = (".yaml", ".yml")
+_TEMPLATE: Final = (
+    "a CloudFormation template",
+    "put the definition into a file of its own; `--symbol NAME=VALUE` gives its symbols values",
+)
+_OTHERS: Final = {
+    "workflow": ("a workflow", "it needs no `--from`"),
+    "AWSTemplateFormatVersion": _TEMPLATE,
+    "Resources": _TEMPLATE,
+    "stateMachineArn": (
+        "what `describe-state-machine` answers",
+        "save the definition alone: `--query definition --output text`",
+    ),
+}
+"""What else people give, by a field at its top, and what to do then."""
 
 
 def load(
@@ -65,6 +80,8 @@ def read(
     machine: Machine | None = None
     try:
         root = _tree(Source(text, path), diagnostics)
+        if (other := _something_else(root)) is not None:
+            raise SpecError([other], source=text)
         reader = MachineReader(diagnostics, express=express)
         root = _filled(root, symbols, path)
         machine = reader.machine(root)
@@ -93,6 +110,17 @@ def _tree(source: Source, diagnostics: list[Diagnostic]) -> Node:
             source.path, "AF112", "the file is empty", "a definition has StartAt and States"
         )
     return builder.root
+
+
+def _something_else(root: Node) -> Diagnostic | None:
+    """What a file is that has no state machine at its top, where that can be told."""
+    if not isinstance(root, Object) or {"StartAt", "States"} & root.entries.keys():
+        return None
+    for key, (what, remedy) in _OTHERS.items():
+        if (entry := root.entries.get(key)) is not None:
+            message = f"this is {what}, not a state machine"
+            return Diagnostic("AF122", message, entry.key.span, help=remedy)
+    return None
 
 
 def _filled(root: Node, symbols: Mapping[str, str], path: str) -> Node:
