@@ -4,8 +4,8 @@ A path is a tuple of steps. `$` is the state's input, `$$` the context object, `
 
 What users report of the service, in words of its own library, is what JsonPath 2.0.0 of 2015 does:
 there are no functions (`length()` is a name), no index counts from the end but `[(@.length-1)]`,
-and a filter compares with texts that need no quotes. Double quotes, symbols and escapes are taken
-beyond that.
+a backslash in a quoted name is part of it, and a filter compares with texts that need no quotes.
+Double quotes, symbols and an escape of the quote that is around a name are taken beyond that.
 
 Source: https://github.com/json-path/JsonPath/tree/json-path-2.0.0 and
 https://docs.aws.amazon.com/step-functions/latest/dg/amazon-states-language-paths.html (2026-08).
@@ -31,8 +31,7 @@ _INDEXES = re.compile(r"\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*")
 _SLICE = re.compile(r"\s*(?:(-?\d+)\s*:\s*(-?\d+)?|:\s*(-?\d+))\s*(?::\s*-?\d*\s*)?")
 """A third number is read and means nothing."""
 _LAST = re.compile(r"\s*\(?\s*@\s*\.\s*(?:length|size)\s*(?:\(\s*\))?\s*-\s*(\d+)\s*\)?\s*")
-_QUOTED = re.compile(r"""\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\s*""", re.DOTALL)
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_QUOTED = re.compile(r"""\s*(['"])((?:\\.|(?!\1)[^\\])*)\1\s*""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +259,8 @@ class _PathReader:
     def _listed_names(self) -> tuple[str, ...]:
         names: list[str] = []
         while found := self._take(_QUOTED):
-            quoted = found[1] if found[1] is not None else found[2]
-            names.append(_ESCAPE.sub(r"\1", quoted))
+            quote, name = found.groups()
+            names.append(name.replace(f"\\{quote}", quote))
             if not self.text.startswith(",", self.at):
                 return tuple(names)
             self.at += 1
