@@ -23,6 +23,7 @@ from agentflow.errors import (
     Unavailable,
     fault_value,
 )
+from agentflow.runtime.batch.amending import Amending
 from agentflow.runtime.batch.combining import Combining
 from agentflow.runtime.batch.feed import Feed, Recognised
 from agentflow.runtime.batch.history import Chunk, Done
@@ -88,8 +89,7 @@ class Driver:
         """What workers have been given, by key."""
         self._chunks: list[Chunk] = []
         """What is done and not recorded."""
-        self._held: dict[int, tuple[Done, int]] = {}
-        """Chunks with items that are tried again, and how many of these are missing."""
+        self._amending = Amending()
         self._settled: deque[Done] = deque()
         """Chunks that are recorded and not delivered."""
         self._doom: tuple[dict[str, Json], str | None] | None = None
@@ -193,7 +193,7 @@ class Driver:
             self._settled.append(done)
         else:
             self._tally.forgive(done.first.start, found.again.only or ())
-            self._held[done.first.start] = (done, found.again.size)
+            self._amending.hold(done, found.again.size)
             self._submit(found.again)
 
     def halt(self, problem: BaseException) -> None:
@@ -315,7 +315,7 @@ class Driver:
             self._committed_at = time.monotonic()
         if end is not None:
             return result, end
-        self._settled.extend(done for chunk in chunks if (done := self._completed(chunk)))
+        self._settled.extend(done for chunk in chunks if (done := self._amending.take(chunk)))
         await self._deliver()
         if self._combining is not None:
             await self._combining.proceed([node for _, node in nodes])
@@ -329,17 +329,6 @@ class Driver:
             error = fault_value("InvalidInput", problem.message)
             await self._ledger.record(end=Ended(time.time(), "failed", error=error))
         raise problem
-
-    def _completed(self, chunk: Chunk) -> Done | None:
-        """The chunk with everything about it, unless more of it is to come."""
-        if chunk.only is None:
-            return Done(chunk)
-        done, missing = self._held.pop(chunk.start)
-        done.again.append(chunk)
-        if missing > len(chunk.only):
-            self._held[chunk.start] = (done, missing - len(chunk.only))
-            return None
-        return done
 
     async def _deliver(self) -> None:
         while self._settled:
@@ -357,7 +346,7 @@ class Driver:
         Work that failed is not under way either: it has brought an end of its own, which the next
         turn records.
         """
-        if self._held or self._settled or self._is_urgent or not self._feed.is_empty:
+        if self._amending or self._settled or self._is_urgent or not self._feed.is_empty:
             return False
         return not self._is_busy
 
@@ -371,17 +360,13 @@ class Driver:
         """End the run when there is nothing left to do."""
         if not self._is_idle:
             return None, None
-        verdict = self._tally.verdict(self._options, is_over=True)
         result: dict[str, Json] | None = None
-        if verdict is not None:
-            self._doom = verdict
-            end = self._unhappy_end()
-        else:
-            if self._combining is not None:
-                result = await self._combining.finish()
-                if result is None:
-                    return None, None
-            end = self._happy_end(result)
+        self._doom = self._tally.verdict(self._options, is_over=True)
+        if self._doom is None and self._combining is not None:
+            result = await self._combining.finish()
+            if result is None:
+                return None, None
+        end = self._happy_end(result) if self._doom is None else self._unhappy_end()
         await self._ledger.record(end=end)
         return result, end
 
