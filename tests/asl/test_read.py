@@ -8,41 +8,9 @@ import pytest
 
 from agentflow.adapters.aws.asl.model import Map, Reference, Task
 from agentflow.adapters.aws.asl.read import load, read
-from agentflow.errors import Diagnostic, SpecError
+from agentflow.errors import SpecError
 from tests.asl.cases import CORPUS
-
-LAMBDA = "arn:aws:lambda:us-east-1:123456789012:function:f"
-
-
-def machine(**states: dict[str, Any]) -> dict[str, Any]:
-    return {"StartAt": next(iter(states)), "States": states}
-
-
-def one(**fields: Any) -> dict[str, Any]:
-    """A machine of one Pass state with more fields, or of another type."""
-    return machine(S={"Type": "Pass", "End": True, **fields})
-
-
-def task(**fields: Any) -> dict[str, Any]:
-    return one(Type="Task", Resource=LAMBDA, **fields)
-
-
-def mistakes(definition: Any, **options: Any) -> list[Diagnostic]:
-    with pytest.raises(SpecError) as caught:
-        read(definition, **options)
-    return caught.value.diagnostics
-
-
-def mapped(**fields: Any) -> dict[str, Any]:
-    inner = machine(P={"Type": "Pass", "End": True})
-    return one(Type="Map", ItemProcessor=inner, **fields)
-
-
-def distributed(**config: Any) -> dict[str, Any]:
-    """A map over the items of an object; `config` is how to read it."""
-    inner = {**machine(P={"Type": "Pass", "End": True}), "ProcessorConfig": {"Mode": "DISTRIBUTED"}}
-    reader = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config, "Parameters": {}}
-    return one(Type="Map", ItemProcessor=inner, ItemReader=reader)
+from tests.asl.definitions import machine, mistakes, one, task
 
 
 @pytest.mark.parametrize(
@@ -78,37 +46,6 @@ def distributed(**config: Any) -> dict[str, Any]:
             id="dangling Next",
         ),
         pytest.param({**one(), "StartAt": "X"}, "AF309", "no state `X`", id="dangling StartAt"),
-        pytest.param(
-            machine(
-                S={
-                    "Type": "Choice",
-                    "QueryLanguage": "JSONata",
-                    "Choices": [{"Condition": 1, "Next": "T"}],
-                },
-                T={"Type": "Succeed"},
-            ),
-            "AF122",
-            "`Condition` is true, false or an expression in {% %}, not `1`",
-            id="a condition that decides nothing",
-        ),
-        pytest.param(
-            mapped(QueryLanguage="JSONata", Items="$.a"),
-            "AF122",
-            "`Items` is a list, an object or an expression in {% %}, not `$.a`",
-            id="items that are a path in JSONata",
-        ),
-        pytest.param(
-            distributed(InputType="XML"),
-            "AF126",
-            "`InputType` is JSON or JSONL",
-            id="a type of items",
-        ),
-        pytest.param(
-            distributed(InputType="CSV", CSVHeaders="a"), "AF122", "is a list", id="CSV headers"
-        ),
-        pytest.param(
-            distributed(MaxItems="2"), "AF122", "`MaxItems` is a whole number", id="how many items"
-        ),
         pytest.param(
             task(Catch=[{"ErrorEquals": ["States.ALL"], "Next": "X"}]),
             "AF309",
@@ -147,151 +84,6 @@ def distributed(**config: Any) -> dict[str, Any]:
             "cannot use JSONPath in a machine that uses JSONata",
             id="JSONPath within JSONata",
         ),
-        pytest.param(one(InputPath="$.a["), "AF200", "`InputPath`: an index or", id="bad path"),
-        pytest.param(one(InputPath="a"), "AF200", "a path begins with `$`", id="no path"),
-        pytest.param(
-            machine(
-                S={
-                    "Type": "Choice",
-                    "Choices": [{"Variable": "States.UUID()", "IsString": True, "Next": "T"}],
-                },
-                T={"Type": "Succeed"},
-            ),
-            "AF200",
-            "`Variable`: a path begins with `$`",
-            id="a call compared",
-        ),
-        pytest.param(one(ResultPath="$.a[*]"), "AF200", "has to name one place", id="no reference"),
-        pytest.param(
-            one(Parameters={"x.$": "text"}),
-            "AF200",
-            "`Parameters/x.$` is a path or",
-            id="no path in",
-        ),
-        pytest.param(
-            one(Parameters={"x.$": "States.Formt('a')"}),
-            "AF202",
-            "no intrinsic function `States.Formt`",
-            id="unknown intrinsic",
-        ),
-        pytest.param(
-            one(Parameters={"x.$": "States.ArrayLength()"}),
-            "AF200",
-            "takes one argument",
-            id="arguments",
-        ),
-        pytest.param(
-            one(Parameters={"x.$": r"States.Format('\n')"}),
-            "AF200",
-            r"`\n` is no escape",
-            id="escape",
-        ),
-        pytest.param(
-            one(Parameters={"x.$": "States.Array(" * 11 + ")" * 11}),
-            "AF200",
-            "more than 10 functions",
-            id="nesting",
-        ),
-        pytest.param(
-            one(QueryLanguage="JSONata", Output={"x": "{% 1 + %}"}),
-            "AF200",
-            "`Output/x`: S0207",
-            id="bad JSONata",
-        ),
-        pytest.param(
-            one(QueryLanguage="JSONata", Output="{% a ?? b %}"),
-            "AF200",
-            "newer than",
-            id="newer JSONata",
-        ),
-        pytest.param(
-            one(QueryLanguage="JSONata", Output="{% $ %}"), "AF200", "means nothing here", id="root"
-        ),
-        pytest.param(
-            one(Assign={"states": 1}), "AF127", "`states` cannot be", id="reserved variable"
-        ),
-        pytest.param(one(Assign=[1]), "AF122", "`Assign` is an object", id="Assign a list"),
-        pytest.param(
-            one(Type="Wait", Seconds=1, Timestamp="2020-01-01T00:00:00Z"),
-            "AF129",
-            "both `Seconds` and `Timestamp`",
-            id="two waits",
-        ),
-        pytest.param(one(Type="Wait"), "AF121", "has no `Seconds` or", id="no wait"),
-        pytest.param(
-            one(Type="Wait", Seconds=1.5), "AF122", "is a whole number", id="half a second"
-        ),
-        pytest.param(one(Type="Wait", Seconds=-1), "AF126", "is at least 0", id="negative wait"),
-        pytest.param(
-            one(Type="Wait", Timestamp="2020-01-01 00:00:00"),
-            "AF125",
-            "is not a time",
-            id="no time",
-        ),
-        pytest.param(
-            task(TimeoutSeconds=5, HeartbeatSeconds=5), "AF126", "is less than", id="slow heartbeat"
-        ),
-        pytest.param(
-            task(Retry=[{"ErrorEquals": ["States.ALL", "X"]}]),
-            "AF129",
-            "stands alone",
-            id="ALL and",
-        ),
-        pytest.param(task(Retry=[{}]), "AF121", "`ErrorEquals` is missing", id="no ErrorEquals"),
-        pytest.param(
-            task(Retry=[{"ErrorEquals": ["X"], "BackoffRate": 0.5}]),
-            "AF126",
-            "`BackoffRate` is at least 1",
-            id="backoff",
-        ),
-        pytest.param(
-            mapped(Label="x"), "AF129", "`Label` needs a distributed map", id="inline label"
-        ),
-        pytest.param(
-            machine(
-                S={
-                    "Type": "Choice",
-                    "Choices": [{"Variable": "$.a", "StringEqual": "b", "Next": "T"}],
-                },
-                T={"Type": "Succeed"},
-            ),
-            "AF126",
-            "no comparison `StringEqual`",
-            id="unknown comparison",
-        ),
-        pytest.param(
-            machine(
-                S={
-                    "Type": "Choice",
-                    "Choices": [{"Variable": "$.a", "StringMatchesPath": "$.b", "Next": "T"}],
-                },
-                T={"Type": "Succeed"},
-            ),
-            "AF126",
-            "no comparison `StringMatchesPath`",
-            id="a pattern from a path",
-        ),
-        pytest.param(
-            machine(
-                S={"Type": "Choice", "Choices": [{"StringEquals": "b", "Next": "T"}]},
-                T={"Type": "Succeed"},
-            ),
-            "AF121",
-            "no `Variable`",
-            id="no variable",
-        ),
-        pytest.param(
-            machine(
-                S={
-                    "Type": "Choice",
-                    "Choices": [{"Variable": "$", "NumericEquals": "1", "Next": "T"}],
-                },
-                T={"Type": "Succeed"},
-            ),
-            "AF122",
-            "`NumericEquals` is a number",
-            id="wrong operand",
-        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place(definition: Any, code: str, message: str) -> None:
@@ -323,7 +115,7 @@ def test_all_mistakes_are_found_at_once_in_the_order_of_the_text() -> None:
 @pytest.mark.parametrize(
     ("text", "said", "remedy"),
     [
-        ("workflow: w\ndo: []", "this is a workflow", "no `--from`"),
+        ("workflow: w\ndo: []", "this is a workflow", "without `--from`"),
         ("Transform: t\nResources: {M: {Role: !GetAtt R.Arn}}", "CloudFormation", "--symbol"),
         ("stateMachineArn: a\ndefinition: '{}'", "describe-state-machine", "--query definition"),
     ],
