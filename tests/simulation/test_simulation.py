@@ -35,9 +35,11 @@ def test_nothing_is_lost_doubled_or_forgotten_in_any_weather(store: Store, first
         assert not verdict.problems, f"python -m tests.simulation --replay {seed}"
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("what", FAULTS)
 def test_a_planted_fault_is_found(store: Store, what: str) -> None:
-    assert find(what, store, seconds=PATIENCE_SECONDS).seed is not None
+    # It is the same seed on every machine, however long the way there takes.
+    assert find(what, store, seconds=10 * PATIENCE_SECONDS).seed is not None
 
 
 def test_a_crash_at_any_place_changes_no_outcome() -> None:
