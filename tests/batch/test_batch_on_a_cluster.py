@@ -12,7 +12,7 @@ import pytest
 
 from tests.batch.conftest import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PROGRAM = """
     import json, os, signal, sys

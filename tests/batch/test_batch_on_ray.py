@@ -54,8 +54,12 @@ def test_a_worker_that_is_lost_once_costs_nothing_but_time(on_ray: Map, tmp_path
 
 @pytest.mark.parametrize("function", [jobs.dawdle, jobs.hang_in_c], ids=["python", "C"])
 def test_an_item_that_takes_too_long_fails_alone(on_ray: Map, function: Any) -> None:
-    run = on_ray(range(10), function, timeout=0.3, tolerate=1)
-    assert run.results() == [None if x == 5 else x for x in range(10)]
+    expected = [None if x == 5 else x for x in range(10)]
+    for timeout in (0.3, 3, 30):  # until the machine is fast enough for the others
+        run = on_ray(range(10), function, timeout=timeout, tolerate=9)
+        if run.results() == expected:
+            break
+    assert run.results() == expected
     (failure,) = run.failures
     assert (failure.index, failure.error["name"]) == (5, "Timeout")
 

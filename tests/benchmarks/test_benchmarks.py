@@ -28,7 +28,7 @@ def _no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.peers.dbos_rates.python_of", python_of)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     "name",
     [*INLINE, *(pytest.param(name, marks=pytest.mark.slow) for name in STARTING_PROCESSES)],

@@ -20,7 +20,7 @@ from tests.cluster.conftest import (
     wait_for,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_a_job_whose_driver_is_killed_goes_on_when_it_is_submitted_again(

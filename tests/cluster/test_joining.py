@@ -17,7 +17,7 @@ from tests.cluster.conftest import (
     wait_for,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def hosts(head: Head) -> list[int]:

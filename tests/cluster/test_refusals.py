@@ -12,7 +12,7 @@ import pytest
 from agentflow.cli.dispatch import dispatch
 from tests.cluster.conftest import HERE, Commands, Done, Head
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 RUN = ("agentflow", "run", "specs/where.yaml", "--input", '{"text": ""}')
 NO_TOKEN = {"RAY_AUTH_TOKEN_PATH": ""}

@@ -39,7 +39,7 @@ def pages(executor: str) -> list[object]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("page", "executor"), pages("inline") + pages("ray"))
 def test_a_page_does_what_it_says(page: Path, executor: str, tmp_path: Path) -> None:
     reader = Reader(tmp_path / "project", executor)
@@ -125,7 +125,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
