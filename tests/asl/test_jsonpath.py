@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentflow.adapters.aws.asl import jsonpath
@@ -191,6 +191,21 @@ def _parsed(text: str) -> Any:
         return jsonpath.parse(text).text
     except MalformedError as error:
         return error.at
+
+
+@settings(max_examples=30)
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    )
+)
+def test_what_is_put_is_found(value: Any) -> None:
+    placed = jsonpath.put("$.x.y", value, {"x": {"z": 1}})
+
+    assert jsonpath.find("$.x.y", Data(placed)) == value
+    assert jsonpath.find("$.x.z", Data(placed)) == 1
 
 
 def test_functions_of_later_jsonpaths_are_names() -> None:

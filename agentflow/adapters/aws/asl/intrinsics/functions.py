@@ -29,13 +29,14 @@ _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 _INT: Final = range(-(2**31), 2**31)
 """Whole numbers that `MathAdd` takes and gives."""
-_HASHES: Final = {
+HASHES: Final = {
     "MD5": hashlib.md5,
     "SHA-1": hashlib.sha1,
     "SHA-256": hashlib.sha256,
     "SHA-384": hashlib.sha384,
     "SHA-512": hashlib.sha512,
 }
+"""By the names that the service takes, in both languages."""
 
 
 class ArgumentError(ValueError):
@@ -95,9 +96,9 @@ def java_random(seed: int) -> float:
 
 def digest(data: Json, algorithm: Json) -> str:
     """The hash of a text as hexadecimal digits; other values are written as text first."""
-    _need(isinstance(algorithm, str) and algorithm in _HASHES)
+    _need(isinstance(algorithm, str) and algorithm in HASHES)
     written = _short(java.written(data)).encode(errors="surrogatepass")
-    return _HASHES[str(algorithm)](written, usedforsecurity=False).hexdigest()
+    return HASHES[str(algorithm)](written, usedforsecurity=False).hexdigest()
 
 
 def _array_contains(items: Json, item: Json) -> bool:

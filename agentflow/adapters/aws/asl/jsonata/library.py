@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import hashlib
 import json
 import math
 import random
@@ -14,7 +13,7 @@ from decimal import ROUND_FLOOR, Context
 from typing import Any, Final
 from uuid import UUID
 
-from agentflow.adapters.aws.asl.intrinsics.functions import Chance, java_random
+from agentflow.adapters.aws.asl.intrinsics.functions import HASHES, Chance, java_random
 from agentflow.adapters.aws.asl.jsonata import coding, formats, matching
 from agentflow.adapters.aws.asl.jsonata.bounds import MAX_SEQUENCE
 from agentflow.adapters.aws.asl.jsonata.upstream import (
@@ -25,13 +24,6 @@ from agentflow.adapters.aws.asl.jsonata.upstream import (
     Utils,
 )
 
-_HASHES: Final = {
-    "MD5": hashlib.md5,
-    "SHA-1": hashlib.sha1,
-    "SHA-256": hashlib.sha256,
-    "SHA-384": hashlib.sha384,
-    "SHA-512": hashlib.sha512,
-}
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([Ee][-+]?[0-9]+)?")
 FUNCTIONS: Final = (Jsonata.JFunctionCallable, Parser.Symbol, re.Pattern)
 """What functions are: the library's, those of an expression, and regular expressions."""
@@ -234,10 +226,10 @@ def _hash(data: Any, name: Any = None) -> Any:
         raise JException("T0410", -1, 1, "hash")
     if name is None:
         return None
-    if not isinstance(name, str) or name not in _HASHES:
+    if not isinstance(name, str) or name not in HASHES:
         names = "SHA-1, SHA-384, SHA-256, SHA-512, MD5"
         raise JException("D3137", -1, f"Hash algorithm '{string(name)}' must be one of {names}")
-    return _HASHES[name](data.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+    return HASHES[name](data.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
 
 
 def _parse(text: Any = None) -> Any:
