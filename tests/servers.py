@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-START_SECONDS = 30
+START_SECONDS = 120
 """How long a server may take until it answers."""
 
 _GIVEN_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -22,7 +22,7 @@ from tests.servers import PostgresServer, RedisServer, postgres_server, redis_se
 
 CLIENT_PATIENCE = 120.0
 """Seconds the clients' own connection waits for the store."""
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 
 Tell = Callable[[str], None]
 

@@ -19,7 +19,7 @@ Spec = Callable[..., Loaded]
 Ledger = Callable[[], list[str]]
 Reopen = Callable[[], Engine]
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds until a test is sure that something will never happen."""
 
 FUNCTIONS = '''

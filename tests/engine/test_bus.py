@@ -23,7 +23,7 @@ from tests.engine.conftest import Ledger, Spec
 from tests.servers import RedisServer, redis_server
 
 STORE = "a store"
-PATIENCE = 30
+PATIENCE = 120
 """Seconds until a test is sure that something will never happen."""
 
 

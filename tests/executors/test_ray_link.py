@@ -70,7 +70,7 @@ class Line:
         return list(range(first, self._ids + 1))
 
     async def until(self, done: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not done():
                 await asyncio.sleep(0.001)
 

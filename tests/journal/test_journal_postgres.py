@@ -220,7 +220,7 @@ def test_what_a_frozen_server_was_asked_is_done_once_when_it_goes_on(
             with pytest.raises(TimeoutError):
                 written.result(silence.PROBE_SECONDS + 1)  # by then its connection was given up
             postgres.thaw()
-            written.result(30)
+            written.result(60)
     finally:
         postgres.thaw()
     assert [record.seq for record in journal.history("e")] == [1, 2]
