@@ -16,15 +16,29 @@ def check_flow(values: Values, node: Node) -> None:
     states = node.get("States")
     if not isinstance(states, Mapping) or not states.entries:
         return
-    _check_targets(values, node, states)
+    _check_ways(values, node, states)
     for entry in states.entries.values():
         for inner in _machines(entry.value):
             check_flow(values, inner)
 
 
-def _check_targets(values: Values, node: Mapping, states: Mapping) -> None:
-    names = states.entries.keys()
+def _check_ways(values: Values, node: Mapping, states: Mapping) -> None:
     start = node.get("StartAt")
+    if not _targets_exist(values, start, states) or not isinstance(start, Scalar):
+        return
+    edges = {name: list(_targets_of(entry.value)) for name, entry in states.entries.items()}
+    reached = _closure([str(start.value)], edges)
+    for name, entry in states.entries.items():
+        if name not in reached:
+            values.error(
+                "AF310", f"nothing leads to the state `{name}`", entry.key, remedy="remove it"
+            )
+    if node.get("TimeoutSeconds") is None:  # a time limit is an end too
+        _check_end(values, states, edges, reached)
+
+
+def _targets_exist(values: Values, start: Node | None, states: Mapping) -> bool:
+    names = states.entries.keys()
     sound = True
     for target in [*([] if start is None else [start]), *_all_targets(states)]:
         if isinstance(target, Scalar) and isinstance(target.value, str):
@@ -33,38 +47,32 @@ def _check_targets(values: Values, node: Mapping, states: Mapping) -> None:
             remedy = did_you_mean(target.value, names)
             values.error("AF309", f"there is no state `{target.value}`", target, remedy=remedy)
         sound = False
-    if not sound or not isinstance(start, Scalar):
-        return
-    edges = {name: list(_targets_of(entry.value)) for name, entry in states.entries.items()}
-    reached = _closure(str(start.value), edges)
-    for name, entry in states.entries.items():
-        if name not in reached:
-            values.error(
-                "AF310", f"nothing leads to the state `{name}`", entry.key, remedy="remove it"
-            )
-    if node.get("TimeoutSeconds") is not None:
-        return  # a time limit is an end too
-    backwards: dict[str, list[str]] = {name: [] for name in names}
+    return sound
+
+
+def _check_end(
+    values: Values, states: Mapping, edges: dict[str, list[str]], reached: set[str]
+) -> None:
+    """Check that an end can be reached from every state; the first one without says enough."""
+    backwards: dict[str, list[str]] = {name: [] for name in edges}
     for name, targets in edges.items():
         for following in targets:
             backwards[following].append(name)
-    ending = set[str]()
-    for name, entry in states.entries.items():
-        if _ends(entry.value):
-            ending |= _closure(name, backwards)
-    for name in names:
-        if name in reached and name not in ending:
-            values.error(
-                "AF311",
-                f"from the state `{name}` no way leads to an end",
-                states.entries[name].key,
-                remedy="give the loop an exit: a Choice, `End`, or a Succeed or Fail state",
-            )
-            return
+    ends = [name for name, entry in states.entries.items() if _ends(entry.value)]
+    lost = reached - _closure(ends, backwards)
+    first = next((name for name in edges if name in lost), None)
+    if first is not None:
+        values.error(
+            "AF311",
+            f"from the state `{first}` no way leads to an end",
+            states.entries[first].key,
+            remedy="give the loop an exit: a Choice, `End`, or a Succeed or Fail state",
+        )
 
 
-def _closure(start: str, edges: dict[str, list[str]]) -> set[str]:
-    found, open_ = {start}, [start]
+def _closure(starts: list[str], edges: dict[str, list[str]]) -> set[str]:
+    """The names that are reached from some, with these."""
+    found, open_ = set(starts), list(starts)
     while open_:
         for target in edges[open_.pop()]:
             if target not in found:
