@@ -192,7 +192,10 @@ def list_executions(where: Where, wanted: Wanted, *, as_json: bool) -> int:
             {"executions": [{k: v for k, v in each.items() if k != "output"} for each in listed]}
         )
     elif not found:
-        terminal.note("No executions yet. `agentflow invoke SPEC --target aws` starts one.")
+        terminal.note(
+            "No executions: `agentflow invoke SPEC --target aws` starts one. "
+            "Of Express workflows AWS keeps no list."
+        )
     else:
         head = ("ID", "WORKFLOW", "STATUS", "STARTED", "TOOK")
         terminal.result(text.columns([head, *map(_line, found)]))
@@ -242,7 +245,7 @@ def _alias(name: str | None, shift: str | None, *, rollback: bool) -> Alias | No
     # As the service has it, and so that no alias looks like a version.
     if not re.fullmatch(r"(?=.*[a-zA-Z_.-])[a-zA-Z0-9_.-]{1,80}", name):
         raise UsageError(f"`{name}` is no name for an alias", help="--alias live")
-    share = re.fullmatch(r"(\d{1,3})%?", shift or "100%")
+    share = re.fullmatch(r"([0-9]{1,3})%?", "100%" if shift is None else shift)
     if share is None or not 1 <= int(share[1]) <= 100:
         raise UsageError(f"--shift is from 1% to 100%, got `{shift}`")
     return Alias(name, int(share[1]))

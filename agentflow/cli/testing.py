@@ -21,7 +21,7 @@ from agentflow.cli.options import AsJson, Input, Spec, TargetSettings
 from agentflow.errors import Fault, InputError, UsageError
 from agentflow.functions.capture import Redirection
 from agentflow.functions.context import Context
-from agentflow.functions.hosts.agents import Agents, InProcess
+from agentflow.functions.hosts.agents import Agents, CallAgent, InProcess
 from agentflow.functions.invoke import Outcome as Called
 from agentflow.functions.invoke import Stream, invoke, prepare
 from agentflow.runtime import virtual
@@ -116,7 +116,7 @@ class Side:
 
         return call
 
-    def agent_caller(self, root: Path) -> virtual.CallAgent:
+    def agent_caller(self, root: Path) -> CallAgent:
         """Calls the project's agents, whose instances are this side's own, and counts."""
         agents = Agents(Project(root).path, str(root), InProcess())
 

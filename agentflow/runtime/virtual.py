@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from agentflow.errors import Fault, Json, fault_value
 from agentflow.functions.agents import PREFIX
 from agentflow.functions.context import Context
+from agentflow.functions.hosts.agents import CallAgent
 from agentflow.runtime.executors.calls import item_key
 from agentflow.runtime.machine import Machine, compile_workflow
 from agentflow.runtime.machine import protocol as p
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 Call: TypeAlias = Callable[[str, Json, Context], Json]
 """Calls a function by its import path, with its arguments; a stream gives the list of its values.
 Raises Fault."""
-CallAgent: TypeAlias = Callable[[str, Json, Json, Context], Json]
-"""The same for an agent: by its name, with the key of the instance, which may be null."""
 
 
 @dataclass(frozen=True, slots=True)

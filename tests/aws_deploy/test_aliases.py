@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentflow.adapters.aws.deploy.client import Cloud
-from agentflow.adapters.aws.deploy.deployment import Alias
+from agentflow.adapters.aws.deploy.deployment import Alias, deploy
 from agentflow.adapters.aws.deploy.ledger import Ledger
 from agentflow.adapters.aws.deploy.machines import roll_back
 from agentflow.errors import NotFound
@@ -34,6 +34,18 @@ def test_a_new_version_takes_over_by_shares_and_goes_back(
     assert shares(cloud, name) == {2: 100}
     roll_back(cloud, Ledger(), name, "live")
     assert shares(cloud, name) == {1: 100}
+
+
+def test_a_share_is_told_to_have_no_effect_where_there_is_nothing_to_share_with(
+    cloud: Cloud, name: str, tmp_path: Path
+) -> None:
+    package, words = packed(tmp_path, name), "all of it goes to version 1, not 10 %"
+    for action in ("create", "keep"):
+        ledger = Ledger()
+        deploy(package, cloud, ledger, Alias("live", 10))
+        assert ledger.changes[-1].action == action
+        assert [words in note for note in ledger.notes] == [False, True]  # the first: a secret
+        assert shares(cloud, name) == {1: 100}
 
 
 def test_a_rollback_from_two_versions_goes_to_the_older(

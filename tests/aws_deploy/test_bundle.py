@@ -37,6 +37,16 @@ def test_a_bundle_holds_the_packages_of_the_functions_and_the_kit(tmp_path: Path
     assert not [name for name in found if "__pycache__" in name]
 
 
+def test_a_link_that_leads_back_is_not_followed_again_and_again(tmp_path: Path) -> None:
+    root = project(tmp_path, shop__deep__thing="")
+    (root / "shop" / "back").symlink_to(root / "shop")
+    (root / "shop" / "deep" / "up").symlink_to("..")
+    (root / "shop" / "data").symlink_to(project(tmp_path / "other") / "shop")
+    found = names(bundle(root))
+    assert {"shop/deep/thing.py", "shop/data/prices.py"} <= {*found}
+    assert not [name for name in found if "/back/" in name or "/up/" in name]
+
+
 def test_packages_that_the_functions_import_come_along(tmp_path: Path) -> None:
     root = project(
         tmp_path,
@@ -282,6 +292,15 @@ def test_a_dependency_that_does_not_exist_is_named(tmp_path: Path, wheels: Path)
     with pytest.raises(AgentFlowError, match="nosuchthing"):
         bundle(root)
     assert not [*(root / ".agentflow" / "bundles").iterdir()]
+
+
+def test_a_project_that_cannot_keep_its_dependencies_is_told(tmp_path: Path) -> None:
+    root = project(tmp_path, shop__orders="import tiny\n")
+    write(root / "requirements.txt", "tiny\n")
+    write(root / ".agentflow", "a file where the folder should be")
+    with pytest.raises(CannotBundle, match=r"\.agentflow/bundles: Not a directory") as refused:
+        bundle(root)
+    assert "be written" in refused.value.help
 
 
 def test_without_uv_the_message_says_how_to_get_it(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from agentflow.adapters.aws.deploy.client import Cloud, connect
-from agentflow.errors import NotAllowed, UsageError
+from agentflow.adapters.aws.deploy.executions import call
+from agentflow.errors import NotAllowed, Unavailable, UsageError
 from tests.aws_deploy.moto_cloud import REGION, Account
 
 pytestmark = [
@@ -63,6 +67,51 @@ def test_the_region_and_the_endpoint_may_come_from_the_environment(
 def test_an_endpoint_that_is_no_url_is_told(bare: pytest.MonkeyPatch, url: str) -> None:
     with pytest.raises(UsageError, match="no URL of an endpoint"):
         connect(REGION, url)
+
+
+@pytest.fixture
+def stranger() -> Iterator[str]:
+    """The URL of a server that answers in HTML, whatever it is asked."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_error(501)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_endpoint_that_is_not_aws_is_told(bare: pytest.MonkeyPatch, stranger: str) -> None:
+    bare.setenv("AWS_ACCESS_KEY_ID", "x")
+    bare.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    bare.setattr("agentflow.adapters.aws.deploy.client.FIRST_ATTEMPTS", 1)
+    with pytest.raises(Unavailable, match="what answers is not AWS") as refused:
+        connect(REGION, stranger)
+    assert "--endpoint-url" in refused.value.help
+
+
+def test_variables_that_are_empty_are_as_if_they_were_not_set(
+    bare: pytest.MonkeyPatch, aws: Account
+) -> None:
+    for variable in ("AWS_REGION", "AWS_ENDPOINT_URL"):
+        bare.setenv(variable, "")
+    with pytest.raises(UsageError, match="no AWS region is chosen"):
+        connect()
+    bare.setenv("AWS_ACCESS_KEY_ID", "x")
+    bare.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    assert connect(REGION, aws.url).arns.region == REGION
+
+
+def test_what_aws_would_not_be_asked_is_told_as_a_mistake_on_one_line(cloud: Cloud) -> None:
+    with pytest.raises(UsageError, match=r"FunctionName.*min length: 1"):
+        call(cloud, "", {})
 
 
 def test_a_missing_profile_is_told(bare: pytest.MonkeyPatch) -> None:

@@ -196,6 +196,9 @@ def test_a_step_that_waits_in_the_cloud_is_answered(line: Line, aws: Account, sh
         pytest.param(
             ("deploy", SPEC, *AWS, "--alias", "live", "--shift", "0%"), 2, "1% to 100%", id="none"
         ),
+        pytest.param(  # as of a variable that is not set
+            ("deploy", SPEC, *AWS, "--alias", "live", "--shift", ""), 2, "1% to 100%", id="empty"
+        ),
         pytest.param(("deploy", SPEC, *AWS, "--alias", "7"), 2, "no name for an alias", id="7"),
         pytest.param(("invoke", "shop.orders.total"), 2, "where", id="nowhere"),
         pytest.param(

@@ -205,6 +205,11 @@ def test_a_name_with_a_dot_is_told_where_a_service_does_not_take_it(tmp_path: Pa
     assert "give the workflow a name" in refused.value.help
 
 
+def test_of_two_names_that_are_too_long_the_workflows_own_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the name of a state machine"):
+        packed(tmp_path, "x" * 81)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

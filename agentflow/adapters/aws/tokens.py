@@ -109,7 +109,7 @@ class Tokens:
             ExpressionAttributeValues=texts_of({":first": first, ":least": least}),
         ):
             for item in page["Items"]:
-                yield {name: next(iter(value.values())) for name, value in item.items()}
+                yield texts_in(item)
 
     def _client(self, service: str) -> Any:
         if service not in self._made:
@@ -134,6 +134,11 @@ def keys(execution: str, name: str, step: str) -> tuple[dict[str, Any], dict[str
 def texts_of(item: dict[str, Json]) -> dict[str, Any]:
     """Attributes as DynamoDB has them."""
     return {key: {"S": str(value)} for key, value in item.items()}
+
+
+def texts_in(attributes: dict[str, Any]) -> dict[str, str]:
+    """What attributes of DynamoDB say; numbers are texts there, too."""
+    return {key: next(iter(value.values())) for key, value in attributes.items()}
 
 
 def place(name: str, step: str) -> str:

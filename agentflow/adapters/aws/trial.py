@@ -20,14 +20,13 @@ from agentflow.errors import Fault, Json, fault_value
 from agentflow.functions.agents import PREFIX
 from agentflow.functions.context import Context
 from agentflow.functions.hosts import many
+from agentflow.functions.hosts.agents import CallAgent
 
 if TYPE_CHECKING:
     from agentflow.spec.load import Loaded
 
 Call: TypeAlias = Callable[[str, Json, Context], Json]
 """Calls a function by its import path, with its arguments. Raises Fault."""
-CallAgent: TypeAlias = Callable[[str, Json, Json, Context], Json]
-"""The same for an agent: by its name, with the key of the instance, which may be null."""
 
 _SUFFIX: Final = ".asl.json"
 

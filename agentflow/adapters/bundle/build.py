@@ -73,14 +73,25 @@ def build(order: Order, cache: Path | None = None) -> Bundle:
 
     Raises:
         SpecError: functions whose modules cannot be read, or import what is not there.
-        CannotBundle: dependencies cannot be had for the platform, or it is too large.
+        CannotBundle: dependencies cannot be had for the platform, it is too large, or a file cannot
+            be read or kept.
         Unavailable: uv is needed and not there, or cannot reach a registry.
     """
+    try:
+        return _built(order, cache or order.root / CACHE)
+    except OSError as error:
+        raise CannotBundle(
+            f"the functions cannot be bundled: {error.filename}: {error.strerror}",
+            help="see that the project's files can be read, and its `.agentflow` be written",
+        ) from error
+
+
+def _built(order: Order, cache: Path) -> Bundle:
     code = sources.collect(order.functions, order.root, order.platform)
     wanted = requirements.read(
         order.root, order.requirements, is_declared_needed=code.needs_dependencies
     )
-    installed = dependencies.install(wanted, order.platform, cache or order.root / CACHE)
+    installed = dependencies.install(wanted, order.platform, cache)
     _check(order, code, wanted.origin, installed)
     own: dict[str, bytes | Path] = {
         **code.files,

@@ -204,15 +204,16 @@ def _has_code(folder: Path) -> bool:
     return folder.is_dir() and any(file.suffix == ".py" for file in _files(folder))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """The files of a package and its packages, in order."""
-    if not folder.is_dir():
+def _files(folder: Path, around: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """The files of a package and its packages, in order; `around` is where links lead back to."""
+    place = folder.resolve()
+    if not folder.is_dir() or place in around:
         return
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith(".") or entry.name in _LEFT_OUT or entry.suffix == ".pyc":
             continue
         if entry.is_dir():
-            yield from _files(entry)
+            yield from _files(entry, around | {place})
         elif entry.is_file():
             yield entry
 

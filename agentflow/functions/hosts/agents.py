@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from agentflow.errors import Fault, Json
 from agentflow.functions.agents import HOOKS, LONGEST_KEY, PREFIX
@@ -20,6 +20,10 @@ from agentflow.functions.context import Context
 from agentflow.functions.instances import AgentState, Instance
 from agentflow.functions.invoke import Outcome
 from agentflow.functions.resolve import resolve
+
+CallAgent: TypeAlias = Callable[[str, Json, Json, Context], Json]
+"""Calls an agent by its name, with the key of the instance, which may be null, and arguments.
+Raises Fault."""
 
 BUSY = "AgentBusy"
 """What a call fails with that found no turn in its instance; nothing has run."""

@@ -78,9 +78,7 @@ class _Request(BaseHTTPRequestHandler):
         if self.headers.get_content_type() != "application/json":
             raise Fault("InvalidInput", "the request's content type is not application/json")
         try:
-            content = (
-                json.loads(data, parse_constant=_finite, parse_float=_finite) if data else None
-            )
+            content = _read(data) if data else None
         except (ValueError, RecursionError) as error:
             raise Fault("InvalidInput", f"the request is not JSON: {error}") from None
         function = unquote(urlsplit(self.path).path).strip("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,51 +101,72 @@ def connect(region: str | None = None, endpoint_url: str | None = None) -> Cloud
         UsageError: no region is known, or the endpoint is no URL.
         NotAllowed: there are no credentials, or AWS does not take them.
     """
-    try:
-        import boto3  # type: ignore[import-untyped]  # it has no types
-        from botocore.config import Config  # type: ignore[import-untyped]  # as above
-    except ImportError:
-        raise Unavailable(
-            "deploying to AWS needs boto3, which is not installed",
-            help="pip install 'inferloop-agentflow[aws]'",
-        ) from None
-    endpoint_url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
+    boto3 = _boto3()
+    endpoint_url = endpoint_url or os.environ.get("AWS_ENDPOINT_URL") or None
     if endpoint_url is not None and not re.match(r"https?://[^/\s]", endpoint_url):
         raise UsageError(
             f"`{endpoint_url}` is no URL of an endpoint", help="--endpoint-url http://HOST:PORT"
         )
     with told("connecting"):
-        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
-        if session.region_name is None:
-            raise UsageError(
-                "no AWS region is chosen",
-                help="--region REGION, `region` under targets.aws, or AWS_REGION",
-            )
-
-        def client(service: str, attempts: int = ATTEMPTS, seconds: int = 60) -> Any:
-            config = Config(
-                connect_timeout=CONNECTING,
-                read_timeout=seconds,
-                retries={"mode": "standard", "total_max_attempts": attempts},
-                tcp_keepalive=True,
-                inject_host_prefix=endpoint_url is None,  # else `sync-` before the endpoint's name
-                s3={"addressing_style": "auto" if endpoint_url is None else "path"},  # likewise
-            )
-            return session.client(service, endpoint_url=endpoint_url, config=config)
-
-        identity = client("sts", FIRST_ATTEMPTS).get_caller_identity()
-        arns = Arns(identity["Arn"].split(":")[1], session.region_name, identity["Account"])
+        clients = _Clients(_session(boto3, region), endpoint_url)
+        identity = clients.client("sts", FIRST_ATTEMPTS).get_caller_identity()
+        partition = identity["Arn"].split(":")[1]
         return Cloud(
-            functions=client("lambda"),
-            machines=client("stepfunctions"),
-            iam=client("iam"),
-            logs=client("logs"),
-            tables=client("dynamodb"),
-            objects=client("s3"),
-            events=client("events"),
-            arns=arns,
-            patient=lambda service: client(service, attempts=1, seconds=LONGEST_CALL),
+            functions=clients.client("lambda"),
+            machines=clients.client("stepfunctions"),
+            iam=clients.client("iam"),
+            logs=clients.client("logs"),
+            tables=clients.client("dynamodb"),
+            objects=clients.client("s3"),
+            events=clients.client("events"),
+            arns=Arns(partition, clients.session.region_name, identity["Account"]),
+            patient=lambda service: clients.client(service, attempts=1, seconds=LONGEST_CALL),
         )
+
+
+def _boto3() -> Any:
+    try:
+        import boto3  # type: ignore[import-untyped]  # it has no types
+    except ImportError:
+        raise Unavailable(
+            "deploying to AWS needs boto3, which is not installed",
+            help="pip install 'inferloop-agentflow[aws]'",
+        ) from None
+    return boto3
+
+
+def _session(boto3: Any, region: str | None) -> Any:
+    """What boto3 makes clients of, for a region that is known."""
+    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
+    if session.region_name is None:
+        raise UsageError(
+            "no AWS region is chosen",
+            help="--region REGION, `region` under targets.aws, or AWS_REGION",
+        )
+    return session
+
+
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    """Makes clients of services, for AWS itself or an endpoint that stands for it."""
+
+    session: Any
+    endpoint_url: str | None
+
+    def client(self, service: str, attempts: int = ATTEMPTS, seconds: int = 60) -> Any:
+        """A client that asks so often, and waits so long for each answer."""
+        from botocore.config import Config  # type: ignore[import-untyped]  # it has no types
+
+        is_aws = self.endpoint_url is None
+        config = Config(
+            connect_timeout=CONNECTING,
+            read_timeout=seconds,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            tcp_keepalive=True,
+            inject_host_prefix=is_aws,  # else `sync-` before the endpoint's name
+            s3={"addressing_style": "auto" if is_aws else "path"},  # likewise
+        )
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=config)
 
 
 @contextmanager
@@ -153,8 +175,9 @@ def told(doing: str) -> Iterator[None]:
 
     Raises:
         NotAllowed, Unavailable, Conflict, Refused: as AWS refuses.
+        UsageError: AWS would not be asked for this: a name is empty, a region is none.
     """
-    from botocore import exceptions  # type: ignore[import-untyped]  # it has no types
+    from botocore import exceptions, parsers  # type: ignore[import-untyped]  # it has no types
 
     try:
         yield
@@ -177,6 +200,14 @@ def told(doing: str) -> Iterator[None]:
         raise Refused(
             f"{doing}: {error}", help="look at it in the AWS console, then deploy again"
         ) from error
+    except exceptions.ParamValidationError as error:
+        raise UsageError(
+            f"{doing}: {_line(str(error))}", help="correct the name or value"
+        ) from error
+    except parsers.ResponseParserError as error:
+        raise Unavailable(
+            f"{doing}: what answers is not AWS", help="check --endpoint-url and AWS_ENDPOINT_URL"
+        ) from error
     except exceptions.BotoCoreError as error:
         raise Unavailable(
             f"{doing}: {error}", help="check the network, the region and --endpoint-url"
@@ -188,7 +219,7 @@ _LOG_IN = "`aws configure` or `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_
 
 def _refusal(doing: str, error: Any) -> AgentFlowError:
     code = error_code(error)
-    words = error.response["Error"].get("Message", "")
+    words = _line(error.response["Error"].get("Message", ""))
     message = f"{doing}: AWS refuses {error.operation_name} ({code or 'no code'}): {words}"
     if any(each in words for each in _UNASSUMABLE):
         return NotAllowed(
@@ -209,6 +240,11 @@ def _refusal(doing: str, error: Any) -> AgentFlowError:
     if code in _CONTENDED:
         return Conflict(message, help="somebody else may be deploying the same; deploy once more")
     return Refused(message, help=_after(code, error.operation_name))
+
+
+def _line(words: str) -> str:
+    """Words on one line; what is no answer of AWS may be a whole page."""
+    return textwrap.shorten(words, 1000, placeholder=" …")
 
 
 def _after(code: str, operation: str) -> str:

@@ -163,8 +163,11 @@ def put_alias(
                 cloud.machines.create_state_machine_alias(
                     name=alias, routingConfiguration=_routing({version: 100})
                 )
+            _note_alone(ledger, alias, version, percent)
             return {version}
         before = _stable(now, version)
+        if before is None:
+            _note_alone(ledger, alias, version, percent)
         wanted = {version: 100} if before is None else {before: 100 - percent, version: percent}
         wanted = {arn: weight for arn, weight in wanted.items() if weight}
         if wanted == now:
@@ -173,6 +176,15 @@ def put_alias(
         if ledger.may("shift", "alias", alias, f"{_shares(now)} → {_shares(wanted)}"):
             _route(cloud, machine.name, alias, wanted, before)
         return {*wanted, before} if before is not None else {*wanted}
+
+
+def _note_alone(ledger: Ledger, alias: str, version: str, percent: int) -> None:
+    """Tell that a share has no effect where an alias leads to nothing else."""
+    if percent < 100:
+        ledger.notes.append(
+            f"alias {alias} leads to no other version: all of it goes to {_said(version)}, "
+            f"not {percent} %"
+        )
 
 
 def roll_back(cloud: Cloud, ledger: Ledger, name: str, alias: str) -> None:

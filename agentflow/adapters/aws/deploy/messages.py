@@ -12,7 +12,7 @@ from typing import Any
 from agentflow.adapters.aws.deploy.client import Cloud, found, told
 from agentflow.adapters.aws.deploy.definition import invocations
 from agentflow.adapters.aws.deploy.executions import Execution
-from agentflow.adapters.aws.tokens import keys, place
+from agentflow.adapters.aws.tokens import keys, place, texts_in
 from agentflow.errors import Conflict, InputError, Json, NotFound
 
 
@@ -73,7 +73,7 @@ def _waiting(cloud: Cloud, table: str, execution: str) -> list[dict[str, str]]:
         ExpressionAttributeValues={":execution": {"S": execution}},
     )
     return [
-        {name: next(iter(value.values())) for name, value in item.items()}
+        texts_in(item)
         for page in pages
         for item in page["Items"]
         if "token" in item  # else it is an event that was taken

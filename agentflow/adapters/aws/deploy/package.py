@@ -184,6 +184,8 @@ def outputs(package: Package) -> dict[str, bytes]:
 
 
 def _machine(deployment: Deployment, text: str, settings: FunctionSettings) -> Machine:
+    kind = str(deployment.settings.get("kind", "standard"))
+    _check_name(deployment.name, kind)
     own = tuple(
         each.name
         for each in deployment.resources
@@ -195,8 +197,6 @@ def _machine(deployment: Deployment, text: str, settings: FunctionSettings) -> M
         text = functions_replaced(
             text, lambda given: by_path.get(_called(given) or "", deployment.handler)
         )
-    kind = str(deployment.settings.get("kind", "standard"))
-    _check_name(deployment.name, kind)
     return Machine(deployment.name, kind, text, deployment, functions, own)
 
 
