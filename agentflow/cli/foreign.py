@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from agentflow.cli import exits, inputs, terminal, text
 from agentflow.cli.options import AsJson, Symbol
-from agentflow.errors import Conflict, SpecError, UsageError
+from agentflow.errors import SpecError, UsageError
 
 if TYPE_CHECKING:
     from agentflow.adapters.aws.asl.simulate import HistoryEvent, Outcome, TaskHandler
@@ -133,7 +133,7 @@ def import_(
     written = to_yaml(imported.workflow)
     loads(written, path=str(out or f"{imported.workflow.name}.yaml"))  # what can never work
     if out is not None:
-        _write(out, written)
+        terminal.write(out, written)
     for note in imported.notes:
         terminal.note(f"note: {note}")
     if as_json:
@@ -162,17 +162,6 @@ def _symbols(given: tuple[str, ...]) -> dict[str, str]:
             )
         found[name] = value
     return found
-
-
-def _write(out: Path, written: str) -> None:
-    try:
-        out.write_text(written, encoding="utf-8")
-    except OSError as error:
-        raise Conflict(
-            f"{out} cannot be written: {error.strerror or error}",
-            help="--out names a file in a folder that is there",
-        ) from error
-    terminal.note(f"Wrote {out}")
 
 
 def _lookup(module: str | None, near: Path) -> Lookup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from agentflow.cli.options import (
     AsJson,
     Spec,
 )
-from agentflow.errors import AgentFlowError, Conflict, NotFound, SpecError, UsageError
+from agentflow.errors import AgentFlowError, NotFound, SpecError, UsageError
 from agentflow.spec.load import load
 
 if TYPE_CHECKING:
@@ -133,11 +134,7 @@ def _write(out: Path, texts: dict[str, str]) -> list[str]:
     own, *others = texts
     files = {out: texts[own]} | {out.with_name(f"{name}.yaml"): texts[name] for name in others}
     for file, text_ in files.items():
-        try:
-            file.write_text(text_, encoding="utf-8")
-        except OSError as error:
-            raise Conflict(f"{file} cannot be written: {error.strerror or error}") from error
-        terminal.note(f"Wrote {file}")
+        terminal.write(file, text_)
     return [str(file) for file in files]
 
 
@@ -164,9 +161,11 @@ def stored(name: str) -> Loaded:
     with stores.open_journal() as journal:
         spec = journal.find_spec(name)
         if spec is None:
+            meant = stores.project_root() / "specs" / f"{name}.yaml"
+            shown = os.path.relpath(meant) if meant.is_file() else "specs/FILE.yaml"
             raise NotFound(
                 f"there is no file `{name}`, and no workflow of that name has run here",
-                help="agentflow run specs/FILE.yaml",
+                help=f"name the workflow's file: {shown}",
             )
         return restored(journal, spec.digest, stores.project_root())
 

@@ -7,8 +7,11 @@ import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from agentflow.cli import text
+from agentflow.errors import Conflict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agentflow.errors import Json
 
 Style = Literal["bold", "dim", "red", "green", "yellow", "cyan"]
@@ -51,6 +54,22 @@ def note(words: str = "") -> None:
 def result(words: str) -> None:
     """Print the result, as text."""
     _write(sys.stdout, words)
+
+
+def write(file: Path, words: str) -> None:
+    """Write the result into a file, and say so.
+
+    Raises:
+        Conflict: it cannot be written.
+    """
+    try:
+        file.write_text(words, encoding="utf-8")
+    except OSError as error:
+        raise Conflict(
+            f"{file} cannot be written: {error.strerror or error}",
+            help="name a file in a folder that is there",
+        ) from error
+    note(f"Wrote {file}")
 
 
 def result_json(data: Json) -> None:

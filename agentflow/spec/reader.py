@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -87,14 +88,15 @@ class Reader(ObjectReader):
                 yield name, entry.key, entry.value
 
     def _not_a_name(self, node: Node, name: str, what: str) -> None:
-        meant = re.sub(r"\W", "_", name, flags=re.ASCII)
+        plain_letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+        meant = re.sub(r"\W", "_", plain_letters)
         meant = f"_{meant}" if meant[:1].isdigit() else meant
         self.error(
             "AF127",
             f"{what} has letters, digits and `_` and does not begin with a digit",
             node,
             label="not a name",
-            remedy=f"for instance `{meant}`" if _IDENTIFIER.fullmatch(meant) else "",
+            remedy=f"for instance `{meant}`" if meant.strip("_") else "",
         )
 
     def names(self, node: Node, what: str) -> tuple[str, ...]:

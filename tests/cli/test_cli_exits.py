@@ -31,7 +31,20 @@ CASES = {
     "an input that is not JSON": ([*REVIEWS, "--input", "{"], 3, "--input is not JSON", ""),
     "an input that does not match": ([*REVIEWS, "--input", "[]"], 3, "$: [] is not of type", ""),
     "data that is not JSON": (["signal", "@last", "x", "--data", "{"], 3, "--data is not JSON", ""),
-    "no such workflow": (["run", "nothing"], 5, "no file `nothing`", ""),
+    "no such workflow": (["run", "nothing"], 5, "no file `nothing`", "specs/FILE.yaml"),
+    "a workflow that has not run": (
+        ["run", "reviews"],
+        5,
+        "no file `reviews`",
+        "specs/reviews.yaml",
+    ),
+    "a word for no execution": (["show", "@lst"], 5, "'@lst'", "@last is the last one"),
+    "a file in no folder": (
+        ["export", "specs/reviews.yaml", "--out", "no/x.yaml"],
+        5,
+        "no/x.yaml",
+        "folder",
+    ),
     "no such template": (["new", "x", "--template", "mapreduce"], 5, "template", "map-reduce"),
     "no execution yet": (["show", "@last"], 5, "@last", ""),
     **{

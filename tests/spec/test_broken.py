@@ -94,6 +94,7 @@ SHAPE = [
     Row("map and fork", "AF124", "two steps", "- id: a\n  map: []\n  call: f.g\n  «fork: {b: {do: [{id: c, return: 1}]}}"),
     Row("no id", "AF121", "needs `id`", "- «return: 1"),
     Row("id with a dash", "AF127", "`a_b`", "- id: «a-b\n  return: 1"),
+    Row("id with an accent", "AF127", "`cafe_du_lac`", "- id: «café-du-lac\n  return: 1"),
     Row("id begins with a digit", "AF127", "`_1st`", "- id: «1st\n  return: 1"),
     Row("id is a number", "AF122", "not the number 1", "- id: «1\n  return: 1"),
     Row("id is a word of expressions", "AF127", "`and_`", "- id: «and\n  return: 1"),

@@ -313,6 +313,8 @@ class Reader:
         return found
 
     def _not_found(self, reference: str) -> NotFound:
+        if reference.startswith("@"):
+            return unknown(reference, f"{LAST} is the last one, {LAST_FAILED} the last that failed")
         query = select(EXECUTIONS.c.id).order_by(*_NEWEST_FIRST).limit(200)
         known = [str(row.id) for row in self._all(query)]
         close = difflib.get_close_matches(reference, known, n=3)

@@ -194,7 +194,8 @@ def _load(name: str, root: Path) -> ModuleType:
 
 def _broken(name: str, error: BaseException) -> UsageError:
     return UsageError(
-        f"--functions: module {name} cannot be imported: {type(error).__name__}: {error}"
+        f"--functions: module {name} cannot be imported: {type(error).__name__}: {error}",
+        help=f"python -c 'import {name}' shows where",
     )
 
 

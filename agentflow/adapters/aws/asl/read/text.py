@@ -29,7 +29,7 @@ _TEMPLATE: Final = (
     "put the definition into a file of its own; `--symbol NAME=VALUE` gives its symbols values",
 )
 _OTHERS: Final = {
-    "workflow": ("a workflow", "it needs no `--from`"),
+    "workflow": ("a workflow", "`run` and `compile` take it as it is, without `--from`"),
     "AWSTemplateFormatVersion": _TEMPLATE,
     "Resources": _TEMPLATE,
     "stateMachineArn": (
