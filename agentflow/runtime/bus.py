@@ -122,6 +122,7 @@ class RedisBus:
                 group.create_task(self._send_all())
                 group.create_task(self._receive_all(receive))
         finally:
+            await self._send_last()
             await self._leave()
 
     async def _leave(self) -> None:
@@ -134,9 +135,19 @@ class RedisBus:
     async def _send_all(self) -> None:
         while True:
             await self._has_unsent.wait()
-            await self._patiently(self._send_some)
+            await self._patiently(self._send_whole)
             if not self._unsent:
                 self._has_unsent.clear()
+
+    async def _send_whole(self) -> None:
+        """Send some, to the end also if cancelled: else nobody knew whether they were sent."""
+        sending = asyncio.ensure_future(self._send_some())
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            await asyncio.wait([sending])
+            self._is_away = self._is_away or sending.exception() is not None
+            raise
 
     async def _send_some(self) -> None:
         """Send the oldest hints; they wait again, before the others, if that fails."""
@@ -152,6 +163,12 @@ class RedisBus:
         except BaseException:
             self._unsent = dict.fromkeys([*some, *self._unsent])
             raise
+
+    async def _send_last(self) -> None:
+        """Send what waits at the end: who ends at once may have had no time to reach Redis."""
+        if self._unsent and not self._is_away:
+            with suppress(*_failures()):
+                await self._send_some()
 
     # --- receiving ----------------------------------------------------------------------------
 

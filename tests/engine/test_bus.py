@@ -145,6 +145,16 @@ async def test_what_was_given_before_it_runs_is_sent_once_and_in_order(redis: Re
         assert heard.hints[1:] == [hint(1), hint(2), hint(3)]
 
 
+async def test_what_waits_when_a_bus_is_stopped_is_sent(redis: RedisServer) -> None:
+    async with listening(redis.url) as heard:
+        sender = RedisBus(redis.url, STORE)
+        task = asyncio.create_task(sender.run(lambda hint: None))
+        await asyncio.sleep(0)  # it has begun, and nothing more
+        sender.send(hint(1))
+        await stopped(task)
+        await heard.until_heard(1)
+
+
 async def test_many_hints_arrive(redis: RedisServer) -> None:
     async with listening(redis.url) as heard:
         sent = [hint(number) for number in range(3 * TOGETHER)]
