@@ -276,3 +276,24 @@ def test_a_seed_gives_the_same_number() -> None:
     first, second = (call("States.MathRandom(0, 1000000, 7)") for _ in range(2))
 
     assert first == second
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "States.JsonToString($)",
+        "States.Format('{}', $)",
+        "States.Hash($, 'MD5')",
+        "States.ArrayUnique($)",
+        "States.ArrayContains($, $)",
+        "States.StringToJson($.text)",
+    ],
+)
+def test_data_that_is_nested_too_deeply_does_not_fit(text: str) -> None:
+    deep: Any = []
+    for _ in range(5_000):
+        deep = [deep]
+    value = {"text": "[" * 5_000 + "]" * 5_000} if "$.text" in text else deep
+
+    with pytest.raises(EvaluationError, match="Invalid arguments in States"):
+        call(text, value)

@@ -48,6 +48,10 @@ def _result(call: Call, data: Data, chance: Chance) -> Json:
     except (ArgumentError, OverflowError) as error:
         detail = f": {error}" if isinstance(error, ArgumentError) and str(error) else ""
         raise ArgumentError(f"Invalid arguments in States.{call.name}{detail}") from None
+    except RecursionError:
+        raise ArgumentError(
+            f"Invalid arguments in States.{call.name}: the data is nested too deeply"
+        ) from None
 
 
 def _format(call: Call, arguments: list[Json]) -> str:
