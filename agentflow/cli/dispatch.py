@@ -9,11 +9,15 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
 
 from agentflow.cli import exits, in_job, terminal, verbs
 from agentflow.errors import AgentFlowError, UsageError
+
+if TYPE_CHECKING:
+    from cyclopts.help.protocols import HelpFormatter
 
 
 def application(*, helps: bool = True) -> App:
@@ -25,7 +29,7 @@ def application(*, helps: bool = True) -> App:
         name="agentflow",
         version_flags=[],
         help_format="plaintext",
-        help_formatter="plain" if helps else None,
+        help_formatter=_formatter() if helps else None,
         print_error=False,
         exit_on_error=False,
         verbose=False,
@@ -36,6 +40,12 @@ def application(*, helps: bool = True) -> App:
         usage = f"Usage: agentflow {verb.name} [OPTIONS] {verb.arguments}".rstrip()
         app.command(verb.target, name=verb.name, usage=usage)
     return app
+
+
+def _formatter() -> HelpFormatter:
+    from agentflow.cli.helping import Formatter
+
+    return Formatter()
 
 
 def dispatch(arguments: list[str]) -> int:

@@ -129,10 +129,19 @@ def test_the_version_is_told(process):
 
 
 @pytest.mark.parametrize("verb", [verb.name for verb in verbs.every()])
-def test_every_verb_has_help_that_fits_a_terminal(agentflow, verb):
-    done = agentflow(verb, "--help")
-    assert done.code == 0
-    assert done.out.startswith(f"Usage: agentflow {verb}")
+def test_every_verb_has_help_that_fits_a_terminal(agentflow, verb, monkeypatch):
+    texts = []
+    for width in ("60", "600"):
+        monkeypatch.setenv("COLUMNS", width)
+        done = agentflow(verb, "--help")
+        assert done.code == 0
+        assert done.out.startswith(f"Usage: agentflow {verb}")
+        texts.append(done.out)
+    narrow, wide = texts
+    assert narrow.split() == wide.split()
+    assert all(len(line) <= 60 for line in narrow.splitlines())
+    for paragraph in wide.split("Arguments:")[0].split("Parameters:")[0].strip().split("\n\n"):
+        assert "\n" not in paragraph  # it is broken where the terminal ends and nowhere else
 
 
 def test_the_parser_has_the_verbs_of_the_table():
