@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,12 @@ def redis(server: RedisServer) -> Iterator[RedisServer]:
     server.thaw()
     if not server.answers():
         server.restart()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis is not given up where a busy machine makes it slow."""
+    monkeypatch.setattr(bus_module, "PATIENCE", PATIENCE)
 
 
 class Heard:
@@ -119,6 +125,7 @@ def hint(number: int) -> dict[str, Any]:
 # --- carrying --------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_hint_reaches_every_bus_of_its_store_and_no_other(redis: RedisServer) -> None:
     async with (
         listening(redis.url) as one,
@@ -134,6 +141,7 @@ async def test_a_hint_reaches_every_bus_of_its_store_and_no_other(redis: RedisSe
         assert hint(2) not in one.hints
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_was_given_before_it_runs_is_sent_once_and_in_order(redis: RedisServer) -> None:
     sender = RedisBus(redis.url, STORE)
     for number in [1, 2, 1, 3]:
@@ -145,6 +153,7 @@ async def test_what_was_given_before_it_runs_is_sent_once_and_in_order(redis: Re
         assert heard.hints[1:] == [hint(1), hint(2), hint(3)]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_waits_when_a_bus_is_stopped_is_sent(redis: RedisServer) -> None:
     async with listening(redis.url) as heard:
         sender = RedisBus(redis.url, STORE)
@@ -155,6 +164,7 @@ async def test_what_waits_when_a_bus_is_stopped_is_sent(redis: RedisServer) -> N
         await heard.until_heard(1)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_many_hints_arrive(redis: RedisServer) -> None:
     async with listening(redis.url) as heard:
         sent = [hint(number) for number in range(3 * TOGETHER)]
@@ -164,6 +174,7 @@ async def test_many_hints_arrive(redis: RedisServer) -> None:
         assert heard.hints[1:] == sent
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(
     "data",
     [b"", b"{", b"\xff\xfe", b"[1]", b'"kind"', b'{"kind": []}', b"{}", b"[" * (LARGEST + 1)],
@@ -231,6 +242,7 @@ async def test_a_connection_that_broke_silently_is_noticed(
         await heard.until_connected(2)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_flushed_redis_changes_nothing(redis: RedisServer) -> None:
     from redis.asyncio import Redis
 
@@ -313,10 +325,18 @@ LISTENER = """
 """
 
 
-def agentflow(*arguments: str) -> None:
+PATIENT = f"""
+from agentflow.cli import main
+from agentflow.runtime import bus
+bus.PATIENCE = {PATIENCE}
+main()
+"""
+
+
+def agentflow(*arguments: str, program: Sequence[str] = ("-m", "agentflow")) -> None:
     """What another process does with the same store and the same Redis."""
     subprocess.run(
-        [sys.executable, "-m", "agentflow", *arguments],
+        [sys.executable, *program, *arguments],
         check=True,
         capture_output=True,
         timeout=PATIENCE,
@@ -324,12 +344,17 @@ def agentflow(*arguments: str) -> None:
     )
 
 
+def agentflow_patiently(*arguments: str) -> None:
+    """The same, where Redis is not given up however busy the machine is."""
+    agentflow(*arguments, program=("-c", PATIENT))
+
+
 @pytest.mark.slow
 def test_a_cancellation_by_another_process_arrives_by_hint(
     hinted: None, engine: Engine, spec: Spec, ledger: Ledger
 ) -> None:
     execution = engine.start(spec(LISTENER))
-    agentflow("cancel", execution.id)
+    agentflow_patiently("cancel", execution.id)
     with pytest.raises(ExecutionCancelled):
         execution.result(PATIENCE)
     assert ledger() == ["cleaned"]
@@ -341,7 +366,7 @@ def test_an_event_emitted_by_another_process_arrives_by_hint(
 ) -> None:
     spec("  - {id: e, emit: {type: paid, subject: o-1, data: 7}}", name="emitter")
     execution = engine.start(spec("  - {id: l, listen: paid, correlation: o-1}"))
-    agentflow("run", "emitter.yaml")
+    agentflow_patiently("run", "emitter.yaml")
     assert execution.result(PATIENCE) == 7
 
 
@@ -356,8 +381,8 @@ def test_a_message_from_the_command_line_arrives_by_hint(
   - {id: r, return: ["${ l }", "${ ok }"]}
 """)
     )
-    agentflow("signal", execution.id, "paid", "--data", "7")
-    agentflow("approve", execution.id, "ok", "--data", "true")
+    agentflow_patiently("signal", execution.id, "paid", "--data", "7")
+    agentflow_patiently("approve", execution.id, "ok", "--data", "true")
     assert execution.result(PATIENCE) == [7, True]
 
 
