@@ -39,6 +39,8 @@ SYSTEM_PACKAGES = {
     "/usr/bin/redis-server": "redis-server",
 }
 """Program → Debian package, for the servers that tests start on ports of their own."""
+APT_OPTIONS = ("-qq", "-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=300")
+"""A mirror that is away for a moment, or another installation under way, is waited for."""
 SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
 """Debian asks this program whether an installation may start its service."""
 
@@ -196,7 +198,7 @@ def install_system_packages() -> None:
         SERVICE_POLICY.chmod(0o755)
     try:
         for command in (["update"], ["install", "--yes", "--no-install-recommends", *missing]):
-            subprocess.run(["apt-get", "-qq", *command], check=True, env=quiet)
+            subprocess.run(["apt-get", *APT_OPTIONS, *command], check=True, env=quiet)
     finally:
         if refuses:
             SERVICE_POLICY.unlink()
