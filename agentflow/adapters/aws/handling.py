@@ -255,8 +255,7 @@ def _names_in(entry: str, kept: Kept) -> Names:
 
 
 def _arguments(entry: str, kept: Kept, templates: Templates) -> Json:
-    if not kept.late:
-        return f"{{% ${entry}.with %}}"
+    """Each by its name, which whoever reads the definition back would not find otherwise."""
     return {
         name: templates.value(template) if name in kept.late else _early(entry, name)
         for name, template in kept.undo.arguments.items()

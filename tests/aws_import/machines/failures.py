@@ -5,6 +5,20 @@ from __future__ import annotations
 from agentflow.errors import Json
 from tests.aws_import.machines.parts import ECHO, FAIL, catch, machine, task
 
+
+def _failing_inside(error: str, *caught: str) -> Json:
+    """A Parallel with a Fail state in its branch, and a handler for its error."""
+    return machine(
+        A={
+            "Type": "Parallel",
+            "Branches": [machine(F={"Type": "Fail", "Error": error, "Cause": "for good"})],
+            "Catch": [catch(*(caught or [error]), to="B")],
+            "End": True,
+        },
+        B=ECHO,
+    )
+
+
 FAILURES: dict[str, tuple[Json, Json]] = {
     "a handler joins what follows": (
         machine(
@@ -228,5 +242,14 @@ FAILURES: dict[str, tuple[Json, Json]] = {
             )
         ),
         {"moods": ["Busy", "OutOfStock", "Busy"]},
+    ),
+    "an error of a Fail inside that has a name of ours": (_failing_inside("MissingKey"), {}),
+    "an error of a Fail inside that has the service's name": (
+        _failing_inside("States.Timeout", "States.Timeout"),
+        {},
+    ),
+    "an error of a Fail inside that is a time limit, which is no failed task": (
+        _failing_inside("States.Timeout", "States.TaskFailed"),
+        {},
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from agentflow.adapters.aws import trial
@@ -113,15 +113,10 @@ def imported(loaded: Loaded, made: Made) -> Side:
     """The compiled definition imported again, on the machine."""
     again = import_machine(read(definition(loaded)), loaded.workflow.name)
     side = here(loads(to_yaml(again.workflow), root=PROJECT, functions=False), made)
-    if side.error is not None:  # it is as the state machine tells it
+    if side.error is not None and side.error["data"] is None:
+        # One that came out of a Fail is as the state machine tells it.
         side.error = error_of(side.error["name"], side.error["message"])
     return side
-
-
-def dataless(side: Side) -> Side:
-    """The same, but for its error's data: errors that leave a Parallel lose it in an import."""
-    error = side.error and {**side.error, "data": None}
-    return replace(side, error=error)
 
 
 def on_sfnx(loaded: Loaded, made: Made) -> Side | Refused:
@@ -181,8 +176,6 @@ def judge(made: Made, against: str = "aws") -> Verdict:
         return Verdict("refused", (theirs.reason,))
     if theirs.error is not None and theirs.error["name"] == "NotMapped":
         return Verdict("left out")  # what only AWS does fails elsewhere
-    if against == "import":
-        ours, theirs = dataless(ours), dataless(theirs)
     found = tuple(_differences(made, ours, theirs, against))
     return Verdict("differs" if found else "equal", found)
 

@@ -43,7 +43,7 @@ class Sight:
     """The index and the value of the iteration of the map around."""
     token: str | None = None
     members: dict[str, str] = field(default_factory=dict)
-    """Sources of members of `$` that are known apart from it."""
+    """Sources of members of the result that are known apart from it."""
     result: str | None = None
     """`$states.result`."""
     error: str | None = None
@@ -231,6 +231,7 @@ def _argument(argument: Argument, sight: Sight) -> str:
 _TEXT: Final = re.compile(r"'([^'\\]*)'|\"([^\"\\]*)\"")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?")
 _VARIABLE: Final = re.compile(r"\$(\w+)")
+_RESULT: Final = "$states.result"
 _CONTEXT: Final = "$states.context."
 _WHOLE: Final = frozenset(
     {
@@ -265,8 +266,10 @@ def _jsonata(text: str, sight: Sight) -> str:
     """
     if text == "$states.input":
         return sight.data
-    if text == "$states.result" and sight.result is not None:
+    if text == _RESULT and sight.result is not None:
         return sight.result
+    if text.startswith(f"{_RESULT}.") and sight.result is not None:
+        return _known(text.removeprefix(f"{_RESULT}."), sight)
     if text == "$states.errorOutput" and sight.error is not None:
         return sight.error
     if text.startswith(_CONTEXT):
@@ -283,6 +286,13 @@ def _jsonata(text: str, sight: Sight) -> str:
     if text in ("true", "false", "null"):
         return text
     raise _Unsure
+
+
+def _known(key: str, sight: Sight) -> str:
+    """A member of the result that is known apart from it."""
+    if key not in sight.members:
+        raise _Unsure
+    return sight.members[key]
 
 
 # --- rules -------------------------------------------------------------------------------------

@@ -62,12 +62,14 @@ def cause(bound: str, told: Told, faulty: tuple[str, ...] = ()) -> str:
 
     That of a failed expression keeps the name that it has here, as one that was compiled does.
     """
-    if told == "value":
-        return f"json_encode({bound})"
     text = f"{bound}.message"
+    if told == "value":
+        return f'{text} if {bound}.name == "{QUERY}" else json_encode({bound})'
     if faulty:
         own = json.dumps([name for name in faulty if name != QUERY])
-        marked = f'"<<" + {bound}.name + ">> " + {text} if {bound}.name in {own}'
+        # A function's error may have such a name too, and its cause is its value.
+        is_own = f'{bound}.name in {own} and not {text}.startswith("{{")'
+        marked = f'"<<" + {bound}.name + ">> " + {text} if {is_own}'
         return f'{text} if {bound}.name == "{QUERY}" else {marked} else {cause(bound, told)}'
     if told == "lambda":
         report = f'json_encode({{"errorMessage": {text}, "errorType": {bound}.name}})'

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Final
 
 from agentflow.adapters.aws.asl.errors import QUERY, RUNTIME
-from agentflow.adapters.aws.asl.model import Catcher, Parallel, Retrier, State, Task
+from agentflow.adapters.aws.asl.jsonata import expression_in
+from agentflow.adapters.aws.asl.model import Catcher, Fail, Parallel, Retrier, State, Task
 from agentflow.adapters.aws.asl.model import Map as MapState
 from agentflow.adapters.aws.asl.values import Absent
+from agentflow.adapters.aws.calls import is_recorded
 from agentflow.adapters.aws.imports import faults, own
+from agentflow.adapters.aws.imports.certainty import cannot_fail, is_repeatable
 from agentflow.adapters.aws.imports.heartbeats import late
 from agentflow.adapters.aws.imports.lowered import Exit, Handler, Lowered, Steps
 from agentflow.adapters.aws.imports.retriers import attempts
@@ -18,6 +22,7 @@ from agentflow.adapters.aws.imports.takers import Kinds, Taken, in_turn, taken
 from agentflow.adapters.aws.imports.writing import Writing
 from agentflow.spec.model import (
     Block,
+    Call,
     Case,
     Catch,
     Raise,
@@ -28,7 +33,8 @@ from agentflow.spec.model import (
     Try,
 )
 
-_OURS: Final = ("NotMapped", "LoopLimit")
+_LIMIT: Final = "LoopLimit"
+_OURS: Final = ("NotMapped", _LIMIT)
 """Errors that the service does not know: what they are about does not happen there."""
 
 
@@ -87,16 +93,22 @@ def _guarded(w: Writing, work: Work, retriers: list[Retrier]) -> Lowered:
     exits = [Exit(w.state.next)]
     known = kinds(w, work)
     handlers = _handlers(w, work, known)
-    takers = [taken(each.error_equals, known) for each in retriers]
-    if not retriers and not handlers:
+    retry: Retry | None = None
+    if retriers:
+        takers = [taken(each.error_equals, known) for each in retriers]
+        own = None if counts_retries(w.state) else _own_policy(w, work, retriers, known)
+        if own is not None:
+            work = replace(work, step=replace(work.step, retry=own))
+        elif counts_retries(w.state) or not _is_policy(takers, _OURS):
+            return _counted(w, work, list(zip(retriers, takers, strict=True)), handlers)
+        else:
+            retry = faults.retry(retriers[0], takers[0].on)
+    if retry is None and not handlers:
         return Lowered([*work.before, work.step, *work.after], exits)
-    if retriers and (counts_retries(w.state) or not _is_policy(w, work, takers)):
-        return _counted(w, work, list(zip(retriers, takers, strict=True)), handlers)
-    retry = faults.retry(retriers[0], takers[0].on) if retriers else None
     if not work.whole:
 
         def alone(catches: tuple[Catch, ...]) -> Step:
-            return replace(work.step, retry=retry, catch=catches)
+            return replace(work.step, catch=catches)
 
         return Lowered(work.before, exits, alone, handlers, work.after)
     body = Block((*work.before, work.step, *work.after))
@@ -122,14 +134,42 @@ def _together(w: Writing, body: Block, retry: Retry | None, catches: tuple[Catch
 # --- retrying ----------------------------------------------------------------------------------
 
 
-def _is_policy(w: Writing, work: Work, takers: list[Taken]) -> bool:
+def _is_policy(takers: list[Taken], same: tuple[str, ...]) -> bool:
     """Whether the policy of a step says what retriers do: there is one, and it leaves nothing out.
 
-    It may leave out what comes to the same retried: a lone call whose arguments fail is not made.
+    It may leave out what is the `same` retried or not.
     """
-    alone = isinstance(w.state, Task) and not work.whole
-    same = {*_OURS, *(work.fatal if alone else ())}
-    return len(takers) == 1 and same.issuperset(takers[0].but)
+    return len(takers) == 1 and {*same}.issuperset(takers[0].but)
+
+
+def _own_policy(w: Writing, work: Work, retriers: list[Retrier], known: Kinds) -> Retry | None:
+    """The policy of the step that does the work, where that says all that the retriers do.
+
+    A call that is retried itself knows its attempts, as on the service. The arguments of a task
+    come to the same when they are evaluated again, and fail again, before anything is called.
+    """
+    is_task = isinstance(w.state, Task)
+    if work.whole:
+        if not _is_repeated_alike(w, work):
+            return None
+        if is_task:
+            retriers = [each for each in retriers if {*each.error_equals} - {QUERY}]
+            known = replace(known, faulty=())
+    takers = [taken(each.error_equals, known) for each in retriers]
+    if not _is_policy(takers, (*_OURS, *(work.fatal if is_task else ()))):
+        return None
+    return faults.retry(retriers[0], takers[0].on)
+
+
+def _is_repeated_alike(w: Writing, work: Work) -> bool:
+    """Whether what stands around the work gives the same each time, and is no reason to do it."""
+    call = work.step.action
+    given = call.arguments if isinstance(call, Call) else {}
+    if is_recorded(given) or not is_repeatable(work.before):
+        return False
+    if work.told == "value":  # what our compiler writes after a call has a value
+        return is_repeatable(work.after)
+    return cannot_fail(work.after, w.scope.variables)
 
 
 def _counted(
@@ -167,8 +207,8 @@ def _handlers(w: Writing, work: Work, known: Kinds) -> list[Handler]:
         _again(w, on) if place is None else _handler(w, work, known, catchers[place], on)
         for on, place in in_turn(takers)
     ]
-    if work.told == "lambda" and w.scope.reports and not any(each.is_all for each in takers):
-        found.append(_reported(w))
+    if work.told != "message" and w.scope.reports and not any(each.is_all for each in takers):
+        found.append(_reported(w, work.told))
     return found
 
 
@@ -179,12 +219,12 @@ def _again(w: Writing, on: tuple[str, ...]) -> Handler:
     return Handler(on, bound, (raised,), None, w.span)
 
 
-def _reported(w: Writing) -> Handler:
-    """Errors of a function with the cause that Lambda reports, for whoever reads it outside."""
+def _reported(w: Writing, told: faults.Told) -> Handler:
+    """Errors of a function with the cause that the service has, for whoever reads it outside."""
     bound = w.book.namer.fresh(f"{w.state.name} fault")
     value = {
         "name": w.expression(f"{bound}.name"),
-        "message": w.expression(faults.cause(bound, "lambda")),
+        "message": w.expression(faults.cause(bound, told)),
     }
     raised = w.step(f"{w.state.name} report", Raise(value))
     return Handler(("*",), bound, (raised,), None, w.span)
@@ -220,18 +260,40 @@ def kinds(w: Writing, work: Work) -> Kinds:
         faulty = is_jsonata(state) and work.whole
     else:
         timed, faulty = True, "JSONata" in _languages(state)
-    failed = (name for name in (QUERY, *faults.EVALUATION) if name not in work.fatal)
-    return Kinds(late(state) if timed else (), tuple(failed) if faulty else (), work.fatal)
+    told = _told_inside(state)
+    names = (name for name in (QUERY, *faults.EVALUATION) if name not in {*work.fatal, *told})
+    return Kinds(late(state) if timed else (), tuple(names) if faulty else (), work.fatal, told)
 
 
 def fatal_of(w: Writing) -> tuple[str, ...]:
-    """Errors out of a state, and of machines inside it, that the state cannot catch."""
-    return faults.FATAL if "JSONPath" in _languages(w.state) else (RUNTIME, *_OURS)
+    """Errors out of a state, and of machines inside it, that the state cannot catch.
+
+    A name that a Fail inside gives is an error like any other.
+    """
+    found = faults.FATAL if "JSONPath" in _languages(w.state) else (RUNTIME, *_OURS)
+    told = _told_inside(w.state)
+    return tuple(name for name in found if name == RUNTIME or name not in told)
+
+
+def _told_inside(state: State) -> tuple[str, ...]:
+    """The names of errors that Fail states of the machines inside a state give."""
+    found: list[str] = []
+    for each in _inside(state):
+        if isinstance(each, Fail) and isinstance(each.error, str):
+            # One that passes errors on may give any; of ours only that one is never told otherwise.
+            found.append(_LIMIT if expression_in(each.error) is not None else each.error)
+        found += _told_inside(each)
+    return tuple(dict.fromkeys(found))
 
 
 def _languages(state: State) -> set[str]:
     """The query languages of a state and of those inside it."""
-    found = {state.query_language}
+    return {state.query_language}.union(*map(_languages, _inside(state)))
+
+
+def _inside(state: State) -> Iterator[State]:
+    """The states of the machines inside a state."""
     machines = [state.processor] if isinstance(state, MapState) else []
     machines += state.branches if isinstance(state, Parallel) else ()
-    return found.union(*(_languages(each) for one in machines for each in one.states.values()))
+    for machine in machines:
+        yield from machine.states.values()

@@ -289,51 +289,63 @@ def _reached(machine: Machine) -> list[str]:
 def _add_state(
     shape: Shape, name: str, names: dict[str, str], states: dict[str, SpecState], unmatched: str
 ) -> None:
+    """Add a state, and one for what it does when none of its ways is taken."""
     lowered, span = shape.lower(name), shape.machine.states[name].span
     steps: Steps = list(lowered.before)
-
-    def step(wanted: str, action: Action) -> Step:
-        return Step(shape.namer.fresh(wanted), action, span)
-
-    going = [handler for handler in lowered.handlers if handler.to is not None]
-    next_: list[Transition] = []
-    caught = shape.namer.fresh(f"{name} caught") if going else ""
-    if going:
-        steps.append(step(f"{name} begin", Set({caught: ""})))
-    if lowered.risky is not None:
-        catches = tuple(
-            _catch(
-                handler,
-                []
-                if handler.to is None
-                else [step(f"{name} mark", Set({caught: names[handler.to]}))],
-            )
-            for handler in lowered.handlers
-        )
-        steps.append(lowered.risky(catches))
-    next_ += [
-        Transition(to, span, expression(f'{caught} == "{to}"', span))
-        for to in dict.fromkeys(names[each.to] for each in going if each.to is not None)
-    ]
-    ending: Steps = []
-    last = lowered.exits[-1]
-    if len(lowered.exits) == 1 and last.to is None:
-        ending = list(last.steps)
-        if not last.fails:
-            ending.append(step("result", Return(shape.result(span))))
-    success = [*lowered.after, *ending]
-    if success and going:
+    caught, next_ = _attempted(shape, name, lowered, names, steps)
+    success = [*lowered.after, *_ending(shape, lowered.exits, span)]
+    if success and caught is not None:
         test = expression(f'{caught} == ""', span)
-        steps.append(step(f"{name} rest", Switch((Case(test, Block(tuple(success))),))))
+        rest = Switch((Case(test, Block(tuple(success))),))
+        steps.append(Step(shape.namer.fresh(f"{name} rest"), rest, span))
     else:
         steps += success
     next_ += _transitions(shape, name, lowered.exits, names, steps)
+    last = lowered.exits[-1]
     if len(lowered.exits) > 1 and last.fails:
         next_.append(Transition(unmatched, span))
         states[unmatched] = SpecState(Block(last.steps), (), span)
     elif next_ and next_[-1].when is not None:  # the rest of the state leaves the machine
         next_[-1] = Transition(next_[-1].to, span)
     states[names[name]] = SpecState(Block(tuple(steps)), tuple(next_), span)
+
+
+def _attempted(
+    shape: Shape, name: str, lowered: Lowered, names: dict[str, str], steps: Steps
+) -> tuple[str | None, list[Transition]]:
+    """Add the risky step of a state; the variable that tells where its handlers lead, if any do.
+
+    It holds the name of a state, and an empty text if none took over.
+    """
+    span = shape.machine.states[name].span
+
+    def step(wanted: str, action: Action) -> Step:
+        return Step(shape.namer.fresh(wanted), action, span)
+
+    leads = [names[each.to] for each in lowered.handlers if each.to is not None]
+    caught = shape.namer.fresh(f"{name} caught") if leads else None
+    if caught is not None:
+        steps.append(step(f"{name} begin", Set({caught: ""})))
+    if lowered.risky is not None:
+        catches: tuple[Catch, ...] = ()
+        for handler in lowered.handlers:
+            marks: Steps = []
+            if handler.to is not None:
+                marks = [step(f"{name} mark", Set({str(caught): names[handler.to]}))]
+            catches += (_catch(handler, marks),)
+        steps.append(lowered.risky(catches))
+    tests = {to: expression(f'{caught} == "{to}"', span) for to in leads}
+    return caught, [Transition(to, span, test) for to, test in tests.items()]
+
+
+def _ending(shape: Shape, exits: list[Exit], span: Span) -> Steps:
+    """The steps of a state that ends the machine."""
+    only = exits[-1]
+    if len(exits) > 1 or only.to is not None:
+        return []
+    if only.fails:
+        return [*only.steps]
+    return [*only.steps, Step(shape.namer.fresh("result"), Return(shape.result(span)), span)]
 
 
 def _transitions(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agentflow.adapters.aws.asl.errors import QUERY, TASK_FAILED, WILDCARD
+from agentflow.adapters.aws.asl.errors import QUERY, TASK_FAILED, TIMEOUT, WILDCARD
 from agentflow.adapters.aws.imports import faults
 
 ALL: Final = ("*",)
@@ -27,6 +27,8 @@ class Kinds:
     """An expression around it failed, in a language whose failures can be caught."""
     fatal: tuple[str, ...] = ()
     """It ends the execution."""
+    told: tuple[str, ...] = ()
+    """A Fail state gave it, which has the service's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,14 @@ def taken(error_equals: tuple[str, ...], kinds: Kinds) -> Taken:
     """What the names of an `ErrorEquals` are for."""
     if WILDCARD in error_equals:
         return Taken(ALL, kinds.fatal)
-    on = faults.names(error_equals)
+    said = [name for name in error_equals if name in kinds.told]
+    on = tuple(dict.fromkeys((*faults.names(error_equals), *said)))
     if QUERY in on:  # our expressions have names of their own
         on = tuple(dict.fromkeys((*on, *kinds.faulty)))
     if TASK_FAILED not in error_equals:
         return Taken(on, tuple(name for name in kinds.fatal if name in on))
-    apart = (name for name in (*kinds.late, *kinds.faulty) if name not in on)
+    timeouts = (TIMEOUT,) if TIMEOUT in kinds.told else ()
+    apart = (name for name in (*kinds.late, *timeouts, *kinds.faulty) if name not in on)
     return Taken(ALL, tuple(dict.fromkeys((*kinds.fatal, *apart))))
 
 

@@ -13,6 +13,7 @@ from agentflow.adapters.aws.asl.model import Reference, Setting, Task
 from agentflow.adapters.aws.asl.resources import Resource, function_name, parse
 from agentflow.adapters.aws.asl.values import Absent
 from agentflow.adapters.aws.imports import faults, own
+from agentflow.adapters.aws.imports.certainty import cannot_fail, has_value
 from agentflow.adapters.aws.imports.expressions import Sight
 from agentflow.adapters.aws.imports.faults import Told
 from agentflow.adapters.aws.imports.handling import Work, fatal_of, guarded
@@ -76,7 +77,7 @@ def lower_task(w: Writing, lookup: Lookup) -> Lowered:
             step,
             before,
             after,
-            whole=is_jsonata(state) and _can_fail(w, [*before, *after]),
+            whole=is_jsonata(state) and not _is_sure(w, call, [*before, *after]),
             told=request.told,
             fatal=_fatal(w, request),
         ),
@@ -112,9 +113,10 @@ def _fatal(w: Writing, request: _Request) -> tuple[str, ...]:
     return (*unmapped, *faults.OF_PATHS)
 
 
-def _can_fail(w: Writing, steps: list[Step]) -> bool:
-    """Whether steps around the work may fail: they evaluate something, or may read variables."""
-    return w.scope.variables is not None or any(not isinstance(each.action, Set) for each in steps)
+def _is_sure(w: Writing, call: Call, steps: list[Step]) -> bool:
+    """Whether nothing can fail but the work: neither its arguments nor the steps around it."""
+    variables = w.scope.variables
+    return has_value(call.arguments, variables) and cannot_fail(steps, variables)
 
 
 def _limit(w: Writing, setting: Setting, sight: Sight) -> Duration | None:

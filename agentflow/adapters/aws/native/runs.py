@@ -7,6 +7,7 @@ their output or fail as they did before they were imported.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, cast
 
@@ -94,47 +95,17 @@ def _own(body: Call | Block) -> Block | None:
 
 def write_run(w: Writer, step: Step, map_: Map, names: Names, after: After) -> None:
     """A distributed Map with its fields."""
-    from agentflow.adapters.aws.native import queries  # needs an evaluator of JSONata
-
     assert isinstance(map_.items, dict)
     given = cast("dict[str, Template]", map_.items[RUN])
-    if any(parts([given[_STATE], given.get("language")])):
-        w.refusals.refuse(
-            "AF602",
-            f"`{_STATE}` of what runs `{step.id}` is computed",
-            step.span,
-            "the state machine holds it as it is",
-            "write it out",
-        )
+    if _is_refused(w, step, map_, names, given):
         return
-    trees = (each.tree for each in expressions(map_.body))
-    read = {name.name for tree in trees for name in free_names(tree)}
-    if outer := sorted((read & {*names, map_.index}) - {"execution"}):
-        w.refusals.refuse(
-            "AF602",
-            f"the children of `{step.id}` read `{outer[0]}`",
-            step.span,
-            "they are executions of their own, which see nothing but their input",
-            "give it to them in `ItemSelector` or `BatchInput`",
-        )
-        return
-    fields = dict(cast("dict[str, Json]", given[_STATE]))
     w.report.add(w.path.plain, "native", "Map, distributed, with its own fields", step.span)
     w.use("workflow", w.workflow.name, "states:StartExecution")
     w.note(f"what `{step.id}` reads and writes needs permissions that you add to the role")
-    kind, name = fields.pop("ExecutionType", "STANDARD"), w.name()
-    by_path = given.get("language", JSONPATH) == JSONPATH
-    if by_path:
-        known = {key: each for key, each in given.items() if key in (paths.DATA, paths.VARIABLES)}
-        if inputs.give(w, step, names, known):
-            fields = paths.fields(fields)
-    else:
-        with w.templates(step, names) as templates:
-            variables = given.get("variables")
-            data = templates.text(given["data"])
-            states = f"{{'input': {data}, 'context': $states.context}}"
-            around = None if variables is None else templates.text(variables)
-            fields = cast("dict[str, Json]", queries.template(fields, states, around))
+    name = w.name()
+    fields = _fields(w, step, names, given)
+    kind = fields.pop("ExecutionType", "STANDARD")
+    by_path = _is_by_path(given)
     state: State = {"Type": "Map", **({"QueryLanguage": JSONPATH} if by_path else {}), **fields}
     if not any(key.startswith("MaxConcurrency") for key in fields):
         state |= bounds(w, map_)
@@ -147,6 +118,53 @@ def write_run(w: Writer, step: Step, map_: Map, names: Names, after: After) -> N
         w.add(name, {**state, **inputs.ending(after, "$"), **inputs.catch(w)})
     else:
         w.add(name, {**state, **w.ending(after, "{% $states.result %}"), **w.catch()})
+
+
+def _is_refused(
+    w: Writer, step: Step, map_: Map, names: Names, given: Mapping[str, Template]
+) -> bool:
+    """Refuse what no state says: computed fields, and children that see more than their input."""
+    if any(parts([given[_STATE], given.get("language")])):
+        w.refusals.refuse(
+            "AF602",
+            f"`{_STATE}` of what runs `{step.id}` is computed",
+            step.span,
+            "the state machine holds it as it is",
+            "write it out",
+        )
+        return True
+    trees = (each.tree for each in expressions(map_.body))
+    read = {name.name for tree in trees for name in free_names(tree)}
+    outer = sorted((read & {*names, map_.index}) - {"execution"})
+    if outer:
+        w.refusals.refuse(
+            "AF602",
+            f"the children of `{step.id}` read `{outer[0]}`",
+            step.span,
+            "they are executions of their own, which see nothing but their input",
+            "give it to them in `ItemSelector` or `BatchInput`",
+        )
+    return bool(outer)
+
+
+def _is_by_path(given: Mapping[str, Template]) -> bool:
+    return bool(given.get("language", JSONPATH) == JSONPATH)
+
+
+def _fields(w: Writer, step: Step, names: Names, given: Mapping[str, Template]) -> dict[str, Json]:
+    """The fields of the Map, which see the data and the variables that the workflow gives."""
+    from agentflow.adapters.aws.native import queries  # needs an evaluator of JSONata
+
+    fields = dict(cast("dict[str, Json]", given[_STATE]))
+    if _is_by_path(given):
+        known = {key: each for key, each in given.items() if key in (paths.DATA, paths.VARIABLES)}
+        return paths.fields(fields) if inputs.give(w, step, names, known) else fields
+    with w.templates(step, names) as templates:
+        variables = given.get("variables")
+        data = templates.text(given["data"])
+        states = f"{{'input': {data}, 'context': $states.context}}"
+        around = None if variables is None else templates.text(variables)
+        return cast("dict[str, Json]", queries.template(fields, states, around))
 
 
 def _write_child(w: Writer, map_: Map) -> None:
