@@ -1,4 +1,4 @@
-"""Where `--ray` leads: to a cluster that this process joins, or to one that is given a job."""
+"""Where `--ray` leads, a cluster that is joined or given a job; and where `--target` leads."""
 
 from __future__ import annotations
 
@@ -12,6 +12,33 @@ if TYPE_CHECKING:
 _JOB = "job:"
 _USUAL = "http://127.0.0.1:8265"
 """Where a dashboard is that nobody has put elsewhere."""
+
+
+def check_cloud(target: str | None, **options: str | None) -> None:
+    """Refuse options of the way to a cloud, by their names, where no cloud is meant.
+
+    Raises:
+        UsageError: one is given without `--target`.
+    """
+    for name, given in options.items():
+        if target is None and given is not None:
+            raise UsageError(
+                f"--{name.replace('_', '-')} has no effect here: it is for a cloud",
+                help="--target aws",
+            )
+
+
+def check_here(target: str | None, **options: str | None) -> None:
+    """Refuse options for what runs here, by their names, where a cloud is meant.
+
+    Raises:
+        UsageError: one is given beside `--target`.
+    """
+    for name, given in options.items():
+        if target is not None and given is not None:
+            raise UsageError(
+                f"--{name} and --target contradict each other", help="leave one of them out"
+            )
 
 
 def job_url(ray: str | None, executor: ExecutorName | None) -> str | None:
@@ -45,8 +72,7 @@ def journal_url(ray: str | None, target: str | None = None) -> str | None:
     Raises:
         UsageError: there is no way to ask at such an address, or another option contradicts.
     """
-    if ray is not None and target is not None:
-        raise UsageError("--ray and --target contradict each other", help="leave one of them out")
+    check_here(target, ray=ray)
     url = job_url(ray, None)
     if ray is not None and url is None:
         raise UsageError(

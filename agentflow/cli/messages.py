@@ -53,6 +53,7 @@ def signal(
     wait.
     """
     content = None if data is None else inputs.read(data, of="--data")
+    cluster.check_cloud(target, region=region, endpoint_url=endpoint_url)
     if url := cluster.journal_url(ray, target):
         request = _request(data, content, "signal", execution, name)
         return jobs.ask(url, request, as_json=as_json)
@@ -85,6 +86,7 @@ def approve(
     The answer is checked against the step's form before it is sent.
     """
     content = None if data is None else inputs.read(data, of="--data")
+    cluster.check_cloud(target, region=region, endpoint_url=endpoint_url)
     if url := cluster.journal_url(ray, target):
         request = _request(data, content, "approve", execution, step)
         return jobs.ask(url, request, as_json=as_json)

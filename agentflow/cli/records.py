@@ -47,6 +47,7 @@ def executions(
     """List executions, newest first."""
     if limit < 1:
         raise UsageError(f"--limit must be at least 1, not {limit}")
+    cluster.check_cloud(target, region=region, endpoint_url=endpoint_url)
     if url := cluster.journal_url(ray, target):
         words = ["executions", "--limit", str(limit)]
         words += ["--status", status] if status else []

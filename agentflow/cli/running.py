@@ -167,6 +167,8 @@ def retry(
     Steps that completed are in the journal and do not run again. In a cloud (`--target`) the
     execution goes on where it failed, too, for as long as the cloud allows it.
     """
+    cluster.check_cloud(target, region=region, endpoint_url=endpoint_url)
+    cluster.check_here(target, ray=ray, executor=executor)
     if target is not None:
         from agentflow.cli import deploying
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from botocore.stub import Stubber
 
 from agentflow.adapters.aws.deploy.client import Cloud, Refused, connect
 from agentflow.adapters.aws.deploy.deployment import deploy
+from agentflow.adapters.aws.deploy.executions import start
 from agentflow.adapters.aws.deploy.ledger import Ledger
+from agentflow.errors import Json
 from tests.aws_deploy.moto_cloud import Account
 from tests.aws_deploy.workflows import LIVE, packed, put, shares
 
@@ -159,6 +163,35 @@ def test_a_bundle_goes_through_a_bucket_by_option(cloud: Cloud, name: str, tmp_p
     bucket, key = package.stored or ("", "")
     cloud.objects.delete_object(Bucket=bucket, Key=key)  # as its lifecycle may say
     assert put(cloud, package)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("ended", "status", "output", "error"),
+    [
+        ({"status": "SUCCEEDED", "output": '{"sum": 3}'}, "succeeded", {"sum": 3}, None),
+        ({"status": "FAILED", "error": "KeyError"}, "failed", None, "KeyError"),
+        ({"status": "TIMED_OUT"}, "failed", None, "Timeout"),
+    ],
+    ids=lambda value: value.get("status", "") if isinstance(value, dict) else "",
+)
+def test_an_express_execution_ends_with_the_request_that_starts_it(
+    aws: Account, ended: dict[str, str], status: str, output: Json, error: str | None
+) -> None:
+    waiting = aws.connect().machines
+    cloud = aws.connect(patient=lambda service: waiting)
+    arn, at = cloud.arns.machine("quick"), datetime(2026, 1, 1, tzinfo=UTC)
+    machine = {"stateMachineArn": arn, "name": "quick", "definition": "{}", "roleArn": "r"}
+    answer = {"executionArn": f"{cloud.arns.of('states', 'express:quick:q1')}:u1", **ended}
+    with Stubber(cloud.machines) as asked, Stubber(waiting) as started:
+        express = {**machine, "type": "EXPRESS", "creationDate": at}
+        asked.add_response("describe_state_machine", express)
+        expected = {"stateMachineArn": arn, "name": "q1", "input": "{}"}
+        took = {"startDate": at, "stopDate": at}
+        started.add_response("start_sync_execution", {**answer, **took}, expected)
+        execution = start(cloud, arn, "q1", {})
+    assert (execution.id, execution.workflow, execution.is_kept) == ("q1", "quick", False)
+    assert (execution.status, execution.output) == (status, output)
+    assert (execution.error and execution.error["name"]) == error
 
 
 def test_an_express_machine_has_a_log(cloud: Cloud, name: str, tmp_path: Path) -> None:

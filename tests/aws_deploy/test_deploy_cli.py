@@ -219,6 +219,12 @@ def test_a_step_that_waits_in_the_cloud_is_answered(line: Line, aws: Account, sh
             "262,152 bytes",
             id="a large input",
         ),
+        pytest.param(
+            ("retry", "x", *AWS, "--ray", "auto"), 2, "--ray and --target", id="two places"
+        ),
+        pytest.param(
+            ("retry", "x", *AWS, "--executor", "ray"), 2, "--executor and", id="an executor there"
+        ),
         *(
             pytest.param(("invoke", *words), 2, f"{words[-2]} has no effect", id=f"no {words[-2]}")
             for words in (
@@ -236,6 +242,80 @@ def test_mistakes_are_told(line: Line, words: tuple[str, ...], code: int, messag
     got, answer, _ = line(*words)
     assert got == code
     assert message in answer["error"]["message"]
+
+
+@pytest.mark.parametrize("option", ["--region", "--endpoint-url"])
+@pytest.mark.parametrize(
+    "words",
+    [("executions",), ("retry", "x"), ("signal", "x", "go"), ("approve", "x", "go")],
+    ids=str,
+)
+def test_the_way_to_a_cloud_is_refused_where_no_cloud_is_meant(
+    local: Line, words: tuple[str, ...], option: str
+) -> None:
+    code, answer, _ = local(*words, option, "http://127.0.0.1:9")
+    assert code == 2
+    assert f"{option} has no effect here" in answer["error"]["message"]
+
+
+SAID = """\
++ create  log group /aws/lambda/said-functions
++ create  role said-functions-lambda-us-east-1
++ create  permissions said-functions-lambda-us-east-1
++ create  Lambda function said-functions
++ create  role said-states-us-east-1
++ create  permissions said-states-us-east-1
++ create  state machine said
++ create  alias live: 100 % to version 1
+  note: secret TOKEN is not set"""
+
+
+NONE = (
+    "No executions: `agentflow invoke SPEC --target aws` starts one. "
+    "Of Express workflows AWS keeps no list."
+)
+
+
+def test_what_is_done_is_told_line_by_line(
+    aws: Account, shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(shop)
+    spec, where = "specs/said.yaml", (*AWS, "--endpoint-url", aws.url)
+
+    def say(*words: str) -> tuple[int, str, str]:
+        code = dispatch([*words, *where])
+        return code, *capsys.readouterr()
+
+    write(shop / spec, SHOPPING.format(name="said", more=""))
+    code, start, told = say("deploy", spec, "--alias", "live")
+    assert (code, start) == (0, "arn:aws:states:us-east-1:123456789012:stateMachine:said:live\n")
+    assert SAID in told
+    assert told.endswith("\n8 changes made.\n")
+    assert say("executions", "--workflow", "said")[1:] == (
+        "",
+        f"{NONE}\n",
+    )
+    given = ("--data", '{"items": ["tea"]}', "--id", "s1")
+    assert say("invoke", spec, *given) == (0, '{"sum": 3}\n', "Started s1.\n")
+    code, failed, told = say("invoke", spec, "--data", '{"items": ["pen"]}', "--id", "s2")
+    assert (code, failed) == (1, "")
+    assert told == (
+        "Started s2.\nerror[KeyError]: 'pen'\n  help: agentflow retry s2 --target aws\n"
+    )
+    listed = say("executions", "--workflow", "said")[1].splitlines()
+    assert [line.split()[:3] for line in listed] == [
+        ["ID", "WORKFLOW", "STATUS"],
+        ["s2", "said", "failed"],
+        ["s1", "said", "succeeded"],
+    ]
+    write(shop / spec, SHOPPING.format(name="said", more=", more: 1"))
+    assert say("deploy", spec, "--alias", "live")[0] == 0
+    code, nothing, told = say("deploy", spec, "--alias", "live", "--rollback", "--plan")
+    assert (code, nothing) == (0, "")
+    assert told == (
+        "~ shift   alias live: 100 % to version 2 → 100 % to version 1\n"
+        "1 change would be made; this was a plan.\n"
+    )
 
 
 def test_an_account_that_cannot_be_reached_is_told(
