@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it has no types
 
-settings.register_profile("house", deadline=None)  # speed is the benchmarks' affair
+settings.register_profile(
+    "house",
+    deadline=None,  # speed is the benchmarks' affair
+    suppress_health_check=[HealthCheck.too_slow],  # so is that of the machine
+    derandomize=bool(os.environ.get("CI")),  # chance finds mistakes at home, and stops no landing
+)
 settings.load_profile("house")
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -54,7 +54,9 @@ def test_the_size_of_chunks_changes_no_result(inline: Map, chunk: Any, arity: in
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
     items=st.lists(st.integers(), max_size=60),

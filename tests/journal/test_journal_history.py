@@ -45,7 +45,8 @@ def test_a_time_given_as_a_whole_number_keeps_its_hash(journal: Journal) -> None
 @settings(
     max_examples=25,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example has ids of its own
+    # Each example has ids of its own.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data(), values=st.lists(json_values, max_size=25))
 def test_any_grouping_of_appends_gives_the_same_history(
