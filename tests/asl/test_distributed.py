@@ -343,16 +343,40 @@ def test_items_are_put_together() -> None:
     ]
 
 
-def test_results_are_written() -> None:
+@pytest.mark.parametrize(
+    ("batcher", "batches"),
+    [
+        pytest.param(
+            {"MaxInputBytesPerBatch": 21}, [["ab", "cd"], ["e" * 20]], id="as many as fit"
+        ),
+        pytest.param(
+            {"MaxInputBytesPerBatch": 20}, [["ab"], ["cd"], ["e" * 20]], id="one byte less"
+        ),
+        pytest.param(
+            {"MaxInputBytesPerBatchPath": "$.most", "MaxItemsPerBatch": 1},
+            [["ab"], ["cd"], ["e" * 20]],
+            id="bytes and items",
+        ),
+        pytest.param({"MaxItemsPerBatch": 9}, [["ab", "cd", "e" * 20]], id="fewer than may be"),
+    ],
+)
+def test_a_batch_holds_what_fits(batcher: Any, batches: list[list[str]]) -> None:
+    state = distributed(passing({}), ItemsPath="$.items", ItemBatcher=batcher)
+
+    outcome = simulate(machine(state), {"items": ["ab", "cd", "e" * 20], "most": 1000})
+
+    assert [child["Items"] for child in outcome.output] == batches
+
+
+def test_results_are_written_where_the_input_of_the_state_says() -> None:
     writer = {
         "Resource": "arn:aws:states:::s3:putObject",
-        "Parameters": {"Bucket": "out", "Prefix": "p"},
+        "Parameters": {"Bucket.$": "$.bucket", "Prefix": "p"},
     }
+    state = distributed(passing({}), InputPath="$.i", ItemsPath="$.items", ResultWriter=writer)
     objects: dict[str, str | bytes] = {}
 
-    outcome = simulate(
-        machine(distributed(passing({}), ResultWriter=writer)), [1, 2], objects=objects
-    )
+    outcome = simulate(machine(state), {"i": {"items": [1, 2], "bucket": "out"}}, objects=objects)
 
     details = outcome.output["ResultWriterDetails"]
     manifest = json.loads(objects[f"{details['Bucket']}/{details['Key']}"])

@@ -16,13 +16,12 @@ _AS_TOLD: Final = "NONE"
 _FLAT: Final = "FLATTEN"
 _LINES: Final = "JSONL"
 
-
 Allowed: TypeAlias = tuple[float | None, float | None]
 """A count and a percentage of items that may fail; what is not set is None."""
 
 
 def is_tolerated(allowed: Allowed, failed: int, total: int) -> bool:
-    """Whether so many failed items are within every limit that is set, of which there is one."""
+    """Whether so many failed items are within every limit that is set; without any, none is."""
     count, share = allowed
     if count is None and share is None:
         return failed == 0
@@ -37,7 +36,8 @@ def grouped(
 
     An item that is larger is alone in its batch.
     """
-    allowed = min(bytes_ or MAX_BYTES, MAX_BYTES) - size({"Items": [], **common})
+    # Each item comes with a comma, of which the last one is not written.
+    allowed = min(bytes_ or MAX_BYTES, MAX_BYTES) - size({"Items": [], **common}) + 1
     groups: list[list[Json]] = []
     room = 0
     for item in items:

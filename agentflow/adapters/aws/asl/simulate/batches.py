@@ -12,7 +12,7 @@ from agentflow.adapters.aws.asl.errors import (
     StateError,
 )
 from agentflow.adapters.aws.asl.items import inventory_in, items_in, loads_each
-from agentflow.adapters.aws.asl.model import ItemReader, Map
+from agentflow.adapters.aws.asl.model import ItemReader, Map, ResultWriter
 from agentflow.adapters.aws.asl.resources import Resource, parse
 from agentflow.adapters.aws.asl.runs import Ended, grouped, succeeded, written
 from agentflow.adapters.aws.asl.simulate import settings
@@ -116,7 +116,7 @@ def batch(state: Map, visit: Visit, effective: Json, inputs: list[Json]) -> list
     """The inputs of the children.
 
     Raises:
-        EvaluationError: neither of the sizes is given, or one is not positive.
+        EvaluationError: one of the sizes is not positive.
     """
     batcher = state.batcher
     if batcher is None:
@@ -137,18 +137,21 @@ def batch(state: Map, visit: Visit, effective: Json, inputs: list[Json]) -> list
 
 
 def write_results(
-    state: Map, visit: Visit, results: list[Json], finished: list[Child], run_arn: str
+    state: Map,
+    writer: ResultWriter,
+    visit: Visit,
+    effective: Json,
+    children: list[Child],
+    *,
+    run_arn: str,
 ) -> Work:
-    """The result of a distributed map: the list of outputs, or where it has been written.
+    """What a ResultWriter gives: what is kept of the results, or where it has written them.
 
     Raises:
         StateError: it cannot be written.
     """
-    writer = state.writer
-    if writer is None:
-        return results
-    given = _evaluated(state, writer.parameters, visit, visit.input, "ResultWriter/Arguments")
-    ended = [child.ended() for child in finished]
+    given = _evaluated(state, writer.parameters, visit, effective, "ResultWriter/Arguments")
+    ended = [child.ended() for child in children]
     if writer.resource is None:
         return succeeded(ended, writer.config.get("Transformation"))
     told = written(ended, given, writer.config, run_arn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from agentflow.adapters.aws.asl import timestamps
 from agentflow.adapters.aws.asl.errors import RUNTIME, StateError
@@ -18,11 +18,15 @@ from agentflow.errors import Json
 if TYPE_CHECKING:
     from agentflow.adapters.aws.asl.simulate.protocol import Effect
 
-MAX_EVENTS = 25_000
-_CLOSING = ("Aborted", "Failed", "TimedOut")
+MAX_EVENTS: Final = 25_000
+"""That the history of an execution may have.
+
+Source: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html (2026-08).
+"""
+_CLOSING: Final = ("Aborted", "Failed", "TimedOut")
 """What is recorded even when the history is full."""
-ACCOUNT = "123456789012"
-REGION = "us-east-1"
+ACCOUNT: Final = "123456789012"
+REGION: Final = "us-east-1"
 
 
 Bodies: TypeAlias = Mapping[type[Common], Callable[[Any, "Visit"], Any]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from agentflow.adapters.aws.asl import template
 from agentflow.adapters.aws.asl.errors import QUERY, TOLERANCE, EvaluationError, StateError
@@ -25,9 +26,10 @@ from agentflow.adapters.aws.asl.simulate.strands import Gather, Work
 from agentflow.adapters.aws.asl.values import Absent, text
 from agentflow.errors import Json
 
-INLINE_LIMIT = 40
+INLINE_LIMIT: Final = 40
 """Iterations that an inline map runs at once at most."""
-DISTRIBUTED_LIMIT = 10_000
+DISTRIBUTED_LIMIT: Final = 10_000
+"""Children of a distributed map that run at once at most."""
 
 
 def run_parallel(state: Parallel, visit: Visit) -> Leaving:
@@ -169,11 +171,14 @@ def _distributed(
             found = yield from batches.read_items(state, state.reader, visit, effective)
         inputs = [_selected(state, visit, effective, n, item) for n, item in enumerate(found)]
         units = batches.batch(state, visit, effective, inputs)
-        crew = _Crew(state.processor, visit, label, _Failures(len(found), allowed), {})
-        makers = [partial(_child, crew, number, unit) for number, unit in enumerate(units)]
-        results = yield Gather(makers, limit)
-        finished = [crew.finished[number] for number in sorted(crew.finished)]
-        result = yield from batches.write_results(state, visit, results, finished, run_arn)
+        run = _MapRun(state.processor, visit, label, _Failures(len(found), allowed), {})
+        makers = [partial(_child, run, number, unit) for number, unit in enumerate(units)]
+        result = yield Gather(makers, limit)
+        if state.writer is not None:
+            children = [run.finished[number] for number in sorted(run.finished)]
+            result = yield from batches.write_results(
+                state, state.writer, visit, effective, children, run_arn=run_arn
+            )
     except (EvaluationError, StateError) as error:
         failure = failure_of(error, visit)
         execution.record("MapRunFailed", error=failure.name, cause=failure.cause)
@@ -183,7 +188,7 @@ def _distributed(
 
 
 @dataclass(frozen=True, slots=True)
-class _Crew:
+class _MapRun:
     """What the children of one map have in common."""
 
     machine: Machine
@@ -194,21 +199,21 @@ class _Crew:
     """By the numbers of their inputs."""
 
 
-def _child(crew: _Crew, number: int, unit: batches.Unit) -> Work:
+def _child(run: _MapRun, number: int, unit: batches.Unit) -> Work:
     """One child execution: its output, or what stands for its failure."""
-    outer = crew.visit.execution
+    outer = run.visit.execution
     identity = Identity(
-        f"{outer.chance.getrandbits(128):032x}", outer.identity.machine, f"/{crew.label}"
+        f"{outer.chance.getrandbits(128):032x}", outer.identity.machine, f"/{run.label}"
     )
     child = Execution(identity, unit.input, outer.clock(), outer.clock, outer.ask, outer.bodies)
     child.record("ExecutionStarted", input=unit.input)
     try:
-        output = yield from run_machine(crew.machine, unit.input, Place(child, {}))
+        output = yield from run_machine(run.machine, unit.input, Place(child, {}))
     except StateError as error:
         child.record("ExecutionFailed", error=error.name, cause=error.cause)
-        crew.finished[number] = batches.Child(identity, unit.input, None, error)
-        crew.failures.add(unit.items)
+        run.finished[number] = batches.Child(identity, unit.input, None, error)
+        run.failures.add(unit.items)
         return {"Status": "FAILED", "Error": error.name, "Cause": error.cause}
     child.record("ExecutionSucceeded", output=output)
-    crew.finished[number] = batches.Child(identity, unit.input, output, None)
+    run.finished[number] = batches.Child(identity, unit.input, output, None)
     return output

@@ -17,7 +17,7 @@ from agentflow.adapters.aws.asl.errors import (
     EvaluationError,
     StateError,
 )
-from agentflow.adapters.aws.asl.jsonata import expression_in
+from agentflow.adapters.aws.asl.jsonata import Scope, expression_in
 from agentflow.adapters.aws.asl.model import (
     Catcher,
     Choice,
@@ -234,7 +234,7 @@ def _pass_on(state: Common, visit: Visit, effective: Json) -> Left:
 
 
 def _left(
-    way: Common | Rule | Catcher, visit: Visit, default: Json, scope: Any, within: str = ""
+    way: Common | Rule | Catcher, visit: Visit, default: Json, scope: Scope, within: str = ""
 ) -> Left:
     """Leave by a way out of the state; `within` is where in the state it is written."""
     assigned = _resolved(way.assign, scope, f"{within}Assign")
@@ -261,7 +261,7 @@ def _paid(assign: Json | Absent, visit: Visit, value: Json) -> dict[str, Json]:
     return found
 
 
-def _resolved(assign: Json | Absent, scope: Any, field: str) -> dict[str, Json]:
+def _resolved(assign: Json | Absent, scope: Scope, field: str) -> dict[str, Json]:
     if isinstance(assign, Absent):
         return {}
     found: dict[str, Json] = template.resolve(assign, scope, field)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from agentflow.adapters.aws.asl import template
 from agentflow.adapters.aws.asl.errors import TIMEOUT, StateError
 from agentflow.adapters.aws.asl.model import Task
@@ -30,7 +32,8 @@ from agentflow.adapters.aws.asl.simulate.strands import Await, Work
 from agentflow.adapters.aws.asl.values import Absent
 from agentflow.errors import Json
 
-_PREFIXES = {"function": "LambdaFunction", "activity": "Activity", "service": "Task"}
+_PREFIXES: Final = {"function": "LambdaFunction", "activity": "Activity", "service": "Task"}
+"""With what the events of a task begin, by the kind of its resource."""
 
 
 def run_task(state: Task, visit: Visit) -> Leaving:
@@ -54,7 +57,7 @@ def run_task(state: Task, visit: Visit) -> Leaving:
     if token is None:
         heartbeat = None  # only those who hold a token can send heartbeats
     if not isinstance(state.credentials, Absent):
-        _credentials(state, visit, effective)
+        _check_credentials(state, visit, effective)
     prefix = _PREFIXES[resource.kind]
     visit.execution.record(f"{prefix}Scheduled", resource=resource.arn, parameters=given)
     visit.execution.record(f"{prefix}Started", resource=resource.arn)
@@ -71,11 +74,12 @@ def _token(visit: Visit) -> str:
     return f"{visit.execution.chance.getrandbits(256):064x}"
 
 
-def _credentials(state: Task, visit: Visit, effective: Json) -> Json:
-    """Whose role the work has: evaluated, for its mistakes count, but not used."""
+def _check_credentials(state: Task, visit: Visit, effective: Json) -> None:
+    """Find the role that the work has: nothing needs it here, but what is wrong with it counts."""
     if state.query_language == "JSONata":
-        return template.resolve(state.credentials, visit.scope(), "Credentials")
-    return template.payload(state.credentials, visit.data(effective), visit.execution.chance)
+        template.resolve(state.credentials, visit.scope(), "Credentials")
+    else:
+        template.payload(state.credentials, visit.data(effective), visit.execution.chance)
 
 
 def _outcome(visit: Visit, resource: Resource, timeout: int | None, heartbeat: int | None) -> Work:
