@@ -27,7 +27,7 @@ def task(**fields: Any) -> dict[str, Any]:
 
 def choosing(rule: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """A machine that goes on by one rule or not at all."""
-    state = {"Type": "Choice", "Choices": [{**rule, "Next": "T"}], **fields}
+    state = {"Type": "Choice", "Choices": [{"Next": "T", **rule}], **fields}
     return machine(S=state, T={"Type": "Succeed"})
 
 

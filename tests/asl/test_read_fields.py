@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.asl.definitions import choosing, distributed, mapped, mistakes, one, task
+from agentflow.adapters.aws.asl.read import read
+from tests.asl.definitions import choosing, distributed, machine, mapped, mistakes, one, task
 
 
 @pytest.mark.parametrize(
@@ -161,3 +162,64 @@ from tests.asl.definitions import choosing, distributed, mapped, mistakes, one, 
 )
 def test_a_mistake_in_a_field_is_named(definition: Any, code: str, message: str) -> None:
     assert [item.code for item in mistakes(definition) if message in item.message] == [code]
+
+
+@pytest.mark.parametrize(
+    ("definition", "code", "message"),
+    [
+        pytest.param(
+            one(ResultPath="States.UUID()"),
+            "AF200",
+            "`ResultPath`: a path begins with `$`",
+            id="a call where a result goes",
+        ),
+        pytest.param(
+            task(TimeoutSecondsPath="States.MathAdd(1, 1)"),
+            "AF200",
+            "`TimeoutSecondsPath`: a path begins with `$`",
+            id="a call where a number is found",
+        ),
+        pytest.param(
+            task(Retry=[{"ErrorEquals": []}]), "AF130", "`ErrorEquals` is empty", id="no errors"
+        ),
+        pytest.param(choosing({"And": []}), "AF130", "`And` is empty", id="nothing joined"),
+        pytest.param(
+            choosing({"Not": []}), "AF122", "a comparison is an object", id="a list denied"
+        ),
+        pytest.param(
+            choosing({"Or": [{"Variable": "$", "IsNull": True, "Next": "T"}]}),
+            "AF126",
+            "there is no comparison `Next`",
+            id="a way on within a comparison",
+        ),
+        pytest.param(
+            choosing({"Variable": "$", "IsNull": True, "Output": 1}),
+            "AF129",
+            "`Output` belongs to JSONata, the state uses JSONPath",
+            id="an output in JSONPath",
+        ),
+        pytest.param(
+            choosing({"Variable": "$", "IsNull": True, "IsString": True}),
+            "AF129",
+            "a comparison has one operator",
+            id="two operators",
+        ),
+        pytest.param(
+            choosing({"Variable": "$", "IsNull": True, "Next": None}),
+            "AF122",
+            "`Next` is text, not null",
+            id="a rule without a way on",
+        ),
+        pytest.param(one(Type="Task", Resource=""), "AF130", "`Resource` is empty", id="no work"),
+    ],
+)
+def test_one_mistake_is_told_once_with_its_state(definition: Any, code: str, message: str) -> None:
+    assert [(each.code, each.message) for each in mistakes(definition)] == [
+        (code, f"state `S`: {message}")
+    ]
+
+
+def test_an_error_may_be_named_by_a_call() -> None:
+    definition = machine(S={"Type": "Fail", "ErrorPath": "States.Format('{}', $.name)"})
+
+    assert read(definition).definition == definition

@@ -22,9 +22,9 @@ class Field:
     languages: frozenset[str] = BOTH
 
 
-def _pair(name: str, attribute: str, kind: str) -> dict[str, Field]:
+def _pair(name: str, attribute: str, kind: str, path: str = "reference") -> dict[str, Field]:
     """`X` in both languages and `XPath` with JSONPath."""
-    return {name: Field(attribute, kind), f"{name}Path": Field(attribute, "reference", PATH)}
+    return {name: Field(attribute, kind), f"{name}Path": Field(attribute, path, PATH)}
 
 
 _HEAD: Final = {
@@ -93,8 +93,8 @@ STATES: Final[dict[str, dict[str, Field]]] = {
     "Succeed": {**_HEAD, **_PATHS, **_OUTPUT},
     "Fail": {
         **_HEAD,
-        **_pair("Error", "error", "text_or_expression"),
-        **_pair("Cause", "cause", "text_or_expression"),
+        **_pair("Error", "error", "text_or_expression", "text_reference"),
+        **_pair("Cause", "cause", "text_or_expression", "text_reference"),
     },
     "Parallel": {**_HEAD, **_WORK, **_ARGUMENTS, "Branches": Field("branches", "branches")},
     "Map": {

@@ -87,7 +87,7 @@ def _all_targets(states: Mapping) -> Iterator[Node]:
 
 
 def _targets(node: Node) -> Iterator[Node]:
-    """The places in a state that name the state to go to."""
+    """The places in a state that name the state to go to; a rule that names none stands for it."""
     if not isinstance(node, Mapping):
         return
     for field in ("Next", "Default"):
@@ -96,8 +96,9 @@ def _targets(node: Node) -> Iterator[Node]:
     for field in ("Choices", "Catch"):
         found = node.get(field)
         for item in found.items if isinstance(found, Sequence) else ():
-            if isinstance(item, Mapping) and (target := item.get("Next")) is not None:
-                yield target
+            if isinstance(item, Mapping):
+                target = item.get("Next")
+                yield item if target is None else target
 
 
 def _targets_of(node: Node) -> Iterator[str]:

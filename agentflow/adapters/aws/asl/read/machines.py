@@ -142,15 +142,14 @@ class MachineReader(MapParts):
         self.language = self._language(node, what)
         if kind is None:
             return None
+        noted = len(self.diagnostics)
         given: dict[str, Any] = {}
         for field, entry in node.entries.items():
             known = fields.STATES[kind].get(field)
             if known is None or self.language not in known.languages:
                 self._misplaced(field, entry.key, kind, what)
                 continue
-            noted = len(self.diagnostics)
             value = getattr(self, known.kind)(entry.value, field)
-            self._name_state(what, noted)
             if known.attribute:
                 given[known.attribute] = value
         self._check_fields(node, kind, what, key)
@@ -158,6 +157,7 @@ class MachineReader(MapParts):
             given |= self._mode(node, given)
         if kind == "Task":
             self._check_task(node, given)
+        self._name_state(what, noted)
         if any(given.get(attribute) is None for attribute in _NEEDED.get(kind, ())):
             return None  # there is a diagnostic that says why
         state: State = _TYPES[kind](name=name, span=key.span, query_language=self.language, **given)

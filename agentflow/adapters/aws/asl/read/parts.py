@@ -19,6 +19,8 @@ _RETRIER: Final = {
     "MaxDelaySeconds": ("max_delay_seconds", "positive"),
 }
 _JOINTS: Final = ("And", "Or", "Not")
+_JSONATA: Final = ("Condition", "Output")
+"""Fields of rules that are not written with JSONPath."""
 
 
 class Parts(Values):
@@ -62,9 +64,11 @@ class Parts(Values):
         if found is None:
             self.error("AF121", "`ErrorEquals` is missing", node, remedy='["States.ALL"] is any')
             return ()
-        if not isinstance(found, Sequence) or not found.items:
+        if not isinstance(found, Sequence):
             self.wrong(found, "ErrorEquals", "a list of error names")
             return ()
+        if not found.items:
+            self.error("AF130", "`ErrorEquals` is empty", found, remedy='["States.ALL"] is any')
         names = tuple(self.text(item, "ErrorEquals") for item in found.items)
         if WILDCARD in names and len(names) > 1:
             self.error("AF129", f"`{WILDCARD}` stands alone in `ErrorEquals`", found)
@@ -72,9 +76,7 @@ class Parts(Values):
 
     def rules(self, node: Node, name: str) -> tuple[Rule, ...]:
         """The entries of `Choices`."""
-        if isinstance(node, Sequence) and not node.items:
-            self.error("AF130", "`Choices` is empty", node)
-        return tuple(self._rule(item) for item in self._objects(node, name))
+        return tuple(self._rule(item) for item in self._some(node, name))
 
     def _rule(self, node: Mapping) -> Rule:
         if self.language == "JSONata":
@@ -98,7 +100,7 @@ class Parts(Values):
         for joint in _JOINTS:
             if joint in names:
                 inner = node.entries[joint].value
-                for part in [inner] if joint == "Not" else self._objects(inner, joint):
+                for part in [inner] if joint == "Not" else self._some(inner, joint):
                     self._comparison(part)
                 self._known(node, f"`{joint}`", (joint, *extra))
                 return
@@ -108,21 +110,25 @@ class Parts(Values):
         if "Variable" not in names:
             self.error("AF121", "a comparison has no `Variable`", node)
         else:
-            self.place(node.entries["Variable"].value, "Variable")
-        operators = [name for name in names if name != "Variable"]
-        for name in operators:
-            if name not in choice.OPERATORS:
+            self.path(node.entries["Variable"].value, "Variable")
+        operators = [name for name in names if name in choice.OPERATORS]
+        for name in names:
+            if name in _JSONATA:
+                message = f"`{name}` belongs to JSONata, the state uses JSONPath"
+                self.error("AF129", message, node.entries[name].key)
+            elif name not in choice.OPERATORS and name != "Variable":
                 remedy = did_you_mean(name, choice.OPERATORS)
                 message = f"there is no comparison `{name}`"
                 self.error("AF126", message, node.entries[name].key, remedy=remedy)
-        if len(operators) != 1:
-            self.error("AF129", "a comparison has one operator", node)
-        elif operators[0] in choice.OPERATORS:
+        if len(operators) == 1:
             self._operand(operators[0], node.entries[operators[0]].value)
+        elif operators or not set(names) - {"Variable"}:
+            remedy = "join several with `And`" if operators else "`StringEquals`, `IsPresent`, …"
+            self.error("AF129", "a comparison has one operator", node, remedy=remedy)
 
     def _operand(self, operator: str, node: Node) -> None:
         if operator.endswith("Path"):
-            self.place(node, operator)
+            self.path(node, operator)
         elif operator.startswith(("Is", "Boolean")):
             self.boolean(node, operator)
         elif operator.startswith("Numeric"):
@@ -131,6 +137,12 @@ class Parts(Values):
             self.timestamp(node, operator)
         else:
             self.text(node, operator)
+
+    def _some(self, node: Node, name: str) -> list[Mapping]:
+        """The objects of a list that may not be empty."""
+        if isinstance(node, Sequence) and not node.items:
+            self.error("AF130", f"`{name}` is empty", node)
+        return self._objects(node, name)
 
     def _objects(self, node: Node, name: str) -> list[Mapping]:
         if not isinstance(node, Sequence):

@@ -190,6 +190,15 @@ class Values:
 
     def path(self, node: Node, name: str) -> str:
         """A JSONPath: of the input, the context object or a variable."""
+        value = node.value if isinstance(node, Scalar) else None
+        if isinstance(value, str) and value.startswith("States."):
+            remedy = "call the function in `Parameters` of a Pass state before"
+            self.error("AF200", f"`{name}`: a path begins with `$`", node, remedy=remedy)
+            return "$"
+        return self.path_or_call(node, name)
+
+    def path_or_call(self, node: Node, name: str) -> str:
+        """A JSONPath or a call of an intrinsic function."""
         value = self.text(node, name)
         if _SYMBOL.fullmatch(value):
             return value
@@ -201,14 +210,6 @@ class Values:
             self.error("AF200", f"`{name}` is empty; a path begins with `$`", node)
         return value or "$"
 
-    def place(self, node: Node, name: str) -> str:
-        """A JSONPath where no call of an intrinsic function may stand."""
-        value = node.value if isinstance(node, Scalar) else None
-        if isinstance(value, str) and value.startswith("States."):
-            self.error("AF200", f"`{name}`: a path begins with `$`", node)
-            return "$"
-        return self.path(node, name)
-
     def path_or_null(self, node: Node, name: str) -> str | None:
         """A path, or null for nothing."""
         if isinstance(node, Scalar) and node.value is None:
@@ -218,14 +219,12 @@ class Values:
     def result_path(self, node: Node, name: str) -> str | None:
         """A reference path, or null to drop the result."""
         value = self.path_or_null(node, name)
-        if value is None:
-            return None
-        if _SYMBOL.fullmatch(value):
+        if value is None or _SYMBOL.fullmatch(value):
             return value
         try:
             reference = jsonpath.is_reference(jsonpath.parse(value))
         except MalformedError:
-            return "$"
+            return "$"  # there is a diagnostic that says why
         if not reference:
             self.error(
                 "AF200",
@@ -239,6 +238,10 @@ class Values:
     def reference(self, node: Node, name: str) -> Reference:
         """A path under which the value of a field is found."""
         return Reference(self.path(node, name))
+
+    def text_reference(self, node: Node, name: str) -> Reference:
+        """A path or call that gives the text of a field."""
+        return Reference(self.path_or_call(node, name))
 
     def _parse(
         self, node: Node, name: str, text: str, parse: Callable[[str], object], at: int = 0
@@ -306,7 +309,7 @@ class Values:
                     remedy=f"begin it with `$` or `States.`, or call the key `{key[:-2]}`",
                 )
             else:
-                self.path(entry.value, field)
+                self.path_or_call(entry.value, field)
 
     def _expressions(self, node: Node, name: str) -> None:
         if isinstance(node, Sequence):
