@@ -135,8 +135,24 @@ def execution_json(execution: Execution) -> dict[str, Json]:
     }
 
 
-def show_ended(execution: Execution, *, as_json: bool) -> int:
-    """Print how an execution in a cloud ended, as `run` does for one here."""
+def ended(cloud: Cloud, execution: Execution, *, as_json: bool) -> int:
+    """Wait for an execution in a cloud and print how it ended, as `run` does for one here.
+
+    Ctrl-C leaves it to itself.
+    """
+    from agentflow.adapters.aws.deploy.executions import wait
+
+    try:
+        last = wait(cloud, execution)
+    except KeyboardInterrupt:
+        terminal.note(
+            f"{execution.id} goes on in the cloud; `agentflow executions --target aws` tells how."
+        )
+        raise
+    return _show(last, as_json=as_json)
+
+
+def _show(execution: Execution, *, as_json: bool) -> int:
     if as_json:
         terminal.result_json(execution_json(execution))
     elif execution.status == "succeeded":
@@ -204,10 +220,10 @@ def list_executions(where: Where, wanted: Wanted, *, as_json: bool) -> int:
 
 def retry(reference: str, where: Where, *, as_json: bool) -> int:
     """What `retry --target` does: the failed execution goes on where it failed."""
-    from agentflow.adapters.aws.deploy.executions import redrive, wait
+    from agentflow.adapters.aws.deploy.executions import redrive
 
     cloud = where.connect()
-    return show_ended(wait(cloud, redrive(cloud, reference)), as_json=as_json)
+    return ended(cloud, redrive(cloud, reference), as_json=as_json)
 
 
 def send(reference: str, name: str, content: Json, where: Where, *, as_json: bool) -> int:

@@ -214,14 +214,14 @@ def _workflow(name: str, given: Json) -> tuple[str, str | None, Json]:
 def _started(
     cloud: Cloud, workflow: str, alias: str | None, id: str | None, given: Json, *, as_json: bool
 ) -> int:
-    from agentflow.adapters.aws.deploy.executions import start, wait
+    from agentflow.adapters.aws.deploy.executions import start
     from agentflow.adapters.aws.deploy.machines import alias_arn
     from agentflow.runtime.ids import checked_id, new_id
 
     arn = cloud.arns.machine(workflow) if alias is None else alias_arn(cloud, workflow, alias)
     execution = start(cloud, arn, new_id() if id is None else checked_id(id), given)
     terminal.note(f"Started {execution.id}.")
-    return deploying.show_ended(wait(cloud, execution), as_json=as_json)
+    return deploying.ended(cloud, execution, as_json=as_json)
 
 
 def _succeeded(function: str, value: Json, *, as_json: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -171,6 +172,31 @@ def test_a_step_that_waits_in_the_cloud_is_answered(line: Line, aws: Account, sh
     assert (ended.status, ended.output) == ("succeeded", 7)
     code, _, _ = line("approve", "a1", "review", *AWS, "--data", '{"ok": 7}')
     assert code == 5
+
+
+def test_ctrl_c_leaves_an_execution_in_the_cloud_to_itself(
+    line: Line, aws: Account, shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    spec = "specs/left.yaml"
+    write(shop / spec, "workflow: left\ndo:\n  - {id: answer, listen: go}\noutput: ${ answer }\n")
+    assert line("deploy", spec, *AWS)[0] == 0
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        clock = SimpleNamespace(sleep=interrupt)
+        patched.setattr("agentflow.adapters.aws.deploy.executions.time", clock)
+        code = dispatch(["invoke", spec, *AWS, "--id", "c1", "--endpoint-url", aws.url])
+    assert code == 130
+    assert "c1 goes on in the cloud; `agentflow executions" in capsys.readouterr().err
+    cloud = aws.connect()
+    left = describe(cloud, cloud.arns.of("states", "execution:left:c1"))
+    assert left.status == "running"
+    while not cloud.tables.scan(TableName="left-functions-tokens")["Items"]:
+        assert describe(cloud, left.arn).status == "running"
+    assert line("signal", "c1", "go", *AWS, "--data", "1")[0] == 0
+    assert wait(cloud, left).output == 1
 
 
 @pytest.mark.parametrize(
