@@ -75,7 +75,8 @@ CODES: dict[str, Code] = {
     ),
     "AF122": Code(
         "Wrong kind of value",
-        "For instance a list where an object is needed, or a number where text is: `version: 1.0`.",
+        "For instance a list where an object is needed, or a number where text is: `version: 1.0`; "
+        "or a file of another kind: a state machine without `--from aws`, a workflow with it.",
         'Give a value of the kind that the message names; quotes make text: `version: "1.0"`.',
     ),
     "AF123": Code(
