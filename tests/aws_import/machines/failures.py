@@ -244,6 +244,18 @@ FAILURES: dict[str, tuple[Json, Json]] = {
         {"moods": ["Busy", "OutOfStock", "Busy"]},
     ),
     "an error of a Fail inside that has a name of ours": (_failing_inside("MissingKey"), {}),
+    "an error that a Fail inside passes on, with a name of ours": (
+        machine(
+            A={
+                "Type": "Parallel",
+                "Branches": [machine(F={"Type": "Fail", "ErrorPath": "$.error"})],
+                "Catch": [catch("States.ALL", to="B")],
+                "End": True,
+            },
+            B=ECHO,
+        ),
+        {"error": "LoopLimit"},
+    ),
     "an error of a Fail inside that has the service's name": (
         _failing_inside("States.Timeout", "States.Timeout"),
         {},

@@ -279,9 +279,10 @@ def _told_inside(state: State) -> tuple[str, ...]:
     """The names of errors that Fail states of the machines inside a state give."""
     found: list[str] = []
     for each in _inside(state):
-        if isinstance(each, Fail) and isinstance(each.error, str):
-            # One that passes errors on may give any; of ours only that one is never told otherwise.
-            found.append(_LIMIT if expression_in(each.error) is not None else each.error)
+        if isinstance(each, Fail) and not isinstance(each.error, Absent):
+            # One that passes errors on may give any; only this one the service never gives itself.
+            is_plain = isinstance(each.error, str) and expression_in(each.error) is None
+            found.append(str(each.error) if is_plain else _LIMIT)
         found += _told_inside(each)
     return tuple(dict.fromkeys(found))
 
