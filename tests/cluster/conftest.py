@@ -27,7 +27,7 @@ from tests.servers import free_port
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 BIN = Path(sys.executable).parent
-PATIENCE = 120.0
+PATIENCE = 300.0
 
 PIP = """#!{python}
 import runpy, sys
