@@ -1,13 +1,19 @@
 """What a target is: an engine that workflows are compiled for, in one folder beside this file.
 
 A target states what it can do as tables (`Capabilities`), rewrites a workflow until that is
-enough (`lower`), and prints it in its own dialect (`write`). What a table does not name is refused,
-and a test holds that every kind of step and every function of the language is named.
+enough (`lower`, which hands its tables to `lowering.lower`), and prints what is left in its own
+dialect (`compile`). What a table does not name is refused, and a test holds that every kind of step
+and every function of the language is named.
+
+To add one: a folder with the tables, a writer for each kind of step that they call native, the
+expressions, and a module with `TARGET`, which is named in `_MODULES`. Reading the dialect back and
+deploying are in the folder too; they have nothing in common between clouds but what goes in and
+out of them (`Workflow`, `Compiled`), and the verbs `import` and `deploy` call them by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
@@ -27,7 +33,7 @@ Feature: TypeAlias = Literal[
     "reduce",
     "recorded arguments",
 ]
-"""What a step may carry or a map may have, beside its kind, that a lowering pass can replace."""
+"""What a step may carry or a map may have, beside its kind: done by the target, or by a pass."""
 
 
 class Support(Enum):
@@ -108,6 +114,18 @@ class Compiled:
     """Texts by name, relative to the output folder."""
     report: Report
     deployments: tuple[Deployment, ...]
+
+
+def family(loaded: Loaded) -> Iterator[Loaded]:
+    """A workflow and those it runs, each once, parents first: what one compile writes."""
+    seen: set[str] = set()
+    ahead = [loaded]
+    while ahead:
+        each = ahead.pop(0)
+        if each.workflow.name not in seen:
+            seen.add(each.workflow.name)
+            yield each
+            ahead.extend(each.children.values())
 
 
 class Target(Protocol):

@@ -48,7 +48,7 @@ from agentflow.spec.expressions.types import (
     union,
 )
 from tests.aws.generated import Case, Generator
-from tests.aws.test_aws_expressions import bound
+from tests.aws.in_jsonata import bound
 from tests.conformance.outcomes import canonical
 from tests.expressions.language import evaluate, fill, read, scope, template
 

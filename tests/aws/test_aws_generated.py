@@ -1,6 +1,6 @@
 """Random expressions come to the same here and as JSONata: the value, or the fault by name.
 
-What they have found is in `test_aws_expressions.GENERATED`. A longer search:
+What they have found is in `cases_expressions.GENERATED`. A longer search:
 
     python -m tests.aws.test_aws_generated SEED COUNT
 """
@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.aws import worlds  # noqa: F401  # repairs jsonata-python
 from tests.aws.differential import (
     Outcome,
     Written,

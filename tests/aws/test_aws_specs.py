@@ -165,6 +165,30 @@ def test_a_time_limit_that_lambda_cannot_keep_is_told() -> None:
     assert "`a` may take 1,800 seconds, a Lambda function 900 at most" in report.notes
 
 
+def test_notes_and_refusals_name_the_step_of_the_author_and_none_of_a_pass() -> None:
+    loaded = loads(
+        "workflow: named\ndo:\n  - {id: a, map: [1], as: x, call: f.x, with: {x: '${ x }'}, "
+        "batch: 2, concurrency: 100, reduce: {call: f.sum}}\n"
+    )
+    notes = TARGET.compile(loaded, Options()).report.notes
+    assert [each.partition(":")[0] for each in notes] == [
+        "`batch` of `a` has no effect",
+        "`a` runs 40 items at once, not 100",
+    ]
+    with pytest.raises(CannotExpress, match="`a` runs an execution for each item"):
+        TARGET.compile(loaded, Options({"distributed": True, "kind": "express"}))
+
+
+def test_batches_that_a_pass_takes_away_are_told() -> None:
+    loaded = loads(
+        "workflow: single\ndo:\n  - {id: a, map: [1], as: x, call: f.x, with: {x: '${ x }'}, "
+        "batch: 2, tolerate: 1, reduce: {call: f.sum}}\n"
+    )
+    first = TARGET.compile(loaded, Options({"distributed": True})).report.entries[0]
+    assert first.how == "lowered"
+    assert "batch: items are called one by one" in first.note
+
+
 def test_refusals_are_reported_together() -> None:
     loaded = loads(
         "workflow: refused\ndo:\n  - {id: a, listen: news}\n"

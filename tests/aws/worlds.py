@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import inspect
 import json
-import math
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import jsonata
 from sfnx.testing import Call, Failure
 from sfnx.testing import run as interpret
 
@@ -38,6 +36,7 @@ from agentflow.runtime.machine import protocol as p
 from agentflow.spec.agents import Agents
 from agentflow.spec.expressions import Scope, compile_template, parse_string
 from agentflow.spec.load import Loaded
+from tests.aws import repairs  # noqa: F401  # of jsonata-python
 
 Functions = Mapping[str, Callable[..., Any]]
 EPOCH = 1_700_000_000.0
@@ -127,29 +126,6 @@ class Outcome:
         """What has to be the same everywhere."""
         name = None if self.error is None else self.error["name"]
         return {"status": self.status, "output": self.output, "error": name}
-
-
-def _whole_remainders() -> None:
-    """jsonata-python 0.7.1 cuts remainders to integers: `5.5 % 2` is 1 there, 1.5 elsewhere."""
-    original = jsonata.Jsonata.evaluate_numeric_expression
-
-    def evaluate(self: Any, left: Any, right: Any, operator: Any) -> Any:
-        if operator == "%" and isinstance(left, float) and left % 1 and right:
-            return math.fmod(left, right)
-        if operator == "%" and isinstance(right, float) and right % 1:
-            return math.fmod(left, right)
-        return original(self, left, right, operator)
-
-    jsonata.Jsonata.evaluate_numeric_expression = evaluate
-
-
-def _lower_case() -> None:
-    """jsonata-python 0.7.1 folds letters instead: `ß` becomes `ss`."""
-    jsonata.Jsonata.static_frame.lookup("lowercase").method = str.lower
-
-
-_whole_remainders()
-_lower_case()
 
 
 # --- our machine ----------------------------------------------------------------------------------

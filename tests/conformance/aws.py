@@ -31,6 +31,7 @@ from agentflow.functions.hosts.agents import Agents, InProcess
 from agentflow.functions.hosts.aws_lambda import named
 from agentflow.functions.hosts.calls import Host, Setting
 from agentflow.spec.load import Loaded
+from tests.aws import repairs  # noqa: F401  # of jsonata-python
 from tests.conformance.cases import Run
 from tests.conformance.outcomes import Calls, Outcome, Refused, counted
 

@@ -17,7 +17,7 @@ from agentflow.errors import Diagnostic, Fault, Json
 from agentflow.spec.load import Loaded
 from agentflow.spec.parse import parse
 from agentflow.spec.read import read
-from tests.aws.test_aws_expressions import ALL, NAMES
+from tests.aws.cases_expressions import ALL, NAMES
 from tests.conformance.cases import PROJECT, Run
 from tests.conformance.engines import Engine
 from tests.conformance.outcomes import Outcome, Refused, canonical, shown
@@ -30,7 +30,7 @@ AREAS = {
     frozenset[str](): "functions and arithmetic",
     frozenset({"a", "b"}): "operators, every pair of types",
     frozenset({"far"}): "characters beyond U+FFFF",
-    frozenset({"odd"}): "found by random expressions",
+    frozenset({"odd"}): "found by random expressions; what is equal",
     frozenset({"missing"}): "what is not needed is not evaluated",
     frozenset({"order", "x", "nowhere"}): "reading data, and its faults",
 }

@@ -47,6 +47,7 @@ from moto.stepfunctions.parser.asl.parse import preprocessor
 from sfnx.testing import Failure, evaluate
 
 from agentflow.errors import Json
+from tests.aws import repairs  # noqa: F401  # of jsonata-python
 
 ROLE = "arn:aws:iam::123456789012:role/workflow"
 REGION = "us-east-1"

@@ -25,8 +25,12 @@ INTRODUCTION: Final = """\
 A case is a workflow with inputs, and for each the outcome and the calls that it must have: the
 output or the error's name, and which function is called how often with which arguments.
 A check is one input of a case, or one expression.
-Every engine runs the same checks.
+Every engine runs the same checks, except that moto, which takes seconds for one, runs a selection.
 [Portability](../explanation/portability.md) says what is the same everywhere, and what is not.
+
+In the tables `=` is the same outcome with the same calls.
+`refused` is an error at compile time, with its code; `fault` is explained below.
+What is blank is not run.
 
 This page is written by `python -m tests.conformance --write`.
 The cases are in `tests/conformance/cases`, the workflows in `tests/conformance/project/specs`.

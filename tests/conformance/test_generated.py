@@ -22,7 +22,7 @@ def test_generated_workflows_mean_the_same(against: str) -> None:
     verdicts = {seed: judge(workflow(seed, budget=8), against) for seed in seeds}
     wrong = {s: each for s, each in verdicts.items() if each.kind in ("differs", "broken")}
     assert not wrong
-    assert Counter(each.kind for each in verdicts.values())["equal"] >= 5
+    assert Counter(each.kind for each in verdicts.values())["equal"] >= 4
 
 
 def test_a_seed_always_gives_the_same_workflow() -> None:

@@ -19,7 +19,7 @@ from agentflow.errors import Json
 from agentflow.functions.encoding import as_doubles
 from agentflow.spec.load import Loaded, load
 from tests.aws import differential
-from tests.aws.test_aws_expressions import bound, written
+from tests.aws.in_jsonata import bound, written
 from tests.conformance.cases import HERE, all_cases
 from tests.conformance.expressions import Row, rows
 from tests.conformance.outcomes import canonical

@@ -37,7 +37,7 @@ def batch_size(w: Writer, step: Step, map_: Map) -> int | str | None:
     }
     for reason, applies in reasons.items():
         if applies:
-            w.note(f"the items of `{step.id}` are no batches: {reason}")
+            w.note(f"the items of `{w.last_id}` are no batches: {reason}")
             return None
     if map_.batch == "auto":
         return f"$max([1, $ceil($count({{0}}) / {CHILDREN})])"
@@ -62,7 +62,7 @@ class _Child:
 def write_batch(w: Writer, step: Step, map_: Map, carried: dict[str, Json]) -> None:
     """The states of a child execution: call, judge, and perhaps call what failed once more."""
     assert isinstance(map_.body, Call)
-    refuse_undoing(w, step, map_.body)
+    refuse_undoing(w, map_.body)
     w.needs_helper = True
     w.functions.add(map_.body.function)
     w.use("function", w.settings.handler, "lambda:InvokeFunction")

@@ -79,18 +79,7 @@ def invocation(
 
     `arguments` and `key` stand in for the call's.
     """
-    if call.function.startswith(FOREIGN):
-        w.refusals.refuse(
-            "AF602",
-            f"`{call.function}` stands where only a function of yours can",
-            call.span,
-            "on AWS it is a state, and no function",
-            "call it in a step of its own: in the `do` of the map",
-        )
-    if isinstance(call, Call) and call.resources is not None:
-        w.note(f"`resources` of {call.function} have no effect: a Lambda has a size of its own")
-    w.functions.add(call.function)
-    w.use("function", w.settings.handler, "lambda:InvokeFunction")
+    _use(w, call)
     given = templates.value(call.arguments) if arguments is None else arguments
     payload: State = {"function": call.function}
     if instances.is_agent(call.function):
@@ -114,6 +103,22 @@ def invocation(
     if instances.is_agent(call.function):
         state["Retry"].insert(0, instances.WAITING)
     return state
+
+
+def _use(w: Writer, call: Call | Reduce | Compensation) -> None:
+    """Note the function for the bundle and the role, and what does not hold of it on AWS."""
+    if call.function.startswith(FOREIGN):
+        w.refusals.refuse(
+            "AF602",
+            f"`{call.function}` stands where only a function of yours can",
+            call.span,
+            "on AWS it is a state, and no function",
+            "call it in a step of its own: in the `do` of the map",
+        )
+    if isinstance(call, Call) and call.resources is not None:
+        w.note(f"`resources` of {call.function} have no effect: a Lambda has a size of its own")
+    w.functions.add(call.function)
+    w.use("function", w.settings.handler, "lambda:InvokeFunction")
 
 
 def seconds(duration: Duration | None, templates: Templates) -> Json:

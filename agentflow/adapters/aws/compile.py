@@ -15,6 +15,7 @@ from agentflow.adapters.aws.distributed import is_distributed
 from agentflow.adapters.aws.flow import After
 from agentflow.adapters.aws.graph import Label, State
 from agentflow.adapters.aws.inputs import write_input
+from agentflow.adapters.aws.jsonata import quote
 from agentflow.adapters.aws.limits import check_limits
 from agentflow.adapters.aws.native import fused, mixed
 from agentflow.adapters.aws.record import with_spec
@@ -23,16 +24,15 @@ from agentflow.adapters.aws.stored import why_not, with_stored
 from agentflow.adapters.aws.templates import can_fail
 from agentflow.adapters.aws.variables import Names
 from agentflow.adapters.aws.writer import Writer
-from agentflow.adapters.lowering.limits import is_timed
 from agentflow.adapters.lowering.rewriting import change_steps
 from agentflow.adapters.refusals import Refusals
 from agentflow.adapters.report import Report
-from agentflow.adapters.target import Capabilities, Compiled, Deployment, Options
+from agentflow.adapters.target import Capabilities, Compiled, Deployment, Options, family
 from agentflow.errors import Json
 from agentflow.spec.agents import Agents
 from agentflow.spec.expressions.types import STRING, ObjectOf
 from agentflow.spec.load import Loaded
-from agentflow.spec.model import Call, Map, Pipeline, Reduce, Step, Workflow
+from agentflow.spec.model import Map, Step, Workflow
 from agentflow.spec.survey import steps
 
 
@@ -50,9 +50,9 @@ class Aws:
         """See `Target.compile`."""
         refusals = Refusals()
         written = [
-            machine for each in _family(loaded) for machine in _machines(each, options, refusals)
+            machine for each in family(loaded) for machine in _machines(each, options, refusals)
         ]
-        refusals.finish({each.path: each.text for each in _family(loaded)})
+        refusals.finish({each.path: each.text for each in family(loaded)})
         first = written[0].report
         first.children = [each.report for each in written[1:]]
         files = {f"{each.workflow.name}.asl.json": each.text for each in written}
@@ -81,18 +81,6 @@ class _Machine:
         self.text = _print(definition)
         self.report = writer.report
         self.deployment = _deployment(writer)
-
-
-def _family(loaded: Loaded) -> Iterator[Loaded]:
-    """A workflow and those it runs, each once, parents first."""
-    seen: set[str] = set()
-    ahead = [loaded]
-    while ahead:
-        each = ahead.pop(0)
-        if each.workflow.name not in seen:
-            seen.add(each.workflow.name)
-            yield each
-            ahead.extend(each.children.values())
 
 
 def _machines(loaded: Loaded, options: Options, refusals: Refusals) -> Iterator[_Machine]:
@@ -144,31 +132,24 @@ def _machine(
 
 def _tell_lowered(w: Writer, workflow: Workflow) -> None:
     """Tell what the passes replace, by the steps as the author wrote them."""
-    features = CAPABILITIES.features
     for step in steps(workflow.do):
-        told: list[str] = []
-        if isinstance(step.action, Pipeline):
-            told.append(CAPABILITIES.steps[Pipeline].how)
-        if isinstance(step.action, Map) and step.action.reduce is not None:
-            told += _told_of_reduce(w, step, step.action, step.action.reduce)
-        is_call = isinstance(step.action, Call) or (
-            isinstance(step.action, Map) and isinstance(step.action.body, Call)
-        )
-        if step.retry is not None and not is_call:
-            told.append(f"retry: {features['attempts'].how}")
-        if step.timeout is not None and not is_timed(step):
-            told.append(f"timeout: {features['block timeout'].how}")
+        told = lowering.told(_unreduced(w, step), CAPABILITIES)
         if told:
             w.report.add(step.id, "lowered", "; ".join(told), step.span)
 
 
-def _told_of_reduce(w: Writer, step: Step, map_: Map, reduce: Reduce) -> list[str]:
-    if w.settings.results is not None and is_distributed(map_, w.settings):
-        reason = why_not(reduce)
-        if reason is None:
-            return []
-        w.note(f"the results of `{step.id}` do not go through S3: {reason}")
-    return [f"reduce: {CAPABILITIES.features['reduce'].how}"]
+def _unreduced(w: Writer, step: Step) -> Step:
+    """The step without a `reduce` that no pass replaces, because its results go through S3."""
+    map_, chosen = step.action, w.settings
+    if not isinstance(map_, Map) or map_.reduce is None:
+        return step
+    if chosen.results is None or not is_distributed(map_, chosen):
+        return step
+    reason = why_not(map_.reduce)
+    if reason is None:
+        return replace(step, action=replace(map_, reduce=None))
+    w.note(f"the results of `{step.id}` do not go through S3: {reason}")
+    return step
 
 
 def _write(w: Writer, workflow: Workflow) -> State:
@@ -188,6 +169,12 @@ def _write(w: Writer, workflow: Workflow) -> State:
     machine = w.scope.definition()
     if w.renames:
         machine = _named(w, machine)
+    ordered: State = _in_order(mixed({**_head(w, workflow), **machine}))
+    return ordered
+
+
+def _head(w: Writer, workflow: Workflow) -> State:
+    """What stands in front of the states."""
     head: State = {
         "Comment": workflow.description or f"{workflow.name} {workflow.version}",
         "QueryLanguage": "JSONata",
@@ -206,8 +193,7 @@ def _write(w: Writer, workflow: Workflow) -> State:
             "TimeoutSeconds of a state machine is a number",
             "write the number of seconds",
         )
-    ordered: State = _in_order(mixed({**head, **machine}))
-    return ordered
+    return head
 
 
 def _output(w: Writer, names: Names) -> None:
@@ -222,8 +208,6 @@ def _output(w: Writer, names: Names) -> None:
 
 def execution_of(workflow: Workflow) -> Reference:
     """`execution`, from the context of the service."""
-    from agentflow.adapters.aws.jsonata import quote
-
     fields = {
         "id": "$states.context.Execution.Name",
         "workflow": quote(workflow.name),
@@ -242,9 +226,11 @@ def _named(w: Writer, machine: State) -> State:
     only here, around everything, is it known that nobody handled it.
     """
     name, fail = w.names.take(w.workflow.name), w.names.take("fail")
+    # The variable is this scope's: inside, a name may be the same only if it is not assigned there.
+    error = w.variables.take("error", ())
     catch = {
         "ErrorEquals": [faults.ALL],
-        "Assign": {"error": f"{{% {faults.decoded('$states.errorOutput')} %}}"},
+        "Assign": {error: f"{{% {faults.decoded('$states.errorOutput')} %}}"},
         "Next": fail,
     }
     whole: State = {
@@ -256,13 +242,9 @@ def _named(w: Writer, machine: State) -> State:
     }
     failed: State = {
         "Type": "Fail",
-        "Error": "{% $error.name %}",
-        "Cause": "{% $string($error) %}",
+        "Error": f"{{% ${error}.name %}}",
+        "Cause": f"{{% $string(${error}) %}}",
     }
-    # The variable is this scope's: inside, a name may be the same only if it is not assigned there.
-    taken = w.variables.take("error", ())
-    catch["Assign"] = {taken: catch["Assign"]["error"]}  # type: ignore[index]
-    failed = json.loads(json.dumps(failed).replace("$error", f"${taken}"))
     return {"StartAt": name, "States": {name: whole, fail: failed}}
 
 

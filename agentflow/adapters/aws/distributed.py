@@ -65,12 +65,12 @@ def _reader(w: Writer, step: Step, reader: dict[str, Template], names: Names) ->
     if any(parts([reader["resource"], reader.get("config")])):
         w.refusals.refuse(
             "AF602",
-            f"`resource` or `config` of what `{step.id}` reads is computed",
+            f"`resource` or `config` of what `{w.last_id}` reads is computed",
             step.span,
             "the state machine holds them as they are",
             "write them out",
         )
-    w.note(f"the items of `{step.id}` need a permission to read them that you add to the role")
+    w.note(f"the items of `{w.last_id}` need a permission to read them that you add to the role")
     with w.templates(step, names) as templates:
         given = templates.value(reader)
     most = {"MaxItems": given["most"]} if "most" in given else {}
@@ -106,30 +106,16 @@ def write_distributed(w: Writer, step: Step, map_: Map, names: Names, after: Aft
     _standard_only(w, step)
     w.use("workflow", w.workflow.name, "states:StartExecution")
     items = items_of(w, step, map_, names) if reader is None else ""
-    source: State = {"Items": query(items)}
-    if reader is not None:
-        source = {"ItemReader": _reader(w, step, reader, names)}
+    source = {"ItemReader": _reader(w, step, reader, names)} if reader else {"Items": query(items)}
     w.renames = True
     name = w.name()
     passed = _passed(map_, names)
-    outside: State = {"execution": f"{{% {w.execution} %}}"}
-    if passed or size is not None:
-        outside["names"] = {n: query(each.text) for n, each in passed.items()}
-    if w.path.is_computed:
-        outside["path"] = w.path.value()
     state: State = {
         "Type": "Map",
         **source,
-        "ItemSelector": {
-            "item": "{% $states.context.Map.Item.Value %}",
-            "index": "{% $states.context.Map.Item.Index %}",
-            **(outside if size is None else {}),
-        },
+        **_given(w, passed, size, items),
         **bounds(w, map_),
     }
-    if size is not None:
-        per_batch = size if isinstance(size, int) else query(size.format(items))
-        state["ItemBatcher"] = {"MaxItemsPerBatch": per_batch, "BatchInput": outside}
     with w.inner() as scope:
         carried = _carried(w, "$states.input" if size is None else "$states.input.BatchInput")
         if size is None:
@@ -148,11 +134,29 @@ def write_distributed(w: Writer, step: Step, map_: Map, names: Names, after: Aft
         write_counting(w, step, map_, outcomes, following)
 
 
+def _given(w: Writer, passed: dict[str, Reference], size: int | str | None, items: str) -> State:
+    """What a child execution is given: its item, or its batch; and what it reads from outside."""
+    outside: State = {"execution": f"{{% {w.execution} %}}"}
+    if passed or size is not None:
+        outside["names"] = {n: query(each.text) for n, each in passed.items()}
+    if w.path.is_computed:
+        outside["path"] = w.path.value()
+    item: State = {
+        "item": "{% $states.context.Map.Item.Value %}",
+        "index": "{% $states.context.Map.Item.Index %}",
+    }
+    if size is None:
+        return {"ItemSelector": item | outside}
+    per_batch = size if isinstance(size, int) else query(size.format(items))
+    batcher: State = {"MaxItemsPerBatch": per_batch, "BatchInput": outside}
+    return {"ItemSelector": item, "ItemBatcher": batcher}
+
+
 def _standard_only(w: Writer, step: Step) -> None:
     if w.settings.kind == "express":
         w.refusals.refuse(
             "AF604",
-            f"`{step.id}` runs an execution for each item, which Express workflows cannot",
+            f"`{w.last_id}` runs an execution for each item, which Express workflows cannot",
             step.span,
             "only Standard workflows have distributed maps",
             "compile it as a Standard workflow, or without `distributed`",

@@ -51,40 +51,48 @@ def _race(w: Writer, step: Step, fork: Fork, names: Names, after: After) -> None
         _racer(w, names, branch, block, place, any_=any_)
         for place, (branch, block) in enumerate(fork.branches.items())
     ]
-    outcomes, error = w.variable(f"{step.id}_outcomes"), w.variable(f"{step.id}_error")
+    outcomes = w.variable(f"{step.id}_outcomes")
     with w.closed(after) as following:
-        assert following.label is not None
         judge, lost, won = Label(), Label(), Label()
-        early: list[State] = []
-        if any_:
-            winner = "[$merge([$parse($states.errorOutput.Cause), {'at': 0, 'place': 0}])]"
-            early = [{"ErrorEquals": [FIRST], "Assign": {outcomes: query(winner)}, "Next": judge}]
-        caught = w.catch().get("Catch", [])
         state: State = {"Type": "Parallel", "Branches": branches}
         state |= {"Assign": {outcomes: "{% $states.result %}"}, "Next": judge}
-        if early or caught:
-            state["Catch"] = early + caught
+        caught = [*([_first(outcomes, judge)] if any_ else []), *w.catch().get("Catch", [])]
+        if caught:
+            state["Catch"] = caught
         w.add(name, state)
         w.scope.place(judge)
         enough = query(f"$count($having(${outcomes}, 'value')) >= {fork.join}")
         w.add(w.name("judge"), choice([{"Condition": enough, "Next": won}], lost))
         w.scope.place(won)
-        taken = (
-            f"$filter($timely($having(${outcomes}, 'value')), function($o, $i) "
-            f"{{ $i < {fork.join} }})"
-        )
-        value = query(
-            f"$merge($append([], $map({_by_place(taken)}, "
-            "function($o) { {$o.branch: $o.value} })))"
-        )
-        w.assign(dict.fromkeys(following.sinks, value), following.label, "won")
+        _won(w, fork, outcomes, following)
         w.scope.place(lost)
-        decisive = len(fork.branches) - fork.join
-        failed = query(f"$timely($having(${outcomes}, 'failure'))[{decisive}].failure")
-        raised = Label()
-        w.assign({error: failed}, raised, "lost")
-        w.scope.place(raised)
-        w.rethrow(error)
+        _lost(w, step, fork, outcomes)
+
+
+def _first(outcomes: str, judge: Label) -> State:
+    """What catches the error of the branch that has won, whose cause is its outcome."""
+    winner = "[$merge([$parse($states.errorOutput.Cause), {'at': 0, 'place': 0}])]"
+    return {"ErrorEquals": [FIRST], "Assign": {outcomes: query(winner)}, "Next": judge}
+
+
+def _won(w: Writer, fork: Fork, outcomes: str, after: After) -> None:
+    """The value: an object of the earliest winners, in the order of the spec."""
+    assert after.label is not None
+    winners = f"$timely($having(${outcomes}, 'value'))"
+    taken = f"$filter({winners}, function($o, $i) {{ $i < {fork.join} }})"
+    pairs = f"$map({_by_place(taken)}, function($o) {{ {{$o.branch: $o.value}} }})"
+    value = query(f"$merge($append([], {pairs}))")
+    w.assign(dict.fromkeys(after.sinks, value), after.label, "won")
+
+
+def _lost(w: Writer, step: Step, fork: Fork, outcomes: str) -> None:
+    """The error of the branch with which it was decided that too few would win."""
+    error, raised = w.variable(f"{step.id}_error"), Label()
+    decisive = len(fork.branches) - fork.join
+    failed = query(f"$timely($having(${outcomes}, 'failure'))[{decisive}].failure")
+    w.assign({error: failed}, raised, "lost")
+    w.scope.place(raised)
+    w.rethrow(error)
 
 
 def _by_place(text: str) -> str:
@@ -101,16 +109,7 @@ def _racer(w: Writer, names: Names, branch: str, block: Block, place: int, *, an
             w.block(block, names.inner(parallel=True), After(label, (value,)))
         w.scope.place(label)
         if any_:
-            told = f"$string({{'branch': {jsonata.quote(branch)}, 'value': ${value}}})"
-            early = Label()
-            late = Label()
-            exact = query(
-                f"$length({told}) < 30000 ? $equal($parse({told}).value, ${value}) : false"
-            )
-            w.add(w.name("value"), choice([{"Condition": exact, "Next": early}], late))
-            w.scope.place(early)
-            w.add(w.name("first"), {"Type": "Fail", "Error": FIRST, "Cause": query(told)})
-            w.scope.place(late)
+            _stop_others(w, branch, value)
         ended = query(f"{{{about}, 'value': ${value}}}")
         w.add(w.name("ended"), {"Type": "Pass", "Output": ended, "End": True})
         if region.is_raw_used or region.is_known_used:
@@ -119,3 +118,14 @@ def _racer(w: Writer, names: Names, branch: str, block: Block, place: int, *, an
             w.add(w.name("failed"), {"Type": "Pass", "Output": failed, "End": True})
         w.path = outer
         return scope.definition()
+
+
+def _stop_others(w: Writer, branch: str, value: str) -> None:
+    """Fail with the value as the cause, where that is short enough and can be read back exactly."""
+    told = f"$string({{'branch': {jsonata.quote(branch)}, 'value': ${value}}})"
+    early, late = Label(), Label()
+    exact = query(f"$length({told}) < 30000 ? $equal($parse({told}).value, ${value}) : false")
+    w.add(w.name("value"), choice([{"Condition": exact, "Next": early}], late))
+    w.scope.place(early)
+    w.add(w.name("first"), {"Type": "Fail", "Error": FIRST, "Cause": query(told)})
+    w.scope.place(late)

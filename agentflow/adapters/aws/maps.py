@@ -40,7 +40,7 @@ def write_map(w: Writer, step: Step, names: Names, after: After) -> None:
         write_distributed(w, step, map_, names, after)
         return
     w.report.add(w.path.plain, "native", "Map, inline", step.span)
-    _notes(w, step, map_)
+    _notes(w, map_)
     items = query(items_of(w, step, map_, names))
     w.renames = w.renames or can_fail(items)
     name = w.name()
@@ -64,15 +64,15 @@ def write_map(w: Writer, step: Step, names: Names, after: After) -> None:
         write_counting(w, step, map_, outcomes, following)
 
 
-def _notes(w: Writer, step: Step, map_: Map) -> None:
+def _notes(w: Writer, map_: Map) -> None:
     if map_.batch is not None:
         w.note(
-            "`batch` has no effect: each item is an invocation of its own, "
+            f"`batch` of `{w.last_id}` has no effect: each item is an invocation of its own, "
             "unless the setting `distributed` is on"
         )
     if map_.concurrency is not None and map_.concurrency > INLINE_CONCURRENCY:
         w.note(
-            f"`{step.id}` runs {INLINE_CONCURRENCY} items at once, not {map_.concurrency}: "
+            f"`{w.last_id}` runs {INLINE_CONCURRENCY} items at once, not {map_.concurrency}: "
             "more need the setting `distributed`"
         )
 

@@ -18,18 +18,18 @@ def write_body(w: Writer, step: Step, body: Call | Block, names: Names, after: A
     if isinstance(body, Block):
         w.block(body, names, after)
         return
-    refuse_undoing(w, step, body)
+    refuse_undoing(w, body)
     with w.templates(step, names) as templates:
         call = invocation(w, body, templates, retry=step.retry, timeout=step.timeout)
     w.add(w.name("call"), {**call, **w.ending(after, query(RESULT)), **w.catch()})
 
 
-def refuse_undoing(w: Writer, step: Step, body: Call) -> None:
+def refuse_undoing(w: Writer, body: Call) -> None:
     """Items have no compensations."""
     if body.compensate is not None:
         w.refusals.refuse(
             "AF602",
-            f"the items of `{step.id}` cannot be undone",
+            f"the items of `{w.last_id}` cannot be undone",
             body.span,
             "an item that is stopped cannot tell what it completed",
             "give the saga to the item: a map whose `do` is a saga",

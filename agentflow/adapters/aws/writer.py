@@ -59,9 +59,9 @@ class Writer:
     region: Region | None = None
     exit: Exit | None = None
     undo: UndoLog | None = None
+    """What the nearest saga of this scope keeps."""
     in_saga: bool = False
     """Whether a saga is around, perhaps outside this scope."""
-    """What the nearest saga of this scope keeps."""
     path: Path = field(default_factory=Path)
     execution: str = "$states.context.Execution.Name"
     """JSONata for the execution's id; a child execution of a map is told that of its parent."""

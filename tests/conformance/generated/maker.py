@@ -210,6 +210,10 @@ class Maker:
         retry: Data = {"max_attempts": self.rng.randint(2, 3), "interval": interval}
         if self.chance(0.5):
             retry["on"] = self.rng.sample(ERRORS, 2)
+        if self.chance(0.3):
+            retry |= {"backoff": self.rng.choice((1, 1.5, 3)), "max_interval": "2s"}
+        if self.chance(0.2):
+            retry["jitter"] = self.rng.choice(("full", "none"))
         return retry
 
     def handlers(self, at: Place, ids: set[str]) -> list[Data]:
@@ -220,7 +224,8 @@ class Maker:
         inside = at.inner(ids)
         handler: Data = {}
         if self.chance(0.5):
-            handler["on"] = self.rng.sample(ERRORS, self.rng.randint(1, 2))
+            names = self.rng.sample(ERRORS, self.rng.randint(1, 2))
+            handler["on"] = self.rng.choice((names, names[0], [*names, "*"], "*"))
         do: list[Data] = []
         if self.chance(0.6):
             error = handler["as"] = inside.scope.fresh(self.rng, set(ids))

@@ -35,6 +35,8 @@ def a_call(m: Maker, at: Place, ids: set[str], id: str) -> tuple[Data, Kind]:
             step, kind = m.call(function, x=x), "any"
     if at.in_saga and m.chance(0.7):
         step["compensate"] = _undo(m, at, id, kind)
+    if m.chance(0.1):
+        step["execution"] = "at_most_once"
     return step, kind
 
 
@@ -69,12 +71,15 @@ def a_set(m: Maker, at: Place, ids: set[str], id: str) -> tuple[Data, Kind]:
 
 def a_wait(m: Maker, at: Place, ids: set[str], id: str) -> tuple[Data, Kind]:
     """A short time."""
-    return {"wait": m.rng.choice(("0s", "1s", "${ len([1]) }"))}, "any"
+    return {"wait": m.rng.choice(("0s", "1s", 1, "PT1S", "${ len([1]) }", "${ '1' + 's' }"))}, "any"
 
 
 def an_emit(m: Maker, at: Place, ids: set[str], id: str) -> tuple[Data, Kind]:
     """An event."""
-    return {"emit": {"type": "made.event", "data": m.template(m.kind(), at)}}, "any"
+    event: Data = {"type": "made.event", "data": m.template(m.kind(), at)}
+    if m.chance(0.4):
+        event |= {"subject": m.template("text", at), "source": "made"}
+    return {"emit": event}, "any"
 
 
 def silence(m: Maker, at: Place, ids: set[str], id: str) -> tuple[Data, Kind]:
@@ -85,9 +90,17 @@ def silence(m: Maker, at: Place, ids: set[str], id: str) -> tuple[Data, Kind]:
 
 def a_message(m: Maker, at: Place, ids: set[str], id: str) -> tuple[Data, Kind]:
     """A message that comes."""
+    message = m.rng.choice((1, None, [[1]], {"k": "v"}, "é😀{% x %}"))
+    if m.chance(0.4):
+        m.made.messages[id] = message
+        asked = f"sure of ${{ {m.values.of('text', at.scope, 0, at.is_safe)} }}?"
+        return {"approve": {"message": asked}}, "any"
     name = f"message{len(m.made.messages)}"
-    m.made.messages[name] = m.rng.choice((1, None, [[1]], {"k": "v"}))
-    return {"listen": name}, "any"
+    m.made.messages[name] = message
+    step: Data = {"listen": name}
+    if m.chance(0.4):
+        step["correlation"] = m.template("text", at)
+    return step, "any"
 
 
 def a_child(m: Maker, at: Place, ids: set[str], id: str) -> tuple[Data, Kind]:

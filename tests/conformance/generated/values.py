@@ -10,7 +10,11 @@ from tests.conformance.generated.scope import Kind, Scope
 
 KINDS: tuple[Kind, ...] = ("number", "text", "flag", "numbers", "record", "any")
 """What is drawn; errors are read only by their handlers."""
-TEXTS = ("", "a", "it's", "é😀", "{% x %}", "$x", "Boom", "0")
+TEXTS = (
+    "", "a", "it's", "é😀", "{% x %}", "$x", "Boom", "0", 'say "x"', "a\nb\t\u2028", "back\\slash",
+    "<<Odd>> x", "\ue000\U00010000", "null", "{}", "a.b[0]", "States.Timeout",
+)  # fmt: skip
+NUMBERS = (0, 1, 2, 3, 5, -1, 0.5, 0.1, -2.5, 1e-7, 2**40, 1e15 + 0.3, 12345678.12345678)
 DEPTH = 2
 RISK = 0.06
 """How often an expression is one that may fail, where that is allowed."""
@@ -47,7 +51,7 @@ class Values:
         rng = self._rng
         match kind:
             case "number":
-                return str(rng.choice((0, 1, 2, 3, 5, -1, 0.5)))
+                return str(rng.choice(NUMBERS if rng.random() < 0.3 else NUMBERS[:7]))
             case "text":
                 return repr(rng.choice(TEXTS))
             case "flag":
@@ -103,6 +107,11 @@ class Values:
             lambda: f"len({sub('text')})",
             lambda: f"sum({sub('numbers')})",
             lambda: f"max([{sub('number')}, {sub('number')}])",
+            lambda: f"min({sub('number')}, {sub('number')})",
+            lambda: f"abs({sub('number')})",
+            lambda: f"{self._pick('record', scope)}.get('n', {sub('number')})",
+            lambda: f"len(unique([{sub('any')}, {sub('any')}]))",
+            lambda: f"[{sub('any')}, {sub('any')}].count({sub('any')})",
             lambda: f"{self._pick('record', scope)}.n",
             lambda: f"({sub('number')} if {sub('flag')} else {sub('number')})",
         )
@@ -118,6 +127,11 @@ class Values:
             lambda: f"str({sub('any')})",
             lambda: f"({sub('text')} + {sub('text')})",
             lambda: f"{sub('text')}.upper()",
+            lambda: f"f'<{{{self._pick('number', scope)}}}{{{self._pick('flag', scope)}}}>'",
+            lambda: f"json_encode({sub('any')})",
+            lambda: f"type({sub('any')})",
+            lambda: f"{sub('text')}.replace('a', {sub('text')})",
+            lambda: f"coalesce(null, {sub('text')})",
             lambda: f"({sub('text')})[0:2]",
             lambda: f"{self._pick('record', scope)}.t",
             lambda: f"'-'.join([{sub('text')}, {sub('text')}])",
@@ -134,6 +148,10 @@ class Values:
             lambda: f"({sub('number')} < {sub('number')})",
             lambda: f"({sub('any')} == {sub('any')})",
             lambda: f"({sub('text')} != {sub('text')})",
+            lambda: f"({sub('text')} < {sub('text')})",
+            lambda: f"({sub('any')} in [{sub('any')}, {sub('any')}])",
+            lambda: f"({sub('text')} in {sub('text')})",
+            lambda: f"all([{sub('flag')}, {sub('flag')}])",
             lambda: f"({sub('number')} in {sub('numbers')})",
             lambda: f"(not {sub('flag')})",
             lambda: f"({sub('flag')} and {sub('flag')})",
@@ -157,6 +175,9 @@ class Values:
             lambda: f"sorted({sub('numbers')})",
             lambda: f"{self._pick('record', scope)}.l",
             lambda: "range(3)",
+            lambda: f"reversed({sub('numbers')})",
+            lambda: f"unique({sub('numbers')})",
+            lambda: f"[{bound}[0] for {bound} in enumerate({sub('numbers')}, 1)]",
         )
 
     def _record(self, scope: Scope, depth: int, safe: bool) -> str:
@@ -167,6 +188,7 @@ class Values:
             depth,
             lambda: self._pick("record", scope),
             lambda: f"{{'n': {sub('number')}, 't': {sub('text')}, 'l': {sub('numbers')}}}",
+            lambda: f"merge({sub('record')}, {{'n': {sub('number')}}})",
         )
 
     def _any(self, scope: Scope, depth: int, safe: bool) -> str:
@@ -181,4 +203,9 @@ class Values:
             lambda: f"[{sub('any')}, {sub(kind)}]",
             lambda: f"[{sub('any')}]",
             lambda: f"{{'k': {sub('any')}}}",
+            lambda: f"{{{sub('text')}: {sub('any')}}}",
+            lambda: f"[[{sub('any')}], {sub('any')}]",
+            lambda: f"group_by([{sub('record')}, {sub('record')}], 't')",
+            lambda: f"sorted_by([{sub('record')}, {sub('record')}], 'n')",
+            lambda: f"({sub('any')} if {sub('flag')} else {sub(kind)})",
         )
