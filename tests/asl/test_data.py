@@ -178,6 +178,17 @@ def test_data_has_a_limit(state: Any, given: Any, told: str) -> None:
     assert str(outcome.cause).startswith(told)
 
 
+def test_data_that_nobody_can_write_fails_the_state() -> None:
+    deep: Any = []
+    for _ in range(5_000):
+        deep = [deep]
+
+    outcome = simulate(machine({"Type": "Pass"}), deep)
+
+    assert outcome.error == "States.Runtime"
+    assert "nested too deeply" in str(outcome.cause)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "status"), [(40, "SUCCEEDED"), (42, "FAILED")])
 def test_all_variables_have_a_limit(count: int, status: str) -> None:

@@ -281,9 +281,15 @@ def limit(value: Json, name: str, did: str = "returned a result", most: int = MA
     """Check the size of data.
 
     Raises:
-        StateError: it is too large; `name` is the state or the task that `did` give it.
+        StateError: it is too large, or nested too deeply to be written; `name` is the state or
+            the task that `did` give it.
     """
-    if size(value) > most:
+    try:
+        is_large = size(value) > most
+    except RecursionError:
+        deep = f"The state/task '{name}' {did} that is nested too deeply."
+        raise StateError(RUNTIME, deep) from None
+    if is_large:
         raise StateError(
             DATA_LIMIT,
             f"The state/task '{name}' {did} with a size exceeding the maximum number of bytes "
