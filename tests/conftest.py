@@ -41,6 +41,12 @@ UNITS = (
 Tests of a folder share a Ray. Every file that is not in here is a unit of its own.
 """
 
+MEMORY = Path("/dev/shm")
+"""Where tests keep their files if there is room: most of what they wait for elsewhere is the disk.
+
+Killing a process loses nothing there; no test can cut the power of the machine.
+"""
+
 ALLOWED = "allowed:"
 """A reason that starts like this may skip in CI too: the test cannot apply there."""
 
@@ -50,6 +56,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # The root is a project: its `functions` are imported from it, as `agentflow` itself does.
 sys.path.insert(0, str(ROOT))
+
+
+if MEMORY.is_dir():
+    place = os.statvfs(MEMORY)
+    if place.f_bavail * place.f_frsize > 4 * 2**30 and not place.f_flag & os.ST_NOEXEC:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session")
