@@ -178,8 +178,9 @@ class Program:
         self.line(f"{name} += {self.value(numbers, 1)} % 50")
 
     def list(self, numbers: set[str], lists: set[str], depth: int) -> None:
-        name = self.dice.choice(LISTS)
-        self.line(f"{name} = {self.items(lists, numbers)} + spread({self.value(numbers, 1)})")
+        name, items = self.dice.choice(LISTS), self.items(lists, numbers)
+        # In loops over lists that grow, a program would never end.
+        self.line(f"{name} = {items}[:4] + spread({self.value(numbers, 1)})")
         lists.add(name)
 
     def map(self, numbers: set[str], lists: set[str], depth: int) -> None:
