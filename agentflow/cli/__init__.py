@@ -10,6 +10,7 @@ and is imported when the verb is used. Rules that hold for every verb:
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import NoReturn
 
@@ -24,6 +25,8 @@ def main() -> NoReturn:
     """
     from agentflow.cli import verbs
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot write is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:]
     match arguments:
         case [] | ["--help" | "-h" | "help"]:

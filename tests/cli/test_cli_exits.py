@@ -123,6 +123,17 @@ def test_ctrl_c_anywhere_is_130(agentflow, monkeypatch):
     assert (done.code, done.json["error"]["code"]) == (130, "AF130")
 
 
+@pytest.mark.parametrize("line", [("--help",), ("run", "--help"), ("graph", "specs/umlaut.yaml")])
+def test_an_output_that_takes_ascii_only_gets_escapes(process, project, line):
+    spec = "workflow: umlaut\ndo: [{id: a, set: {b: \"ü\"}, description: Grüße}]\n"
+    (project / "specs" / "umlaut.yaml").write_text(spec, encoding="utf-8")
+
+    done = process(*line, PYTHONIOENCODING="ascii")
+
+    assert done.code == 0, done.err
+    assert done.out.isascii()
+
+
 def test_every_code_that_an_error_carries_has_its_meaning():
     def every(kind: type[AgentFlowError]):
         yield kind
