@@ -125,7 +125,7 @@ def test_ctrl_c_anywhere_is_130(agentflow, monkeypatch):
 
 @pytest.mark.parametrize("line", [("--help",), ("run", "--help"), ("graph", "specs/umlaut.yaml")])
 def test_an_output_that_takes_ascii_only_gets_escapes(process, project, line):
-    spec = "workflow: umlaut\ndo: [{id: a, set: {b: \"ü\"}, description: Grüße}]\n"
+    spec = 'workflow: umlaut\ndo: [{id: a, set: {b: "ü"}, description: Grüße}]\n'
     (project / "specs" / "umlaut.yaml").write_text(spec, encoding="utf-8")
 
     done = process(*line, PYTHONIOENCODING="ascii")
