@@ -7,8 +7,8 @@ and every function of the language is named.
 
 To add one: a folder with the tables, a writer for each kind of step that they call native, the
 expressions, and a module with `TARGET`, which is named in `_MODULES`. Reading the dialect back and
-deploying are in the folder too; they have nothing in common between clouds but what goes in and
-out of them (`Workflow`, `Compiled`), and the verbs `import` and `deploy` call them by name.
+deploying are in the folder too, and the verbs `import` and `deploy` call them by name: what clouds
+have in common there is for the second one to show.
 """
 
 from __future__ import annotations

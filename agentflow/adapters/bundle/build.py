@@ -80,8 +80,9 @@ def build(order: Order, cache: Path | None = None) -> Bundle:
     try:
         return _built(order, cache or order.root / CACHE)
     except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""  # a full disk names none
         raise CannotBundle(
-            f"the functions cannot be bundled: {error.filename}: {error.strerror}",
+            f"the functions cannot be bundled: {place}{error.strerror or error}",
             help="see that the project's files can be read, and its `.agentflow` be written",
         ) from error
 

@@ -94,15 +94,14 @@ def _guarded(w: Writing, work: Work, retriers: list[Retrier]) -> Lowered:
     known = kinds(w, work)
     handlers = _handlers(w, work, known)
     retry: Retry | None = None
-    if retriers:
+    counts = counts_retries(w.state)
+    if retriers and not counts and (policy := _own_policy(w, work, retriers, known)) is not None:
+        work = replace(work, step=replace(work.step, retry=policy))
+    elif retriers:
         takers = [taken(each.error_equals, known) for each in retriers]
-        own = None if counts_retries(w.state) else _own_policy(w, work, retriers, known)
-        if own is not None:
-            work = replace(work, step=replace(work.step, retry=own))
-        elif counts_retries(w.state) or not _is_policy(takers, _OURS):
+        if counts or not _is_policy(takers, _OURS):
             return _counted(w, work, list(zip(retriers, takers, strict=True)), handlers)
-        else:
-            retry = faults.retry(retriers[0], takers[0].on)
+        retry = faults.retry(retriers[0], takers[0].on)
     if retry is None and not handlers:
         return Lowered([*work.before, work.step, *work.after], exits)
     if not work.whole:
