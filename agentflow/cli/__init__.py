@@ -10,6 +10,7 @@ and is imported when the verb is used. Rules that hold for every verb:
 
 from __future__ import annotations
 
+import codecs
 import io
 import sys
 from typing import NoReturn
@@ -26,7 +27,8 @@ def main() -> NoReturn:
     from agentflow.cli import verbs
 
     if isinstance(sys.stdout, io.TextIOWrapper):  # what it cannot write is no reason to fail
-        sys.stdout.reconfigure(errors="backslashreplace")
+        codecs.register_error("agentflow-escape", _escaped)
+        sys.stdout.reconfigure(errors="agentflow-escape")
     arguments = sys.argv[1:]
     match arguments:
         case [] | ["--help" | "-h" | "help"]:
@@ -38,6 +40,14 @@ def main() -> NoReturn:
         case _:
             sys.exit(_dispatched(arguments))
     sys.exit(0)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Characters that an output does not take, as JSON writes them: a result stays JSON."""
+    from json import dumps
+
+    assert isinstance(error, UnicodeEncodeError)
+    return dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _dispatched(arguments: list[str]) -> int:
