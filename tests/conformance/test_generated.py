@@ -18,11 +18,11 @@ FIRST = {"aws": 0, "distributed": 100, "sfnx": 200}
 
 @pytest.mark.parametrize("against", FIRST)
 def test_generated_workflows_mean_the_same(against: str) -> None:
-    seeds = range(FIRST[against], FIRST[against] + 12)
+    seeds = range(FIRST[against], FIRST[against] + 20)
     verdicts = {seed: judge(workflow(seed, budget=8), against) for seed in seeds}
     wrong = {s: each for s, each in verdicts.items() if each.kind in ("differs", "broken")}
     assert not wrong
-    assert Counter(each.kind for each in verdicts.values())["equal"] >= 4
+    assert Counter(each.kind for each in verdicts.values())["equal"] >= 6
 
 
 def test_a_seed_always_gives_the_same_workflow() -> None:
