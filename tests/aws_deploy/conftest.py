@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentflow.adapters.aws.deploy.client import Cloud
 from agentflow.adapters.bundle.helper import Helper
 from agentflow.functions.hosts.aws_lambda import Handler
+from tests.aws_deploy.command_line import Line
 from tests.aws_deploy.invocations import FUNCTIONS
 from tests.aws_deploy.moto_cloud import Account, account
-from tests.aws_deploy.projects import digest, project
+from tests.aws_deploy.projects import digest, project, write
+from tests.aws_deploy.workflows import SHOPPING
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +53,25 @@ def handler(tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch) -> 
     made = Handler(FUNCTIONS, project(tmp_path), helper=Helper(), write=log.append)
     yield made
     made.host.close()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a workflow."""
+    root = project(tmp_path_factory.mktemp("shop"))
+    write(root / "specs" / "shopping.yaml", SHOPPING.format(name="shopping", more=""))
+    return root
+
+
+@pytest.fixture
+def line(aws: Account, shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Line:
+    """A command line in the shop's folder, for the account."""
+    monkeypatch.chdir(shop)
+    return Line(aws.url, capsys)
+
+
+@pytest.fixture
+def local(shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Line:
+    """The same, for this machine alone."""
+    monkeypatch.chdir(shop)
+    return Line(None, capsys)

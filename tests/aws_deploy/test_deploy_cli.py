@@ -12,9 +12,9 @@ import pytest
 
 from agentflow.adapters.aws.deploy.executions import describe, start, wait
 from agentflow.cli.dispatch import dispatch
-from agentflow.errors import Json
+from tests.aws_deploy.command_line import AWS, Line
 from tests.aws_deploy.moto_cloud import Account, account
-from tests.aws_deploy.projects import project, write
+from tests.aws_deploy.projects import write
 from tests.aws_deploy.workflows import SHOPPING
 
 pytestmark = [
@@ -30,42 +30,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = project(tmp_path_factory.mktemp("shop"))
-    write(root / "specs" / "shopping.yaml", SHOPPING.format(name="shopping", more=""))
-    return root
-
-
-class Line:
-    """A command line in the shop's folder."""
-
-    def __init__(self, url: str | None, capsys: Any) -> None:
-        self.url = url
-        self._capsys = capsys
-
-    def __call__(self, *words: str) -> tuple[int, Json, str]:
-        """The exit code, what is printed as JSON, and the messages."""
-        where = ("--endpoint-url", self.url) if self.url else ()
-        code = dispatch([*words, *where, "--json"])
-        printed = self._capsys.readouterr()
-        return code, json.loads(printed.out), printed.err
-
-
-@pytest.fixture
-def line(aws: Account, shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Line:
-    monkeypatch.chdir(shop)
-    return Line(aws.url, capsys)
-
-
-@pytest.fixture
-def local(shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Line:
-    monkeypatch.chdir(shop)
-    return Line(None, capsys)
-
-
 SPEC = "specs/shopping.yaml"
-AWS = ("--target", "aws")
 
 
 def test_a_workflow_is_deployed_invoked_listed_and_retried(line: Line, aws: Account) -> None:
@@ -390,70 +355,3 @@ def test_compile_writes_the_bundle_and_the_infrastructure(local: Line, tmp_path:
     limits = {each["limit"]: each["used"] for each in answer["report"]["limits"]}
     assert limits["bundle, bytes of the zip"] == (tmp_path / "functions.zip").stat().st_size
     assert "bundle, bytes unpacked" in (tmp_path / "report.txt").read_text()
-
-
-HEARING = """\
-workflow: hearing
-input: {type: object}
-do:
-  - id: answer
-    listen: order.paid
-    correlation: ${ input.order }
-output: ${ answer.amount }
-"""
-
-
-def test_an_event_on_the_bus_answers_the_steps_that_listen_for_it(
-    line: Line, aws: Account, shop: Path
-) -> None:
-    write(shop / "specs" / "hearing.yaml", HEARING)
-    code, done, _ = line("deploy", "specs/hearing.yaml", *AWS)
-    assert code == 0
-    assert ("rule", "hearing-functions-events") in [(e["kind"], e["name"]) for e in done["changes"]]
-    assert not line("deploy", "specs/hearing.yaml", *AWS)[1]["changed"]
-    cloud = aws.connect()
-    machine = cloud.arns.machine("hearing")
-    (target,) = cloud.events.list_targets_by_rule(Rule="hearing-functions-events")["Targets"]
-
-    def publish(id: str, order: str, amount: int) -> Json:
-        detail = {"subject": order, "data": {"amount": amount}}
-        event = {"detail-type": "order.paid", "id": id, "detail": detail}
-        answer = cloud.functions.invoke(FunctionName=target["Arn"], Payload=json.dumps(event))
-        return json.loads(answer["Payload"].read())
-
-    assert publish("e0", "o2", 1) == 0  # it came before the execution
-    started = [start(cloud, machine, f"h{n}", {"order": f"o{n}"}) for n in (1, 2)]
-    waiting = {"TableName": "hearing-functions-tokens", "FilterExpression": "attribute_exists(#t)"}
-    waiting |= {"ExpressionAttributeNames": {"#t": "token"}}  # type: ignore[dict-item]
-    while len(cloud.tables.scan(**waiting)["Items"]) < 4:
-        assert describe(cloud, started[0].arn).status == "running"
-    assert [publish("e1", "o2", 7), publish("e1", "o2", 7)] == [1, 0]
-    ended = wait(cloud, describe(cloud, started[1].arn))
-    assert (ended.status, ended.output) == ("succeeded", 7)
-    code, _, _ = line("signal", "h1", "order.paid", *AWS, "--data", '{"amount": 8}')
-    assert code == 0
-    assert wait(cloud, describe(cloud, started[0].arn)).output == 8
-    assert cloud.tables.scan(**waiting)["Items"] == []
-
-
-LATE = """\
-workflow: late
-do:
-  - {id: first, listen: go}
-  - {id: second, listen: paid}
-output: ${ second }
-"""
-
-
-def test_an_event_that_came_before_its_step_is_kept_for_it(
-    line: Line, aws: Account, shop: Path
-) -> None:
-    write(shop / "specs" / "late.yaml", LATE)
-    assert line("deploy", "specs/late.yaml", *AWS)[0] == 0
-    cloud = aws.connect()
-    started = start(cloud, cloud.arns.machine("late"), "l1", {})
-    for id, name in (("e1", "paid"), ("e2", "go")):
-        event = {"detail-type": name, "id": id, "detail": {"subject": None, "data": name}}
-        cloud.functions.invoke(FunctionName="late-functions", Payload=json.dumps(event))
-    ended = wait(cloud, describe(cloud, started.arn))
-    assert (ended.status, ended.output) == ("succeeded", "paid")
