@@ -14,6 +14,7 @@ import pytest
 from agentflow import Engine
 from agentflow.runtime.journal.protocol import Message
 from agentflow.spec.load import Loaded, load
+from tests.servers import RedisServer, redis_server
 
 Spec = Callable[..., Loaded]
 Ledger = Callable[[], list[str]]
@@ -132,3 +133,19 @@ def send(engine: Engine, execution: str, name: str, data: Any = None, id: str = 
     """Post a message to an execution; whether it is a new one."""
     message = Message(id or f"{execution}/{name}", name, None, data, 0.0, execution)
     return engine.journal.post(message)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    """A Redis; each test that names `redis` finds it as it was."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(server: RedisServer) -> Iterator[RedisServer]:
+    """The server, as it was; whatever a test does to it is undone."""
+    yield server
+    server.thaw()
+    if not server.answers():
+        server.restart()
