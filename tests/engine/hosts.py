@@ -96,6 +96,6 @@ async def until(condition: Callable[[], object]) -> None:
 async def ended(held: Held) -> Ended:
     """How an execution that is served here ends."""
     assert held.live is not None
-    how = await asyncio.wrap_future(held.live.ended)
+    how = await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
     assert how is not None
     return how

@@ -22,7 +22,7 @@ from agentflow.runtime.journal.protocol import CANCEL, Change, Message, Record
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
 from agentflow.spec.load import Loaded
-from tests.engine.hosts import ELSEWHERE, Idle, Unreliable, serving, until
+from tests.engine.hosts import ELSEWHERE, Idle, Unreliable, ended, serving, until
 
 Spec = Callable[..., Loaded]
 
@@ -50,8 +50,7 @@ async def test_a_message_is_taken_once_also_by_the_next_owner(project: Path, spe
         await until(lambda: host.orchestrator.mailbox._listeners)
         host.orchestrator.deliver(first)  # it stands in the inbox, which is read from any point on
         await host.post(Message("m2", "go", None, 2, 0.0, "e1"))
-        assert held.live is not None
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
+        await ended(held)
         assert journal.execution("e1").output == [1, 2]
 
 
@@ -104,9 +103,9 @@ async def test_a_child_that_another_process_runs_is_waited_for(project: Path, sp
         held = await host.resume("e1")
         assert held.live is not None
         await until(lambda: held.live is not None and held.live.children)
-        ended = Record(id, 2, "execution.ended", 1.0, data={"status": "succeeded"})
-        journal.append([ended], [Change(id, "succeeded", output=7, ended_at=1.0)], {id: 1})
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
+        end = Record(id, 2, "execution.ended", 1.0, data={"status": "succeeded"})
+        journal.append([end], [Change(id, "succeeded", output=7, ended_at=1.0)], {id: 1})
+        await ended(held)
         assert journal.execution("e1").output == 7
 
 
@@ -171,10 +170,10 @@ async def test_a_refused_result_does_not_get_lost_beside_a_fenced_execution(
             ]
         )
         with pytest.raises(Exception, match="taken over"):
-            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 60)
+            await ended(lost)
         idle.report([Report("mine", "a", 1, "completed", value=2)])
         await host.post(Message("m1", "go", None, 1, 0.0, "mine"))
-        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 60)
+        await ended(mine)
         types = [record.type for record in journal.history("mine")]
         assert types[:3] == ["execution.started", "result.refused", "call.completed"]
 
@@ -184,10 +183,10 @@ async def test_cancelling_what_has_ended_meanwhile_takes_nothing_over(
 ) -> None:
     async with serving(project) as (host, journal):
         await host.create(spec("  - {id: l, listen: never}"), None, "e1")
-        ended = await asyncio.gather(*(host.cancel("e1", "enough") for _ in range(3)))
-        for held in ended:
+        asked = await asyncio.gather(*(host.cancel("e1", "enough") for _ in range(3)))
+        for held in asked:
             if held.live is not None:
-                await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
+                await ended(held)
         assert journal.execution("e1").status == "cancelled"
         assert journal.execution("e1").owner is None
         assert host.orchestrator.lives == []

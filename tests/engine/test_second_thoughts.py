@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from agentflow.runtime.exchange import child_id
 from agentflow.runtime.executors.protocol import Report, Task
 from agentflow.runtime.journal.protocol import CANCEL, Message
 from agentflow.spec.load import Loaded
-from tests.engine.hosts import Idle, serving, until
+from tests.engine.hosts import Idle, ended, serving, until
 
 Spec = Callable[..., Loaded]
 
@@ -42,8 +41,7 @@ async def test_what_had_come_to_its_end_is_not_cancelled_but_ended(
     async with serving(project) as (host, journal):
         await host.create(loaded, None, "e1")  # its process died before it wrote the end
         held = await host.cancel("e1", "enough")
-        assert held.live is not None
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
+        await ended(held)
         assert journal.execution("e1").status == "succeeded"
 
 
@@ -85,8 +83,7 @@ async def test_a_call_whose_answer_is_there_already_is_not_made_again(
         host.orchestrator.lose(host.orchestrator.lives)
         journal.release("e1", host._lease.owner)
         held = await host.resume("e1")
-        assert held.live is not None
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
+        await ended(held)
         assert journal.execution("e1").output == 2
         assert executor.submitted == [("a", 1)]
 
@@ -105,5 +102,5 @@ async def test_a_cancellation_that_a_retry_dropped_is_not_heard_later(
         host.orchestrator.deliver(late)  # the inbox had read it before
         assert held.live is not None
         executor.report([Report("e1", "a", 1, "completed", value=2)])
-        await asyncio.wait_for(asyncio.wrap_future(held.live.ended), 60)
+        await ended(held)
         assert journal.execution("e1").output == 2

@@ -21,7 +21,7 @@ from agentflow.runtime.journal.protocol import CANCEL, Message
 from agentflow.runtime.journal.store import Journal
 from agentflow.runtime.logs import LogBook
 from agentflow.spec.load import Loaded
-from tests.engine.hosts import ELSEWHERE, Idle, Unreliable, serving, until
+from tests.engine.hosts import ELSEWHERE, Idle, Unreliable, ended, serving, until
 
 Spec = Callable[..., Loaded]
 
@@ -51,11 +51,11 @@ async def test_a_lost_lease_costs_at_once_what_others_took_over_and_nothing_else
             journal.claim("lost", ELSEWHERE)
             journal.enlist(host._lease.owner, -1)
         with pytest.raises(Conflict, match="was not heard of"):
-            await asyncio.wait_for(asyncio.wrap_future(lost.live.ended), 60)
+            await ended(lost)
         assert idle.withdrawn == [("lost", "a")]
         assert journal.renew(host._lease.owner)
         idle.report([Report("mine", "a", 1, "completed", value=2)])
-        await asyncio.wait_for(asyncio.wrap_future(mine.live.ended), 60)
+        await ended(mine)
         assert journal.execution("mine").output == 2
 
 
